@@ -1,0 +1,136 @@
+//! Where an artifact exists as a launchable image.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Result, from_leaf};
+use crate::id::ImageId;
+
+/// One account's part of one region of one provider: `aws/123456789012/us-east-1`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    provider: Arc<str>,
+    scope: Arc<str>,
+    region: Arc<str>,
+}
+
+impl Place {
+    /// A place by its three parts; `scope` is the account, subscription or project.
+    ///
+    /// # Errors
+    /// If a part is empty or has a `/` or white space in it.
+    pub fn new(provider: &str, scope: &str, region: &str) -> Result<Self, PlaceError> {
+        let wrong = |part: &str| part.is_empty() || part.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control());
+        if [provider, scope, region].into_iter().any(wrong) {
+            return Err(PlaceError { text: format!("{provider}/{scope}/{region}") });
+        }
+        Ok(Self { provider: provider.into(), scope: scope.into(), region: region.into() })
+    }
+
+    /// `aws`, `azure`, `gcp`, `memory`, or a name of your own.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The account, subscription or project.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+}
+
+/// The text was not a place.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{text}` is not a place; write it as provider/scope/region, as in aws/123456789012/us-east-1")]
+pub struct PlaceError {
+    text: String,
+}
+from_leaf!(PlaceError);
+
+impl std::str::FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let mut parts = text.split('/');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(provider), Some(scope), Some(region), None) => Self::new(provider, scope, region),
+            _ => Err(PlaceError { text: text.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.provider, self.scope, self.region)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Place {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Place {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A launchable image in a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct ImageRef {
+    place: Place,
+    id: ImageId,
+}
+
+impl ImageRef {
+    /// The image that the place knows by this id.
+    pub fn new(place: Place, id: impl Into<Arc<str>>) -> Self {
+        Self { place, id: ImageId::new(id) }
+    }
+
+    /// Where.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What the place calls it.
+    pub fn id(&self) -> &ImageId {
+        &self.id
+    }
+}
+
+/// `ami-87121651a2817ca72 in aws/123456789012/us-east-1`
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.id, self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_its_text() {
+        let place: Place = "aws/123456789012/us-east-1".parse().unwrap();
+        assert_eq!(place.scope(), "123456789012");
+        assert_eq!(place.to_string().parse::<Place>().unwrap(), place);
+        for wrong in ["", "aws", "aws//us-east-1", "aws/1/us east", "aws/1/2/3"] {
+            let error = wrong.parse::<Place>().unwrap_err().to_string();
+            assert!(error.contains("provider/scope/region"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One service in one place, and the values that the engine and the providers speak: generations, instances, views, calls.
+//!
+//! - [`Fleet`]: what is wanted of a service. [`LaunchTemplate`]: how its machines are made.
+//! - [`GenerationSpec`]: an immutable set of groups of one [`Release`]. Only its sizes, traffic and [`Upkeep`] ever change.
+//! - [`Observation`]: what one look at a fleet returned.
+//! - [`Op`], [`Resize`]: what a provider is asked to do.
+
+mod generation;
+mod op;
+mod template;
+mod traffic;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::artifact::Place;
+use crate::error::{Error, Result};
+use crate::id::{SourceId, StreamId, Zone};
+use crate::time::human;
+
+pub use generation::{GenerationId, GenerationSpec, GroupId, GroupSpec, Placement, Release, Upkeep};
+pub use op::{
+    Destroyed, Ensured, FailureClass, Finding, FleetCapabilities, Heals, Op, Refusal, Resize, Resized, Ticket, TicketState,
+    Trouble,
+};
+pub use template::{LaunchTemplate, TemplateChange};
+pub use traffic::{Route, RouteTag, Routed, Split, TargetSeen, TargetState, TrafficCapabilities, TrafficSeen};
+pub use view::{
+    Coverage, Evidence, GroupSeen, GroupState, Health, Held, Incident, Instance, Life, Observation, Stranger, Verdict, Working,
+};
+
+/// A fleet's identity: its place and its name. In text `aws/123456789012/us-east-1/web`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FleetId {
+    place: Place,
+    name: Arc<str>,
+}
+
+impl FleetId {
+    /// The fleet of this name in a place.
+    pub fn new(place: Place, name: impl Into<Arc<str>>) -> Self {
+        Self { place, name: name.into() }
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Its name there.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The stream that is its journal.
+    pub fn stream(&self) -> StreamId {
+        StreamId::new(format!("fleet/{self}"))
+    }
+
+    /// The stream that commands for it go to.
+    pub fn inbox(&self) -> StreamId {
+        StreamId::new(format!("inbox/{self}"))
+    }
+}
+
+impl fmt::Display for FleetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.place, self.name)
+    }
+}
+
+impl fmt::Debug for FleetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for FleetId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for FleetId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let parts = text.rsplit_once('/').ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a fleet's id")))?;
+        Ok(Self::new(parts.0.parse().map_err(serde::de::Error::custom)?, parts.1))
+    }
+}
+
+/// What is wanted of one service in one place: how many machines, made how, and when one counts as ready.
+///
+/// ```
+/// use immutable_core::{Fleet, Place};
+/// use std::time::Duration;
+///
+/// let fleet = Fleet::new("web", Place::new("aws", "123456789012", "us-east-1")?)
+///     .size(12)
+///     .min_ready(Duration::from_secs(30));
+/// # Ok::<(), immutable_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Fleet {
+    id: FleetId,
+    size: u32,
+    #[serde(with = "human")]
+    min_ready: Duration,
+    #[serde(with = "human")]
+    boot_deadline: Duration,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    required_sources: Vec<SourceId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    zones: Vec<Zone>,
+    upkeep: Upkeep,
+    template: LaunchTemplate,
+}
+
+impl Fleet {
+    /// A fleet of size 0 with an empty template, ready after 10 s of health, 10 min to boot, healed by its provider.
+    ///
+    /// A name is lower-case letters, digits and `-`, begins with a letter and has at most 50 characters; another is refused
+    /// when a plan is made.
+    pub fn new(name: impl Into<Arc<str>>, place: Place) -> Self {
+        Self {
+            id: FleetId::new(place, name),
+            size: 0,
+            min_ready: Duration::from_secs(10),
+            boot_deadline: Duration::from_secs(600),
+            required_sources: Vec::new(),
+            zones: Vec::new(),
+            upkeep: Upkeep::default(),
+            template: LaunchTemplate::default(),
+        }
+    }
+
+    /// How many instances it should have.
+    #[must_use]
+    pub fn size(mut self, instances: u32) -> Self {
+        self.size = instances;
+        self
+    }
+
+    /// How its machines are made.
+    #[must_use]
+    pub fn template(mut self, template: LaunchTemplate) -> Self {
+        self.template = template;
+        self
+    }
+
+    /// How long an instance must be healthy before it counts as ready.
+    #[must_use]
+    pub fn min_ready(mut self, healthy_for: Duration) -> Self {
+        self.min_ready = healthy_for;
+        self
+    }
+
+    /// How long an instance may take from being asked for to being healthy. After it, it counts as down.
+    #[must_use]
+    pub fn boot_deadline(mut self, at_most: Duration) -> Self {
+        self.boot_deadline = at_most;
+        self
+    }
+
+    /// The health sources that must all say healthy. Without any named, all that the provider reports, and at least one.
+    #[must_use]
+    pub fn required_sources(mut self, sources: impl IntoIterator<Item = SourceId>) -> Self {
+        self.required_sources = sources.into_iter().collect();
+        self
+    }
+
+    /// Spreads each generation over zones, one group each. Without zones the provider places instances in the region.
+    #[must_use]
+    pub fn zones(mut self, zones: impl IntoIterator<Item = Zone>) -> Self {
+        self.zones = zones.into_iter().collect();
+        self
+    }
+
+    /// What the provider may do to a proven generation by itself.
+    #[must_use]
+    pub fn upkeep(mut self, upkeep: Upkeep) -> Self {
+        self.upkeep = upkeep;
+        self
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> &FleetId {
+        &self.id
+    }
+
+    /// How many instances it should have.
+    pub fn desired(&self) -> u32 {
+        self.size
+    }
+
+    /// How its machines are made.
+    pub fn launch_template(&self) -> &LaunchTemplate {
+        &self.template
+    }
+
+    /// When an instance counts as ready, and as down.
+    pub fn health(&self) -> HealthPolicy<'_> {
+        HealthPolicy { min_ready: self.min_ready, boot_deadline: self.boot_deadline, required_sources: &self.required_sources }
+    }
+
+    /// Where its groups go.
+    pub fn placements(&self) -> Vec<Placement> {
+        if self.zones.is_empty() { vec![Placement::Region] } else { self.zones.iter().cloned().map(Placement::Zone).collect() }
+    }
+
+    /// What the provider may do to a proven generation by itself.
+    pub fn specified_upkeep(&self) -> Upkeep {
+        self.upkeep
+    }
+
+    /// Whether everything that was set can work.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), naming what cannot.
+    pub fn check(&self) -> Result<()> {
+        let name = &*self.id.name;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.len() > 50 || !name.chars().all(plain) {
+            return Err(Error::invalid(format!(
+                "`{name}` is not a fleet's name; use up to 50 lower-case letters, digits and `-`, beginning with a letter"
+            )));
+        }
+        if self.boot_deadline.is_zero() {
+            return Err(Error::invalid(format!(
+                "the boot deadline of fleet {name} is 0, so no instance can ever meet it; allow at least as long as a boot takes"
+            )));
+        }
+        if let Some(zone) =
+            self.zones.iter().enumerate().find_map(|(at, zone)| self.zones.iter().take(at).find(|other| *other == zone))
+        {
+            return Err(Error::invalid(format!("fleet {name} names zone {zone} twice; name each once")));
+        }
+        if self.zones.len() > usize::from(u16::MAX) {
+            return Err(Error::invalid(format!(
+                "fleet {name} names {} zones; at most {} are possible",
+                self.zones.len(),
+                u16::MAX
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// When an instance counts as ready, and as down.
+#[derive(Clone, Copy, Debug)]
+pub struct HealthPolicy<'a> {
+    /// How long it must be healthy.
+    pub min_ready: Duration,
+    /// How long it may take to become healthy.
+    pub boot_deadline: Duration,
+    /// The sources that must all say so; empty: all that are reported, and at least one.
+    pub required_sources: &'a [SourceId],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place::new("memory", "local", "local").unwrap()
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        let check = |fleet: Fleet| fleet.check().unwrap_err().to_string();
+        assert!(check(Fleet::new("Web", place())).contains("`Web` is not a fleet's name"));
+        assert!(check(Fleet::new("", place())).contains("beginning with a letter"));
+        assert!(check(Fleet::new("web", place()).boot_deadline(Duration::ZERO)).contains("boot deadline of fleet web is 0"));
+        assert!(check(Fleet::new("web", place()).zones(["a".into(), "b".into(), "a".into()])).contains("zone a twice"));
+    }
+
+    #[test]
+    fn it_survives_json() {
+        let fleet = Fleet::new("web", place()).size(3).zones(["a".into()]).required_sources(["elb".into()]);
+        let json = serde_json::to_string(&fleet).unwrap();
+        assert!(json.contains(r#""boot_deadline":"10m""#), "{json}");
+        assert_eq!(serde_json::from_str::<Fleet>(&json).unwrap(), fleet);
+    }
+}

@@ -1,0 +1,17 @@
+//! Embeddable building blocks for immutable infrastructure.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
+
+pub mod artifact;
+pub mod error;
+pub mod fleet;
+pub mod id;
+pub mod journal;
+pub mod provider;
+pub mod time;
+
+pub use artifact::{Artifact, ArtifactName, Digest, ImageRef, Place, Version};
+pub use error::{Applied, Error, ErrorKind, Result};
+pub use fleet::{Fleet, LaunchTemplate};
+pub use journal::MemoryJournal;
+pub use provider::Provider;
+pub use time::Timestamp;

@@ -1,0 +1,58 @@
+//! The ports: what a cloud must be able to do for its fleets to be replaced.
+//!
+//! Object-safe, few methods, no default bodies. Every call that changes something carries an [`Op`](crate::fleet::Op), journaled before the
+//! call is sent. The suite of [`conformance`](crate::conformance) says whether an implementation keeps the contracts.
+
+mod catalog;
+mod fleets;
+mod traffic;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::artifact::Place;
+
+pub use catalog::{ImageCatalog, ImageSeen, ImageStage};
+pub use fleets::FleetProvider;
+pub use traffic::TrafficSwitch;
+
+/// The ports of one place.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Provider {
+    /// Which place.
+    pub place: Place,
+    /// Its fleets.
+    pub fleets: Arc<dyn FleetProvider>,
+    /// Its images; without it, plans don't look at them.
+    pub images: Option<Arc<dyn ImageCatalog>>,
+    /// Its load balancers.
+    pub traffic: Option<Arc<dyn TrafficSwitch>>,
+}
+
+impl Provider {
+    /// A place that has fleets.
+    pub fn new(place: Place, fleets: Arc<dyn FleetProvider>) -> Self {
+        Self { place, fleets, images: None, traffic: None }
+    }
+
+    /// With its images.
+    #[must_use]
+    pub fn images(mut self, images: Arc<dyn ImageCatalog>) -> Self {
+        self.images = Some(images);
+        self
+    }
+
+    /// With its load balancers.
+    #[must_use]
+    pub fn traffic(mut self, traffic: Arc<dyn TrafficSwitch>) -> Self {
+        self.traffic = Some(traffic);
+        self
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("place", &self.place).finish_non_exhaustive()
+    }
+}
