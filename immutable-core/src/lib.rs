@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod id;
 pub mod journal;
 pub mod provider;
+pub mod rollout;
 pub mod time;
 
 pub use artifact::{Artifact, ArtifactName, Digest, ImageRef, Place, Version};
@@ -14,4 +15,5 @@ pub use error::{Applied, Error, ErrorKind, Result};
 pub use fleet::{Fleet, LaunchTemplate};
 pub use journal::MemoryJournal;
 pub use provider::Provider;
+pub use rollout::{Outcome, Plan, Strategy};
 pub use time::Timestamp;

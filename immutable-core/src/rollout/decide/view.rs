@@ -1,0 +1,536 @@
+//! What the rules look at: every group counted, every instance classed, upper bounds for what exists and lower bounds for what is
+//! ready.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::MAX_VIEW_AGE;
+use crate::fleet::{
+    Coverage, FailureClass, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, HealthPolicy, Instance, Life, Release,
+    Resize, Verdict, Working,
+};
+use crate::id::InstanceKey;
+use crate::rollout::budget::Budget;
+use crate::rollout::event::{Call, Charge, Noted};
+use crate::rollout::plan::quiet;
+use crate::rollout::seen::Seen;
+use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, Member, Phase, RolloutState, Slots};
+use crate::time::Timestamp;
+
+pub(super) struct View<'a> {
+    pub(super) state: &'a FleetState,
+    pub(super) seen: &'a Seen<'a>,
+    pub(super) now: Timestamp,
+    pub(super) budget: Budget,
+    pub(super) groups: BTreeMap<GroupId, GroupView<'a>>,
+    /// What this look adds to what is known.
+    pub(super) noted: Noted,
+    /// Upper bound of what exists.
+    pub(super) live: u32,
+    /// Lower bound of what is ready.
+    pub(super) ready: u32,
+    /// Why nothing may be raised: some group is not wholly known.
+    pub(super) blind: Option<Arc<str>>,
+    /// Old and new lost their health together: neither is to blame.
+    pub(super) environment: bool,
+    /// When time alone would change this view.
+    pub(super) wake: Option<Timestamp>,
+}
+
+/// One group, counted.
+#[derive(Default)]
+pub(super) struct GroupView<'a> {
+    /// Members that are ready.
+    pub(super) ready: Vec<&'a InstanceKey>,
+    /// Members that are down: freshly unhealthy, stopped, or past their boot deadline.
+    pub(super) down: Vec<&'a InstanceKey>,
+    /// Of those, the ones that had their chance: ill after health, stopped, or past their boot deadline.
+    pub(super) failed: Vec<&'a InstanceKey>,
+    /// Members that are neither: booting, or of unknown health.
+    pub(super) doubt: Vec<&'a InstanceKey>,
+    /// Named to leave by a call that is no longer owed, and still there.
+    pub(super) stray: Vec<&'a InstanceKey>,
+    /// How many are on their way out.
+    pub(super) leavers: u32,
+    /// Its size, as settled or as read now.
+    pub(super) size: u32,
+    /// Upper bound of what exists.
+    pub(super) live: u32,
+    /// Whether it was seen, wholly, after the last write to it.
+    pub(super) whole: bool,
+    /// Whether it was seen, if only in part, after the last write to it.
+    pub(super) fresh: bool,
+    /// Whether it is certain that it does not exist.
+    pub(super) absent: bool,
+    /// Whether the provider has no work left on it, by its own word.
+    pub(super) idle: bool,
+    /// Whether another call about it may be made now.
+    pub(super) free: bool,
+    /// The member that is booting longest, and its deadline.
+    pub(super) booting: Option<(Timestamp, &'a InstanceKey)>,
+    /// Members that were healthy once, and those of them that are now.
+    stood: (u32, u32),
+}
+
+impl GroupView<'_> {
+    /// Everything that exists and is not on its way out.
+    pub(super) fn members(&self) -> u32 {
+        count(self.ready.len() + self.down.len() + self.doubt.len())
+    }
+}
+
+pub(super) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(state: &'a FleetState, seen: &'a Seen<'a>, now: Timestamp) -> Self {
+        let mut view = Self {
+            state,
+            seen,
+            now,
+            budget: Budget { desired: state.desired, floor: 0, ceiling: state.desired },
+            groups: BTreeMap::new(),
+            noted: Noted::default(),
+            live: 0,
+            ready: 0,
+            blind: None,
+            environment: false,
+            wake: None,
+        };
+        let Some(rollout) = &state.rollout else {
+            return view;
+        };
+        view.budget = rollout.plan.strategy().budget(state.desired);
+        let by_id: BTreeMap<GroupId, &'a GroupSeen> = seen.fleet.groups.iter().map(|group| (group.group, group)).collect();
+        for (id, generation) in &state.generations {
+            for (cell, slots) in &generation.groups {
+                let group = GroupId { generation: *id, cell: *cell };
+                view.count_group(group, generation, slots, by_id.get(&group).copied(), rollout);
+            }
+            view.note_absent(*id, generation);
+        }
+        view.blame(rollout);
+        view
+    }
+
+    pub(super) fn rollout(&self) -> Option<&'a RolloutState> {
+        self.state.rollout.as_ref()
+    }
+
+    /// The groups of one generation.
+    pub(super) fn generation(&self, id: GenerationId) -> impl Iterator<Item = (&GroupId, &GroupView<'a>)> {
+        self.groups.range(GroupId { generation: id, cell: 0 }..=GroupId { generation: id, cell: u16::MAX })
+    }
+
+    /// A sum over one generation, or over all others.
+    pub(super) fn sum(&self, id: GenerationId, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
+        self.generation(id).map(|(_, group)| of(group)).sum()
+    }
+
+    pub(super) fn sum_others(&self, wanted: Option<GenerationId>, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
+        self.groups.iter().filter(|(id, _)| Some(id.generation) != wanted).map(|(_, group)| of(group)).sum()
+    }
+
+    /// Whether a release has had a ready instance in this fleet.
+    pub(super) fn exercised(&self, release: Release) -> bool {
+        let proven = self.state.proven.as_ref().is_some_and(|proven| proven.spec.release == release);
+        let ready = |(id, generation): (&GenerationId, &GenerationState)| {
+            generation.release() == release && (generation.first_ready.is_some() || self.noted.exercised.contains(id))
+        };
+        proven || self.state.generations.iter().any(ready)
+    }
+
+    /// Whether a generation may do by itself what its spec says, or as near to it as its provider can.
+    pub(super) fn upkeep_wanted(&self, id: GenerationId) -> Option<crate::fleet::Upkeep> {
+        let specified = self.rollout()?.plan.fleet().specified_upkeep();
+        let generation = self.state.generations.get(&id)?;
+        let heal = match self.seen.heals {
+            crate::fleet::Heals::Never => generation.upkeep.heal,
+            crate::fleet::Heals::Always | crate::fleet::Heals::Switchable => specified.heal,
+        };
+        let wanted = crate::fleet::Upkeep { heal, ..specified };
+        (generation.upkeep != wanted).then_some(wanted)
+    }
+
+    fn wake(&mut self, at: Timestamp) {
+        if at > self.now {
+            self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+        }
+    }
+
+    fn count_group(
+        &mut self,
+        id: GroupId,
+        generation: &'a GenerationState,
+        slots: &'a Slots,
+        seen: Option<&'a GroupSeen>,
+        rollout: &'a RolloutState,
+    ) {
+        let as_of = |age| {
+            Timestamp::from_millis(
+                self.seen.as_of.as_millis() - i64::try_from(std::time::Duration::as_millis(&age)).unwrap_or(i64::MAX),
+            )
+        };
+        let seen = seen.filter(|seen| self.now.since(as_of(seen.age)) <= MAX_VIEW_AGE);
+        let after = seen.is_some_and(|seen| as_of(seen.age) >= slots.settled_at);
+        let whole = after && seen.is_some_and(|seen| seen.coverage == Coverage::Whole);
+        let state = seen.map(|seen| &seen.state);
+        let busy = self.state.busy(id);
+        let mut group = GroupView {
+            size: slots.size,
+            whole,
+            fresh: after,
+            absent: whole && state == Some(&GroupState::Absent),
+            idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
+            free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
+            ..GroupView::default()
+        };
+        let mut reported = 0;
+        if let Some(GroupState::Present { size, working, .. }) = state {
+            reported = *size;
+            if whole && *size != slots.size && *working != Working::Busy && !busy {
+                self.noted.sizes.insert(id, *size);
+                group.size = *size;
+            }
+        }
+        if slots.quiet_until > self.now {
+            self.wake(slots.quiet_until);
+        }
+        if !group.absent || !slots.members.is_empty() {
+            self.count_members(id, &generation.spec, slots, seen, rollout, &mut group);
+        }
+        group.live = self.live_in(id, slots, seen, &group, reported, generation.life);
+        self.live = self.live.saturating_add(group.live);
+        self.ready += count(group.ready.len());
+        if !group.ready.is_empty() && generation.first_ready.is_none() && !self.noted.exercised.contains(&id.generation) {
+            self.noted.exercised.push(id.generation);
+        }
+        self.groups.insert(id, group);
+    }
+
+    /// The largest of what is there, what was asked for, what was settled and what is reported, and on top what is leaving.
+    fn live_in(
+        &mut self,
+        id: GroupId,
+        slots: &Slots,
+        seen: Option<&GroupSeen>,
+        group: &GroupView<'_>,
+        reported: u32,
+        life: GenerationLife,
+    ) -> u32 {
+        let asked = self.state.owed.values().filter_map(|owed| match &owed.call {
+            Call::Resize(resize) if resize.group() == id => Some(match &**resize {
+                Resize::Raise { to, .. } => *to,
+                Resize::Lower { .. } | Resize::GiveUp { .. } => resize.from(),
+            }),
+            _ => None,
+        });
+        let asked = asked.max().unwrap_or(0);
+        if group.absent || life == GenerationLife::Making {
+            return asked;
+        }
+        let now = group.members().max(group.size).max(asked).max(reported).saturating_add(group.leavers);
+        let part = match seen {
+            Some(GroupSeen { coverage: Coverage::Part(why), .. }) => why.clone(),
+            Some(_) if group.whole || group.fresh => return now,
+            Some(_) => "it is older than the last call".into(),
+            None => "it is too old".into(),
+        };
+        match self.seen.earlier.and_then(|earlier| earlier.get(&id)) {
+            Some((_, whole)) => {
+                let gone = |key: &InstanceKey| slots.members.get(key).is_some_and(|member| member.exit == Exit::Gone);
+                let then = whole.instances.iter().filter(|instance| instance.life != Life::Gone && !gone(&instance.key));
+                now.max(count(then.count()))
+            }
+            None => {
+                self.blind = Some(format!("of group {id}: {part}").into());
+                now
+            }
+        }
+    }
+
+    /// Walks what is seen and what is known side by side: both are sorted by key.
+    fn count_members(
+        &mut self,
+        id: GroupId,
+        spec: &GenerationSpec,
+        slots: &'a Slots,
+        seen: Option<&'a GroupSeen>,
+        rollout: &'a RolloutState,
+        group: &mut GroupView<'a>,
+    ) {
+        let policy = rollout.plan.fleet().health();
+        let instances = seen.map_or(&[][..], |seen| &seen.instances[..]);
+        let mut seen_iter: Box<dyn Iterator<Item = &'a Instance> + 'a> = if instances.is_sorted_by(|a, b| a.key < b.key) {
+            Box::new(instances.iter())
+        } else {
+            // A provider that breaks the contract here must not make us count anything twice.
+            let mut all: Vec<_> = instances.iter().collect();
+            all.sort_by(|a, b| a.key.cmp(&b.key));
+            all.dedup_by(|a, b| a.key == b.key);
+            Box::new(all.into_iter())
+        };
+        let mut known_iter = slots.members.iter();
+        let (mut instance, mut known) = (seen_iter.next(), known_iter.next());
+        loop {
+            let order = match (instance, known) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(instance), Some((key, _))) => instance.key.cmp(key),
+            };
+            match order {
+                Ordering::Less => {
+                    if let Some(instance) = instance {
+                        self.sight(id, spec, instance, None, policy, rollout, group);
+                    }
+                    instance = seen_iter.next();
+                }
+                Ordering::Equal => {
+                    if let (Some(instance), Some((_, member))) = (instance, known) {
+                        self.sight(id, spec, instance, Some(member), policy, rollout, group);
+                    }
+                    instance = seen_iter.next();
+                    known = known_iter.next();
+                }
+                Ordering::Greater => {
+                    if let Some((key, member)) = known {
+                        self.unseen(id, key, member, rollout, group);
+                    }
+                    known = known_iter.next();
+                }
+            }
+        }
+    }
+
+    /// An instance that is known and was not seen: gone if the view is whole, in doubt if not.
+    fn unseen(&mut self, id: GroupId, key: &'a InstanceKey, member: &Member, rollout: &RolloutState, group: &mut GroupView<'a>) {
+        match member.exit {
+            Exit::Gone => {}
+            _ if group.whole => self.gone(id, key, Some(member), None, rollout),
+            Exit::Named => group.leavers += 1,
+            Exit::None => group.doubt.push(key),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one walk, and all of it is needed")]
+    fn sight(
+        &mut self,
+        id: GroupId,
+        spec: &GenerationSpec,
+        instance: &'a Instance,
+        member: Option<&Member>,
+        policy: HealthPolicy<'_>,
+        rollout: &RolloutState,
+        group: &mut GroupView<'a>,
+    ) {
+        let key = &instance.key;
+        if member.is_some_and(|member| member.exit == Exit::Gone) {
+            return; // a stale view brings nobody back
+        }
+        if instance.life == Life::Gone {
+            if member.is_some() || accused(rollout) == Some(id.generation) {
+                if member.is_none() {
+                    self.noted.appeared.entry(id).or_default().push(key.clone());
+                }
+                self.gone(id, key, member, Some(instance), rollout);
+            }
+            return;
+        }
+        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
+        let mut known = member.copied().unwrap_or_else(|| {
+            self.noted.appeared.entry(id).or_default().push(key.clone());
+            fresh
+        });
+        let verdict = verdict(instance, policy);
+        let was_healthy = known.healthy.is_some();
+        match verdict {
+            Verdict::Healthy if !was_healthy => {
+                self.noted.healthy.entry(id).or_default().push(key.clone());
+                (known.healthy, known.once) = (Some(self.now), true);
+            }
+            Verdict::Unhealthy if was_healthy => {
+                self.noted.unhealthy.entry(id).or_default().push(key.clone());
+                known.healthy = None;
+            }
+            _ => {}
+        }
+        if known.exit == Exit::Named || instance.life == Life::Leaving {
+            group.leavers += 1;
+            if instance.life != Life::Leaving && group.free && group.fresh {
+                group.stray.push(key);
+            }
+            return;
+        }
+        if known.once {
+            group.stood.0 += 1;
+            group.stood.1 += u32::from(verdict == Verdict::Healthy);
+        }
+        let deadline = known.seen + policy.boot_deadline;
+        let ready_at = known.healthy.map(|since| since + policy.min_ready);
+        let of_the_image = instance.runs.image().is_none_or(|image| image == spec.image.id());
+        let serves = instance.life == Life::Running && verdict == Verdict::Healthy && instance.held.is_none() && of_the_image;
+        match ready_at {
+            Some(at) if serves && at <= self.now => return group.ready.push(key),
+            Some(at) if serves => self.wake(at),
+            _ => {}
+        }
+        // One bad look is noted; two in a row are an illness.
+        let ill = verdict == Verdict::Unhealthy && !was_healthy;
+        let late = known.healthy.is_none() && !known.once && self.now >= deadline;
+        let stopped = instance.life == Life::Stopped;
+        if ill || late || stopped {
+            group.down.push(key);
+            if (ill && known.once) || late || stopped {
+                group.failed.push(key);
+                let what = match (late, stopped) {
+                    (_, true) => "it stopped",
+                    (true, _) => "it was not healthy by its boot deadline",
+                    _ => "it was healthy and is not any more",
+                };
+                self.charge(id, key, &known, Some(instance), FailureClass::Health, what, rollout);
+            } else {
+                self.boots(deadline, key, group);
+            }
+        } else {
+            group.doubt.push(key);
+            if !known.once {
+                self.boots(deadline, key, group);
+            }
+        }
+    }
+
+    fn boots(&mut self, deadline: Timestamp, key: &'a InstanceKey, group: &mut GroupView<'a>) {
+        self.wake(deadline);
+        if group.booting.is_none_or(|(other, _)| deadline < other) {
+            group.booting = Some((deadline, key));
+        }
+    }
+
+    fn gone(
+        &mut self,
+        id: GroupId,
+        key: &InstanceKey,
+        member: Option<&Member>,
+        instance: Option<&Instance>,
+        rollout: &RolloutState,
+    ) {
+        self.noted.gone.entry(id).or_default().push(key.clone());
+        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
+        let member = member.unwrap_or(&fresh);
+        if member.exit == Exit::None && member.healthy.is_none() && !member.once {
+            self.charge(id, key, member, instance, FailureClass::Unknown, "it was gone before it was healthy", rollout);
+        }
+    }
+
+    /// Notes a failure of the wanted generation, once.
+    #[expect(clippy::too_many_arguments, reason = "what a charge says")]
+    fn charge(
+        &mut self,
+        group: GroupId,
+        key: &InstanceKey,
+        member: &Member,
+        instance: Option<&Instance>,
+        class: FailureClass,
+        what: &str,
+        rollout: &RolloutState,
+    ) {
+        if member.charged || accused(rollout) != Some(group.generation) {
+            return;
+        }
+        let trouble = instance.and_then(|instance| instance.trouble.as_ref());
+        let (class, what) = match trouble {
+            Some(trouble) => (trouble.class, format!("{what}: {}", trouble.message).into()),
+            None => (class, what.into()),
+        };
+        self.noted.charged.push(Charge { group, instance: Some(key.clone()), incident: None, class, what });
+    }
+
+    /// Who is to blame: what the provider tells of by itself is added, and a failure that old and new share is nobody's.
+    fn blame(&mut self, rollout: &RolloutState) {
+        let wanted = self.state.wanted_now();
+        let stood = |ours: bool| {
+            let groups = self.groups.iter().filter(|(id, _)| (Some(id.generation) == wanted) == ours);
+            groups.fold((0, 0), |sum, (_, group)| (sum.0 + group.stood.0, sum.1 + group.stood.1))
+        };
+        let (old, new) = (stood(false), stood(true));
+        let old_fell = old.0 > 0 && old.1 * 2 < old.0;
+        let new_fell = new.0 > 0 && new.1 == 0;
+        self.environment = new_fell && (old_fell || (old.0 == 0 && new.0 > 1));
+        if old_fell || self.environment {
+            self.noted.charged.retain(|charge| charge.class != FailureClass::Health);
+        }
+        let accused = accused(rollout);
+        for incident in &self.seen.fleet.incidents {
+            let Some(generation) = self.state.generations.get(&incident.group.generation) else {
+                continue;
+            };
+            let known = generation.incidents.contains(&incident.id);
+            let charged = incident.instance.as_ref().is_some_and(|key| {
+                let member = self.state.slots(incident.group).and_then(|slots| slots.members.get(key));
+                member.is_some_and(|member| member.charged)
+                    || self.noted.charged.iter().any(|charge| charge.instance.as_ref() == Some(key))
+            });
+            if accused == Some(incident.group.generation) && !known && !charged {
+                self.noted.charged.push(Charge {
+                    group: incident.group,
+                    instance: None,
+                    incident: Some(incident.id.clone()),
+                    class: incident.trouble.class,
+                    what: incident.trouble.message.clone(),
+                });
+            }
+        }
+        if let (Some(wanted), Phase::Stepping { .. }) = (wanted, &rollout.phase) {
+            let ready = self.sum(wanted, |group| count(group.ready.len()));
+            if ready > rollout.best {
+                self.noted.progress = Some(ready);
+            }
+        }
+    }
+
+    /// A generation of which no group exists any more is forgotten, unless a call about it may still make one.
+    fn note_absent(&mut self, id: GenerationId, generation: &GenerationState) {
+        let quiet = generation.groups.values().all(|slots| self.now >= slots.quiet_until);
+        let making = generation.life == GenerationLife::Making && generation.refused.is_none();
+        if quiet && !making && !self.state.generation_busy(id) && self.generation(id).all(|(_, group)| group.absent) {
+            self.noted.absent.push(id);
+            for cell in generation.groups.keys() {
+                let group = GroupId { generation: id, cell: *cell };
+                self.noted.sizes.remove(&group);
+            }
+        }
+    }
+
+    /// The spec of a generation as it is first made.
+    pub(super) fn quiet(&self, spec: &GenerationSpec) -> GenerationSpec {
+        quiet(spec, self.seen.heals)
+    }
+}
+
+/// Whose failures are charged now.
+fn accused(rollout: &RolloutState) -> Option<GenerationId> {
+    matches!(rollout.phase, Phase::Stepping { .. }).then_some(rollout.wanted)
+}
+
+/// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
+fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
+    let required = policy.required_sources;
+    let all = || {
+        instance
+            .health
+            .iter()
+            .filter(|health| required.is_empty() || required.contains(&health.source))
+            .map(|health| health.verdict)
+    };
+    if all().any(|verdict| verdict == Verdict::Unhealthy) {
+        return Verdict::Unhealthy;
+    }
+    let heard = |source: &crate::id::SourceId| instance.health.iter().any(|health| health.source == *source);
+    if instance.health.is_empty() || !required.iter().all(heard) || all().any(|verdict| verdict == Verdict::Unknown) {
+        return Verdict::Unknown;
+    }
+    if all().all(|verdict| verdict == Verdict::Healthy) { Verdict::Healthy } else { Verdict::Starting }
+}
