@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod id;
 pub mod journal;
 pub mod provider;
+pub mod registry;
 pub mod time;
 
 pub use artifact::{Artifact, ArtifactName, Digest, ImageRef, Place, Version};
