@@ -6,6 +6,7 @@ pub mod error;
 pub mod fleet;
 pub mod id;
 pub mod journal;
+pub mod pipeline;
 pub mod provider;
 pub mod registry;
 pub mod time;

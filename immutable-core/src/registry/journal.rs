@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
 
 use super::event::{self, Event};
 use super::state::State;
 use super::{Ancestor, ImageRegistry, Publication, RegistryView, Revoke, SetChannel, rules};
-use crate::artifact::{Artifact, ArtifactName, Digest};
+use crate::artifact::{Artifact, ArtifactName, Digest, sha256};
 use crate::error::{Applied, Error, ErrorKind, Result};
 use crate::id::{Actor, StreamId, WriteId};
 use crate::journal::{After, Append, Appended, Journal};
@@ -130,12 +129,8 @@ fn stream(name: &ArtifactName) -> StreamId {
 
 /// The same write, at the same version, has the same id.
 fn write_id(stream: &StreamId, expected: u64, record: &[u8]) -> WriteId {
-    let mut hash = Sha256::new();
-    hash.update(stream.as_str().as_bytes());
-    hash.update([0]);
-    hash.update(expected.to_be_bytes());
-    hash.update(record);
-    let digest: [u8; 32] = hash.finalize().into();
+    let expected = expected.to_be_bytes();
+    let digest = sha256(&[stream.as_str().as_bytes(), &[0], &expected, record].concat());
     let mut id = [0; 16];
     id.iter_mut().zip(digest).for_each(|(byte, from)| *byte = from);
     WriteId(id)
