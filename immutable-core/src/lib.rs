@@ -6,7 +6,9 @@ pub mod error;
 pub mod fleet;
 pub mod id;
 pub mod journal;
+pub mod pipeline;
 pub mod provider;
+pub mod registry;
 pub mod rollout;
 pub mod time;
 

@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 pub use digest::{Digest, DigestError};
 pub(crate) use digest::{canonical_json, sha256};
 pub use image::{ImageRef, Place, PlaceError};
-pub use name::{ArtifactName, NameError, Version, VersionError};
+pub use name::{ArtifactName, NameError, Requirement, RequirementError, Version, VersionError};
 
 /// One build's product under a name and a version. It never changes; copies of its images may be added.
 ///
@@ -57,8 +57,9 @@ pub struct Built {
 pub struct BuiltFile {
     /// Its path, as the build tool gives it.
     pub name: String,
-    /// In bytes.
-    pub size: u64,
+    /// In bytes, if the build tool says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 /// Who built it, when, and from what.
@@ -121,9 +122,9 @@ impl Built {
         self
     }
 
-    /// Adds a file that the build made.
+    /// Adds a file that the build made, and its size in bytes if that is known.
     #[must_use]
-    pub fn file(mut self, name: impl Into<String>, size: u64) -> Self {
+    pub fn file(mut self, name: impl Into<String>, size: Option<u64>) -> Self {
         self.files.push(BuiltFile { name: name.into(), size });
         self
     }
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(one.digest(), renamed.digest());
         for other in [
             run().image(image("a", "ami-1")),
-            run().image(image("a", "ami-1")).image(image("b", "ami-2")).file("out.raw", 1),
+            run().image(image("a", "ami-1")).image(image("b", "ami-2")).file("out.raw", Some(1)),
             Built { provenance: run().provenance.label("branch", "x"), ..one.built.clone() },
             Built { provenance: Provenance::new("amazon-ebs", "run-2").label("commit", "9fceb02"), ..one.built.clone() },
         ] {
