@@ -1,10 +1,9 @@
 //! What a person asks of a rollout.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::artifact::sha256;
-use crate::id::{RolloutId, StreamVersion, write_hex};
+use crate::id::{Actor, RolloutId, StreamVersion, write_hex};
 use crate::rollout::decide::{revert, tear_down};
 use crate::rollout::event::Event;
 use crate::rollout::state::{Ending, FleetState, Phase, RevertCause};
@@ -55,7 +54,7 @@ pub struct Command {
     /// Its id.
     pub id: CommandId,
     /// Who asks.
-    pub by: Arc<str>,
+    pub by: Actor,
     /// About which rollout; if another runs by then, the command is refused.
     pub about: RolloutId,
     /// What is asked.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::artifact::Digest;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{FailureClass, GenerationId, GenerationSpec, GroupId, Refusal, Resize, Ticket, Upkeep};
-use crate::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StreamVersion};
+use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StreamVersion};
 use crate::rollout::command::CommandId;
 use crate::rollout::plan::Plan;
 use crate::rollout::state::{Outcome, Phase};
@@ -49,7 +49,7 @@ pub enum Event {
         /// Which.
         command: CommandId,
         /// Who gave it.
-        by: Arc<str>,
+        by: Actor,
         /// Up to where the inbox has been read.
         inbox: StreamVersion,
         /// Why nothing follows from it, if so.
