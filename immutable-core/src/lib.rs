@@ -2,6 +2,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
 pub mod artifact;
+pub mod controller;
 pub mod error;
 pub mod fleet;
 pub mod id;

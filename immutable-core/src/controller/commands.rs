@@ -22,10 +22,11 @@ impl Rollout {
         let id = CommandId::of(&format!("{}\0{}\0{what:?}\0{by}\0{now}", self.fleet, self.id));
         let command = Command { id, by, about: self.id, what };
         let stream = self.fleet.inbox();
-        let write = load::write_id(&controller.owner, &stream, &format!("{id:?}"));
+        let records = vec![load::encode(&command)?];
         for _ in 0..load::TRIES {
             let expected = controller.journal.load(&stream, After::Snapshot).await?.head;
-            let append = Append { stream: stream.clone(), expected, write, records: vec![load::encode(&command)?] };
+            let write = load::write_id(&controller.owner, &stream, expected, &records);
+            let append = Append { stream: stream.clone(), expected, write, records: records.clone() };
             if let Appended::Done(_) = load::append(&*controller.journal, &*controller.clock, append).await? {
                 controller.news.command(&self.fleet);
                 return Ok(id);

@@ -78,11 +78,12 @@ pub(super) fn encode(value: &impl serde::Serialize) -> Result<Record> {
     Ok(bytes.into())
 }
 
-/// The id of a write: of whoever writes, where, and what.
-pub(super) fn write_id(owner: &OwnerId, stream: &StreamId, what: &str) -> WriteId {
+/// The id of a write: of whoever writes, where, after what, and what.
+pub(super) fn write_id(owner: &OwnerId, stream: &StreamId, expected: StreamVersion, records: &[Record]) -> WriteId {
+    let mut text = format!("{owner}\0{stream}\0{expected}\0").into_bytes();
+    records.iter().for_each(|record| text.extend_from_slice(record));
     let mut id = [0; 16];
-    let digest = sha256(format!("{owner}\0{stream}\0{what}").as_bytes());
-    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    id.iter_mut().zip(sha256(&text)).for_each(|(to, from)| *to = from);
     WriteId(id)
 }
 

@@ -169,7 +169,6 @@ impl Controller {
         if let Status::Known { revoked: Some(revocation) } = self.registry.view(&to.name).await?.status(to.digest) {
             return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
         }
-        let write = load::write_id(&self.owner, &fleet.stream(), "start");
         for _ in 0..load::TRIES {
             let loaded = load::state(&*self.journal, &fleet).await?;
             if let Some(running) = loaded.state.rollout() {
@@ -179,13 +178,14 @@ impl Controller {
                 ));
             }
             plan.check_basis(&loaded.state)?;
-            let rollout = RolloutId(loaded.state.next_rollout());
+            let rollout = loaded.state.next_rollout();
             let at = self.clock.now().max(loaded.state.at());
             let event = Event::Opened { rollout, plan: Box::new(plan.clone()) };
             let recorded = Recorded { v: 1, at, epoch: loaded.state.epoch(), event };
             loaded.state.clone().evolve(&recorded)?;
-            let append =
-                Append { stream: fleet.stream(), expected: loaded.head, write, records: vec![load::encode(&recorded)?] };
+            let (stream, records) = (fleet.stream(), vec![load::encode(&recorded)?]);
+            let write = load::write_id(&self.owner, &stream, loaded.head, &records);
+            let append = Append { stream, expected: loaded.head, write, records };
             if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
                 self.news.post(&fleet, head);
                 return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: StreamVersion(head.0 - 1) });
@@ -208,12 +208,12 @@ impl Controller {
     /// What the journal fails with.
     pub async fn rollout(&self, fleet: &FleetId) -> Result<Option<Rollout>> {
         let loaded = load::state(&*self.journal, fleet).await?;
-        Ok(loaded.state.rollout().map(|running| Rollout {
-            controller: self.clone(),
-            fleet: fleet.clone(),
-            id: running.id,
-            since: StreamVersion(0),
-        }))
+        let Some(id) = loaded.state.rollout().map(|running| running.id) else {
+            return Ok(None);
+        };
+        let opens = |(_, recorded): &(StreamVersion, Recorded)| matches!(&recorded.event, Event::Opened { rollout, .. } if *rollout == id);
+        let opened = self.history(fleet).await?.into_iter().rev().find(opens).map_or(loaded.snapshot.0, |(version, _)| version.0);
+        Ok(Some(Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: StreamVersion(opened) }))
     }
 
     /// Everything that was journaled of a fleet, with the version after each record.

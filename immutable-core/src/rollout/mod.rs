@@ -24,6 +24,7 @@ pub use command::{AbortTo, Command, CommandId, What, command};
 pub use decide::{Decision, MAX_VIEW_AGE, decide};
 pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
 pub use evolve::IllegalEvent;
+pub(crate) use evolve::backoff;
 pub use plan::{Basis, Envelope, Plan, PlanFor, PlannedStep, Subject, Wanted};
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Facts, Seen};

@@ -435,6 +435,11 @@ impl FleetState {
         self.last.as_ref()
     }
 
+    /// The number of the rollout that can begin next.
+    pub fn next_rollout(&self) -> RolloutId {
+        RolloutId(self.next_rollout)
+    }
+
     /// The calls that are owed: the state is the outbox.
     pub fn owed(&self) -> impl Iterator<Item = (OpId, &Owed)> {
         self.owed.iter().map(|(id, owed)| (*id, owed))
