@@ -16,7 +16,8 @@ use crate::journal::{After, Append, Appended, Record};
 use crate::provider::Provider;
 use crate::registry::Status;
 use crate::rollout::{
-    Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen, backoff, command, decide, settle,
+    Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen, backoff, command,
+    decide, settle,
 };
 use crate::time::Timestamp;
 
@@ -144,7 +145,11 @@ impl Driver {
             (_, Some((id, outcome))) if *id == self.rollout => Ok(Some(outcome.clone())),
             _ => Err(Error::new(
                 ErrorKind::NotFound,
-                format!("rollout {} of fleet {} is not the one that runs, nor the last; read its end from the history", self.rollout, self.state.fleet()),
+                format!(
+                    "rollout {} of fleet {} is not the one that runs, nor the last; read its end from the history",
+                    self.rollout,
+                    self.state.fleet()
+                ),
             )),
         }
     }
@@ -209,7 +214,8 @@ impl Driver {
                 }
             };
             let (observed, heard, facts) = futures_util::future::join3(observed, heard, facts).await;
-            let numbered = heard?.records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record));
+            let numbered =
+                heard?.records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record));
             Ok(Look { fleet: observed?, inbox: numbered.collect(), facts: facts? })
         };
         self.calls.push(
@@ -286,7 +292,10 @@ impl Driver {
         self.hear(look.inbox)?;
         let mut wake_at = None;
         for _ in 0..PHASES_A_LOOK {
-            let seen = Seen::new(&look.fleet, asked).earlier(&self.earlier).in_flight(&self.in_flight).heals(self.provider.fleets.capabilities().heals);
+            let seen = Seen::new(&look.fleet, asked)
+                .earlier(&self.earlier)
+                .in_flight(&self.in_flight)
+                .heals(self.provider.fleets.capabilities().heals);
             let seen = match &self.facts {
                 Some(facts) => seen.facts(facts),
                 None => seen,
@@ -302,7 +311,9 @@ impl Driver {
         }
         for seen in look.fleet.groups {
             if seen.coverage == Coverage::Whole {
-                let as_of = Timestamp::from_millis(asked.as_millis().saturating_sub(i64::try_from(seen.age.as_millis()).unwrap_or(i64::MAX)));
+                let as_of = Timestamp::from_millis(
+                    asked.as_millis().saturating_sub(i64::try_from(seen.age.as_millis()).unwrap_or(i64::MAX)),
+                );
                 self.earlier.insert(seen.group, (as_of, seen));
             }
         }
@@ -370,7 +381,8 @@ impl Driver {
         let far = self.now() + MAX_VIEW_AGE;
         let look = if self.looking { far } else { self.look_at };
         let retry = self.state.owed().filter(|(id, _)| !self.in_flight.contains(id));
-        let retry = retry.filter_map(|(id, _)| self.tries.get(&id).map(|(_, until)| *until)).filter(|until| *until > self.now()).min();
+        let retry =
+            retry.filter_map(|(id, _)| self.tries.get(&id).map(|(_, until)| *until)).filter(|until| *until > self.now()).min();
         retry.map_or(look, |retry| retry.min(look))
     }
 }

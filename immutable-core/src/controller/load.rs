@@ -49,7 +49,9 @@ pub(super) async fn state(journal: &dyn Journal, fleet: &FleetId) -> Result<Load
     for (record, version) in loaded.records.iter().zip(snapshot.0 + 1..) {
         let version = StreamVersion(version);
         let recorded: Recorded = decode(&stream, version, record)?;
-        state.evolve(&recorded).map_err(|illegal| corrupt(&stream, version, "it cannot follow the record before it").with_source(illegal))?;
+        state
+            .evolve(&recorded)
+            .map_err(|illegal| corrupt(&stream, version, "it cannot follow the record before it").with_source(illegal))?;
     }
     Ok(LoadedState { state, head: loaded.head, snapshot })
 }
@@ -74,7 +76,8 @@ fn corrupt(stream: &StreamId, version: StreamVersion, what: &str) -> Error {
 }
 
 pub(super) fn encode(value: &impl serde::Serialize) -> Result<Record> {
-    let bytes = serde_json::to_vec(value).map_err(|why| Error::new(ErrorKind::Internal, "a record has no JSON form").with_source(why))?;
+    let bytes =
+        serde_json::to_vec(value).map_err(|why| Error::new(ErrorKind::Internal, "a record has no JSON form").with_source(why))?;
     Ok(bytes.into())
 }
 

@@ -31,19 +31,20 @@ pub use events::{Events, Reports};
 /// Plans rollouts, starts them and drives them. Clones share everything.
 ///
 /// ```
-/// # immutable_core::time::VirtualClock::default().run(async {
+/// use immutable_core::memory::MemoryOptions;
+/// use immutable_core::time::VirtualClock;
 /// use immutable_core::{Fleet, MemoryCloud, Outcome, Strategy};
 ///
-/// let cloud = MemoryCloud::seeded(7).with_clock(immutable_core::time::VirtualClock::default());
-/// # let clock = immutable_core::time::VirtualClock::default();
-/// # let cloud = MemoryCloud::seeded(7).with_clock(clock.clone());
-/// # clock.clone().run(async {
-/// let controller = cloud.controller();
+/// let clock = VirtualClock::default();
+/// let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
 /// let web = cloud.bake("acmeinc/web", "1.0.0")?;
-/// let plan = controller.plan(&Fleet::new("web", cloud.place()).size(3), &web, Strategy::rolling()).await?;
-/// assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
-/// # Ok::<(), immutable_core::Error>(()) })?;
-/// # Ok::<(), immutable_core::Error>(()) }).unwrap();
+/// let controller = cloud.controller();
+/// clock.run(async {
+///     let plan = controller.plan(&Fleet::new("web", cloud.place()).size(3), &web, Strategy::rolling()).await?;
+///     assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
+///     immutable_core::Result::Ok(())
+/// })?;
+/// # Ok::<(), immutable_core::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Controller {
@@ -174,7 +175,11 @@ impl Controller {
             if let Some(running) = loaded.state.rollout() {
                 return Err(Error::new(
                     ErrorKind::Busy,
-                    format!("rollout {} to {} runs in fleet {fleet}; wait for its end, or abort it", running.id, running.plan.to()),
+                    format!(
+                        "rollout {} to {} runs in fleet {fleet}; wait for its end, or abort it",
+                        running.id,
+                        running.plan.to()
+                    ),
                 ));
             }
             plan.check_basis(&loaded.state)?;

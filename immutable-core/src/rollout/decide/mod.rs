@@ -1,5 +1,6 @@
 //! What to do next: one file per rule, over one view. A rule never calls another.
 
+mod blame;
 mod complete;
 mod deadlines;
 mod give_up;
@@ -10,6 +11,7 @@ mod refill;
 mod rejudge;
 mod retire;
 mod rollback;
+mod sight;
 mod view;
 
 use std::collections::BTreeSet;

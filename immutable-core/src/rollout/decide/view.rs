@@ -1,21 +1,17 @@
 //! What the rules look at: every group counted, every instance classed, upper bounds for what exists and lower bounds for what is
 //! ready.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
-use crate::fleet::{
-    Coverage, FailureClass, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, HealthPolicy, Instance, Life, Release,
-    Resize, Verdict, Working,
-};
+use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Life, Release, Resize, Working};
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
-use crate::rollout::event::{Call, Charge, Noted};
+use crate::rollout::event::{Call, Noted};
 use crate::rollout::plan::quiet;
 use crate::rollout::seen::Seen;
-use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, Member, Phase, RolloutState, Slots};
+use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, RolloutState, Slots};
 use crate::time::Timestamp;
 
 pub(super) struct View<'a> {
@@ -70,7 +66,7 @@ pub(super) struct GroupView<'a> {
     /// The member that is booting longest, and its deadline.
     pub(super) booting: Option<(Timestamp, &'a InstanceKey)>,
     /// Members that were healthy once, and those of them that are now.
-    stood: (u32, u32),
+    pub(super) stood: (u32, u32),
 }
 
 impl GroupView<'_> {
@@ -154,7 +150,7 @@ impl<'a> View<'a> {
         (generation.upkeep != wanted).then_some(wanted)
     }
 
-    fn wake(&mut self, at: Timestamp) {
+    pub(super) fn wake(&mut self, at: Timestamp) {
         if at > self.now {
             self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
         }
@@ -251,246 +247,6 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Walks what is seen and what is known side by side: both are sorted by key.
-    fn count_members(
-        &mut self,
-        id: GroupId,
-        spec: &GenerationSpec,
-        slots: &'a Slots,
-        seen: Option<&'a GroupSeen>,
-        rollout: &'a RolloutState,
-        group: &mut GroupView<'a>,
-    ) {
-        let policy = rollout.plan.fleet().health();
-        let instances = seen.map_or(&[][..], |seen| &seen.instances[..]);
-        let mut seen_iter: Box<dyn Iterator<Item = &'a Instance> + 'a> = if instances.is_sorted_by(|a, b| a.key < b.key) {
-            Box::new(instances.iter())
-        } else {
-            // A provider that breaks the contract here must not make us count anything twice.
-            let mut all: Vec<_> = instances.iter().collect();
-            all.sort_by(|a, b| a.key.cmp(&b.key));
-            all.dedup_by(|a, b| a.key == b.key);
-            Box::new(all.into_iter())
-        };
-        let mut known_iter = slots.members.iter();
-        let (mut instance, mut known) = (seen_iter.next(), known_iter.next());
-        loop {
-            let order = match (instance, known) {
-                (None, None) => break,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(instance), Some((key, _))) => instance.key.cmp(key),
-            };
-            match order {
-                Ordering::Less => {
-                    if let Some(instance) = instance {
-                        self.sight(id, spec, instance, None, policy, rollout, group);
-                    }
-                    instance = seen_iter.next();
-                }
-                Ordering::Equal => {
-                    if let (Some(instance), Some((_, member))) = (instance, known) {
-                        self.sight(id, spec, instance, Some(member), policy, rollout, group);
-                    }
-                    instance = seen_iter.next();
-                    known = known_iter.next();
-                }
-                Ordering::Greater => {
-                    if let Some((key, member)) = known {
-                        self.unseen(id, key, member, rollout, group);
-                    }
-                    known = known_iter.next();
-                }
-            }
-        }
-    }
-
-    /// An instance that is known and was not seen: gone if the view is whole, in doubt if not.
-    fn unseen(&mut self, id: GroupId, key: &'a InstanceKey, member: &Member, rollout: &RolloutState, group: &mut GroupView<'a>) {
-        match member.exit {
-            Exit::Gone => {}
-            _ if group.whole => self.gone(id, key, Some(member), None, rollout),
-            Exit::Named => group.leavers += 1,
-            Exit::None => group.doubt.push(key),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one walk, and all of it is needed")]
-    fn sight(
-        &mut self,
-        id: GroupId,
-        spec: &GenerationSpec,
-        instance: &'a Instance,
-        member: Option<&Member>,
-        policy: HealthPolicy<'_>,
-        rollout: &RolloutState,
-        group: &mut GroupView<'a>,
-    ) {
-        let key = &instance.key;
-        if member.is_some_and(|member| member.exit == Exit::Gone) {
-            return; // a stale view brings nobody back
-        }
-        if instance.life == Life::Gone {
-            if member.is_some() || accused(rollout) == Some(id.generation) {
-                if member.is_none() {
-                    self.noted.appeared.entry(id).or_default().push(key.clone());
-                }
-                self.gone(id, key, member, Some(instance), rollout);
-            }
-            return;
-        }
-        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
-        let mut known = member.copied().unwrap_or_else(|| {
-            self.noted.appeared.entry(id).or_default().push(key.clone());
-            fresh
-        });
-        let verdict = verdict(instance, policy);
-        let was_healthy = known.healthy.is_some();
-        match verdict {
-            Verdict::Healthy if !was_healthy => {
-                self.noted.healthy.entry(id).or_default().push(key.clone());
-                (known.healthy, known.once) = (Some(self.now), true);
-            }
-            Verdict::Unhealthy if was_healthy => {
-                self.noted.unhealthy.entry(id).or_default().push(key.clone());
-                known.healthy = None;
-            }
-            _ => {}
-        }
-        if known.exit == Exit::Named || instance.life == Life::Leaving {
-            group.leavers += 1;
-            if instance.life != Life::Leaving && group.free && group.fresh {
-                group.stray.push(key);
-            }
-            return;
-        }
-        if known.once {
-            group.stood.0 += 1;
-            group.stood.1 += u32::from(verdict == Verdict::Healthy);
-        }
-        let deadline = known.seen + policy.boot_deadline;
-        let ready_at = known.healthy.map(|since| since + policy.min_ready);
-        let of_the_image = instance.runs.image().is_none_or(|image| image == spec.image.id());
-        let serves = instance.life == Life::Running && verdict == Verdict::Healthy && instance.held.is_none() && of_the_image;
-        match ready_at {
-            Some(at) if serves && at <= self.now => return group.ready.push(key),
-            Some(at) if serves => self.wake(at),
-            _ => {}
-        }
-        // One bad look is noted; two in a row are an illness.
-        let ill = verdict == Verdict::Unhealthy && !was_healthy;
-        let late = known.healthy.is_none() && !known.once && self.now >= deadline;
-        let stopped = instance.life == Life::Stopped;
-        if ill || late || stopped {
-            group.down.push(key);
-            if (ill && known.once) || late || stopped {
-                group.failed.push(key);
-                let what = match (late, stopped) {
-                    (_, true) => "it stopped",
-                    (true, _) => "it was not healthy by its boot deadline",
-                    _ => "it was healthy and is not any more",
-                };
-                self.charge(id, key, &known, Some(instance), FailureClass::Health, what, rollout);
-            } else {
-                self.boots(deadline, key, group);
-            }
-        } else {
-            group.doubt.push(key);
-            if !known.once {
-                self.boots(deadline, key, group);
-            }
-        }
-    }
-
-    fn boots(&mut self, deadline: Timestamp, key: &'a InstanceKey, group: &mut GroupView<'a>) {
-        self.wake(deadline);
-        if group.booting.is_none_or(|(other, _)| deadline < other) {
-            group.booting = Some((deadline, key));
-        }
-    }
-
-    fn gone(
-        &mut self,
-        id: GroupId,
-        key: &InstanceKey,
-        member: Option<&Member>,
-        instance: Option<&Instance>,
-        rollout: &RolloutState,
-    ) {
-        self.noted.gone.entry(id).or_default().push(key.clone());
-        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
-        let member = member.unwrap_or(&fresh);
-        if member.exit == Exit::None && member.healthy.is_none() && !member.once {
-            self.charge(id, key, member, instance, FailureClass::Unknown, "it was gone before it was healthy", rollout);
-        }
-    }
-
-    /// Notes a failure of the wanted generation, once.
-    #[expect(clippy::too_many_arguments, reason = "what a charge says")]
-    fn charge(
-        &mut self,
-        group: GroupId,
-        key: &InstanceKey,
-        member: &Member,
-        instance: Option<&Instance>,
-        class: FailureClass,
-        what: &str,
-        rollout: &RolloutState,
-    ) {
-        if member.charged || accused(rollout) != Some(group.generation) {
-            return;
-        }
-        let trouble = instance.and_then(|instance| instance.trouble.as_ref());
-        let (class, what) = match trouble {
-            Some(trouble) => (trouble.class, format!("{what}: {}", trouble.message).into()),
-            None => (class, what.into()),
-        };
-        self.noted.charged.push(Charge { group, instance: Some(key.clone()), incident: None, class, what });
-    }
-
-    /// Who is to blame: what the provider tells of by itself is added, and a failure that old and new share is nobody's.
-    fn blame(&mut self, rollout: &RolloutState) {
-        let wanted = self.state.wanted_now();
-        let stood = |ours: bool| {
-            let groups = self.groups.iter().filter(|(id, _)| (Some(id.generation) == wanted) == ours);
-            groups.fold((0, 0), |sum, (_, group)| (sum.0 + group.stood.0, sum.1 + group.stood.1))
-        };
-        let (old, new) = (stood(false), stood(true));
-        let old_fell = old.0 > 0 && old.1 * 2 < old.0;
-        let new_fell = new.0 > 0 && new.1 == 0;
-        self.environment = new_fell && (old_fell || (old.0 == 0 && new.0 > 1));
-        if old_fell || self.environment {
-            self.noted.charged.retain(|charge| charge.class != FailureClass::Health);
-        }
-        let accused = accused(rollout);
-        for incident in &self.seen.fleet.incidents {
-            let Some(generation) = self.state.generations.get(&incident.group.generation) else {
-                continue;
-            };
-            let known = generation.incidents.contains(&incident.id);
-            let charged = incident.instance.as_ref().is_some_and(|key| {
-                let member = self.state.slots(incident.group).and_then(|slots| slots.members.get(key));
-                member.is_some_and(|member| member.charged)
-                    || self.noted.charged.iter().any(|charge| charge.instance.as_ref() == Some(key))
-            });
-            if accused == Some(incident.group.generation) && !known && !charged {
-                self.noted.charged.push(Charge {
-                    group: incident.group,
-                    instance: None,
-                    incident: Some(incident.id.clone()),
-                    class: incident.trouble.class,
-                    what: incident.trouble.message.clone(),
-                });
-            }
-        }
-        if let (Some(wanted), Phase::Stepping { .. }) = (wanted, &rollout.phase) {
-            let ready = self.sum(wanted, |group| count(group.ready.len()));
-            if ready > rollout.best {
-                self.noted.progress = Some(ready);
-            }
-        }
-    }
-
     /// A generation of which no group exists any more is forgotten, unless a call about it may still make one.
     fn note_absent(&mut self, id: GenerationId, generation: &GenerationState) {
         let quiet = generation.groups.values().all(|slots| self.now >= slots.quiet_until);
@@ -508,29 +264,4 @@ impl<'a> View<'a> {
     pub(super) fn quiet(&self, spec: &GenerationSpec) -> GenerationSpec {
         quiet(spec, self.seen.heals)
     }
-}
-
-/// Whose failures are charged now.
-fn accused(rollout: &RolloutState) -> Option<GenerationId> {
-    matches!(rollout.phase, Phase::Stepping { .. }).then_some(rollout.wanted)
-}
-
-/// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
-fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
-    let required = policy.required_sources;
-    let all = || {
-        instance
-            .health
-            .iter()
-            .filter(|health| required.is_empty() || required.contains(&health.source))
-            .map(|health| health.verdict)
-    };
-    if all().any(|verdict| verdict == Verdict::Unhealthy) {
-        return Verdict::Unhealthy;
-    }
-    let heard = |source: &crate::id::SourceId| instance.health.iter().any(|health| health.source == *source);
-    if instance.health.is_empty() || !required.iter().all(heard) || all().any(|verdict| verdict == Verdict::Unknown) {
-        return Verdict::Unknown;
-    }
-    if all().all(|verdict| verdict == Verdict::Healthy) { Verdict::Healthy } else { Verdict::Starting }
 }
