@@ -49,7 +49,7 @@ pub enum What {
         to: u32,
     },
     /// What the provider may do to it was set.
-    Kept(Upkeep),
+    Upkeep(Upkeep),
     /// An instance was asked for.
     Launched(InstanceKey),
     /// An instance went on in its life.
@@ -80,7 +80,7 @@ impl fmt::Display for Effect {
         match &self.what {
             What::Made => f.write_str(": made"),
             What::Sized { from, to } => write!(f, ": size {from} to {to}"),
-            What::Kept(upkeep) => {
+            What::Upkeep(upkeep) => {
                 write!(f, ": upkeep heal {}, rebalance {}, autoscale {}", upkeep.heal, upkeep.rebalance, upkeep.autoscale)
             }
             What::Launched(key) => write!(f, ": launched {key}"),

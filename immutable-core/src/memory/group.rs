@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::effects::{Cause, What};
 use super::random::Random;
 use super::world::{Env, Event};
 use crate::artifact::Digest;
 use crate::fleet::{
-    Evidence, FleetId, GenerationSpec, GroupId, Heals, Held, Incident, Instance, Life, Placement, Trouble, Upkeep, Verdict,
-    Working,
+    Evidence, FailureClass, FleetId, GenerationSpec, GroupId, Heals, Held, Incident, Instance, Life, Placement, Trouble, Upkeep,
+    Verdict, Working,
 };
 use crate::id::{InstanceKey, InstanceName, Zone};
 use crate::time::Timestamp;
@@ -42,7 +43,7 @@ pub(super) struct Group {
     pub(super) picks: u64,
     pub(super) incidents: VecDeque<(Timestamp, Incident)>,
     /// What launches fall short of now, if they do: one episode, one incident.
-    pub(super) shortfall: Option<crate::fleet::FailureClass>,
+    pub(super) shortfall: Option<FailureClass>,
     pub(super) shortfalls: u32,
     pub(super) retrying: bool,
     pub(super) sweeping: bool,
@@ -172,6 +173,10 @@ impl Group {
 
     pub(super) fn is_member(&self, at: usize) -> bool {
         is_member(self.life(at))
+    }
+
+    pub(super) fn is_moving(&self, at: usize) -> bool {
+        self.slots.get(at).is_some_and(|slot| self.moving == Some((slot.ordinal, slot.incarnation)))
     }
 
     pub(super) fn is_held(&self, at: usize) -> bool {
@@ -324,11 +329,11 @@ impl Group {
         self.slots.retain(|_| each.next().copied().unwrap_or(true));
         let swept = keep.iter().filter(|keep| !**keep).count();
         self.count.gone = self.count.gone.saturating_sub(u32::try_from(swept).unwrap_or(u32::MAX));
-        // Sweeping all copies the rest: not once an instance, but four times in the time that they are shown.
-        self.sweep_after(env, shown / 4);
+        // A sweep passes over the whole group: not once for each instance, but four times in the time that they are shown.
+        self.sweep_after(env, (shown / 4).max(Duration::from_secs(1)));
     }
 
-    pub(super) fn sweep_after(&mut self, env: &mut Env, delay: std::time::Duration) {
+    pub(super) fn sweep_after(&mut self, env: &mut Env, delay: Duration) {
         if self.count.gone > 0 && !self.sweeping {
             self.sweeping = true;
             env.after(delay, Event::Sweep(self.handle));

@@ -1,5 +1,6 @@
 //! What happens to a group's machines: they are launched, boot, are checked, fall ill, die, leave, and are replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::effects::{Cause, What};
@@ -115,7 +116,8 @@ impl Group {
     /// Starts a machine just launched: the first twentieth of its boot there is nothing to show.
     pub(super) fn boot(&mut self, env: &mut Env, at: usize) {
         if let Some(slot) = self.slots.get_mut(at) {
-            let boot = env.settings.boot.draw(&mut slot.random);
+            // Never none: else whatever is launched again and again would be so in one moment without end.
+            let boot = env.settings.boot.draw(&mut slot.random).max(Duration::from_millis(1));
             let asked = boot / 20;
             self.later(env, at, asked, Step::Boot);
             self.later(env, at, boot, Step::Run);
@@ -169,7 +171,7 @@ impl Group {
         let ill = verdict == Verdict::Unhealthy;
         let trouble = ill.then(|| env.words.ill.clone());
         self.set_verdict(env, at, verdict, trouble, by);
-        let moving = self.slots.get(at).is_some_and(|slot| self.moving == Some((slot.ordinal, slot.incarnation)));
+        let moving = self.is_moving(at);
         if moving {
             self.moving = None;
             self.trim(env, ill.then_some(at));
@@ -220,11 +222,11 @@ impl Group {
     /// Sends a member on its way out.
     pub(super) fn leave(&mut self, env: &mut Env, at: usize, by: Cause) {
         self.set_life(env, at, Life::Leaving, by);
+        if self.is_moving(at) {
+            self.moving = None;
+        }
         if let Some(slot) = self.slots.get_mut(at) {
             let drain = env.settings.drain.draw(&mut slot.random);
-            if self.moving == Some((slot.ordinal, slot.incarnation)) {
-                self.moving = None;
-            }
             if drain.is_zero() {
                 self.end(env, at);
             } else {
@@ -240,17 +242,20 @@ impl Group {
     }
 
     fn bury(&mut self, env: &mut Env, at: usize, by: Cause) {
-        let trouble = self.instances.get(at).and_then(|instance| instance.trouble.clone());
         self.set_life(env, at, Life::Gone, by);
-        self.set_verdict(env, at, Verdict::Unknown, trouble, by);
+        if let (Some(slot), Some(instance)) = (self.slots.get_mut(at), Arc::make_mut(&mut self.instances).get_mut(at)) {
+            slot.verdict = Verdict::Unknown;
+            slot.since = env.now;
+            instance.health = env.words.of(Verdict::Unknown);
+        }
         self.sweep_after(env, env.settings.gone_shown);
     }
 
     /// Takes a machine's life, whatever it was doing. Where nothing heals, the size falls with it.
     pub(super) fn die(&mut self, env: &mut Env, at: usize, by: Cause) {
         let member = self.is_member(at);
-        let moving = self.slots.get(at).is_some_and(|slot| self.moving == Some((slot.ordinal, slot.incarnation)));
-        if let Some(instance) = std::sync::Arc::make_mut(&mut self.instances).get_mut(at) {
+        let moving = self.is_moving(at);
+        if let Some(instance) = Arc::make_mut(&mut self.instances).get_mut(at) {
             instance.trouble = Some(env.words.died.clone());
             instance.held = None;
         }

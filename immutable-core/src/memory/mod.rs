@@ -42,7 +42,7 @@
 //!     cloud.ensure_generation(&Op::new(&fleet, OpId(1), Epoch(1)), &spec).await?;
 //!     cloud.resize(&Op::new(&fleet, OpId(2), Epoch(1)), &Resize::Raise { group, from: 0, to: 3 }).await?;
 //!     clock.sleep_until(clock.now() + Duration::from_secs(600)).await;
-//!     immutable_core::Result::Ok(())
+//!     Ok::<(), immutable_core::Error>(())
 //! })?;
 //! assert_eq!(cloud.running(), [(artifact.digest(), 3)].into());
 //! # Ok::<(), immutable_core::Error>(())

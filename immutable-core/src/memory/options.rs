@@ -103,7 +103,8 @@ impl MemoryOptions {
         self
     }
 
-    /// From being asked for to running, a twentieth of it until there is anything to show; log-normal around 60 s without.
+    /// From being asked for to running, a twentieth of it until there is anything to show; at least 1 ms; log-normal around 60 s
+    /// without.
     pub fn boot(mut self, boot: impl Into<Delay>) -> Self {
         self.settings.boot = boot.into();
         self

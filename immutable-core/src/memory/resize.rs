@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::MemoryTemplate;
 use super::effects::{Cause, What};
 use super::group::Group;
-use super::world::World;
+use super::world::{Env, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
     Destroyed, Ensured, GenerationId, GenerationSpec, GroupId, Op, Placement, Refusal, Resize, Resized, Upkeep, Working,
@@ -255,17 +255,17 @@ impl Group {
         self.is_member(at).then_some(at)
     }
 
-    pub(super) fn keep(&mut self, env: &mut super::world::Env, upkeep: Upkeep, by: Cause) {
+    pub(super) fn keep(&mut self, env: &mut Env, upkeep: Upkeep, by: Cause) {
         if std::mem::replace(&mut self.upkeep, upkeep) == upkeep {
             return;
         }
-        env.note(by, &self.spec.fleet, Some(self.id), || What::Kept(upkeep));
+        env.note(by, &self.spec.fleet, Some(self.id), || What::Upkeep(upkeep));
         let ailing: Vec<usize> = (0..self.slots.len()).filter(|at| self.is_member(*at) && self.ails(*at)).collect();
         ailing.into_iter().for_each(|at| self.notice(env, at));
         self.rebalance(env);
     }
 
-    fn delete(&mut self, env: &mut super::world::Env, by: Cause) {
+    fn delete(&mut self, env: &mut Env, by: Cause) {
         if std::mem::replace(&mut self.deleting, true) {
             return;
         }

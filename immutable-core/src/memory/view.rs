@@ -52,10 +52,12 @@ impl World {
     }
 
     fn see(&self, fleet: &FleetId, id: GroupId) -> GroupSeen {
-        let partial = self.distortions.partial.iter().find(|partial| partial.until > self.env.now);
-        let coverage = partial.map_or(Coverage::Whole, |partial| Coverage::Part(partial.why.clone()));
+        let group = self.group(fleet, id);
+        let partial = self.missing_parts(group);
+        let why: Vec<&str> = partial.iter().map(|partial| &*partial.why).collect();
+        let coverage = if why.is_empty() { Coverage::Whole } else { Coverage::Part(why.join("; ").into()) };
         let seen = |state, instances| GroupSeen { group: id, age: Duration::ZERO, coverage, state, instances };
-        let Some(group) = self.group(fleet, id) else {
+        let Some(group) = group else {
             let stranger = self.strangers.contains_key(&(fleet.clone(), id.generation));
             let foreign = GroupState::Present { size: 0, working: Working::Unsaid, spec: None, upkeep: None };
             return seen(if stranger { foreign } else { GroupState::Absent }, Arc::default());
@@ -65,24 +67,36 @@ impl World {
         } else {
             GroupState::Present { size: group.size, working: group.working(), spec: Some(group.mark), upkeep: Some(group.upkeep) }
         };
-        seen(state, self.instances(group, partial))
+        seen(state, self.instances(group, &partial))
+    }
+
+    /// What views of a group lack now; a zone that it never uses is none of it.
+    fn missing_parts(&self, group: Option<&Group>) -> Vec<&Partial> {
+        let uses = |zone: &Zone| {
+            let mut zones = group.iter().flat_map(|group| &group.zones);
+            zones.any(|(at, _)| self.env.settings.zones.get(*at) == Some(zone))
+        };
+        let concerns = |partial: &&Partial| partial.until > self.env.now && partial.zone.as_ref().is_none_or(uses);
+        self.distortions.partial.iter().filter(concerns).collect()
     }
 
     /// The group's own list where nothing distorts it, which costs nothing.
-    fn instances(&self, group: &Group, partial: Option<&Partial>) -> Arc<Vec<Instance>> {
+    fn instances(&self, group: &Group, partial: &[&Partial]) -> Arc<Vec<Instance>> {
         let says = self.word_on(group);
-        if partial.is_none() && says.is_none() {
+        if partial.is_empty() && says.is_none() {
             return group.instances.clone();
         }
         let half = group.instances.len() / 2;
-        let shown = |at: usize, instance: &Instance| match partial {
-            None => true,
-            Some(Partial { zone: None, .. }) => at < half,
-            Some(Partial { zone, .. }) => instance.zone != *zone,
+        let shown = |at: usize, instance: &Instance| {
+            partial.iter().all(|partial| match &partial.zone {
+                None => at < half,
+                zone => instance.zone != *zone,
+            })
         };
         let instances = group.instances.iter().enumerate().filter(|(at, instance)| shown(*at, instance));
         let said = |(_, instance): (usize, &Instance)| match says {
-            Some(verdict) if instance.life == Life::Running => {
+            // Silence is about all; a verdict only about what runs.
+            Some(verdict) if instance.life == Life::Running || verdict == Verdict::Unknown => {
                 Instance { health: self.env.words.of(verdict), trouble: None, ..instance.clone() }
             }
             _ => instance.clone(),

@@ -1,6 +1,11 @@
 //! The contracts of the ports and the scripted faults, one by one, in virtual time.
 
 mod contract;
+mod faults;
+mod healing;
+mod rollout;
+mod routes;
+mod wire;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
