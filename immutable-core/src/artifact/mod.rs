@@ -180,9 +180,10 @@ impl Artifact {
         self.built.images.iter().chain(&self.copies)
     }
 
-    /// Its image in a place.
+    /// Its image for a place: the one there, or one of region `global`, which serves every region of its account (as Google's do).
     pub fn image_in(&self, place: &Place) -> Option<&ImageRef> {
-        self.images().find(|image| image.place() == place)
+        let serves = |image: &&ImageRef| image.place().serves(place);
+        self.images().find(|image| image.place() == place).or_else(|| self.images().find(serves))
     }
 
     /// The same artifact with a copy of its image in another place.
@@ -190,8 +191,8 @@ impl Artifact {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if it has another image in that place; the same one again is accepted.
     pub fn with_copy(mut self, copy: ImageRef) -> Result<Self> {
-        match self.image_in(copy.place()) {
-            Some(image) if *image == copy => {}
+        match self.images().find(|image| image.place() == copy.place()).cloned() {
+            Some(image) if image == copy => {}
             Some(image) => {
                 return Err(Error::new(
                     crate::ErrorKind::Conflict,

@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::execute::execute;
 use super::{Controller, load};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, Observation};
+use crate::fleet::{Coverage, FleetId, GroupId, Life, Observation};
 use crate::id::{Actor, OpId, RolloutId, StreamVersion};
 use crate::journal::{After, Append, Appended, Record};
 use crate::provider::Provider;
@@ -73,8 +73,8 @@ struct Driver {
     in_flight: BTreeSet<OpId>,
     /// Of calls whose result is unknown: how often they were sent, and when again.
     tries: BTreeMap<OpId, (u32, Timestamp)>,
-    /// The last whole view of each group.
-    earlier: BTreeMap<GroupId, (Timestamp, GroupSeen)>,
+    /// How many instances each group had in its last whole view.
+    earlier: BTreeMap<GroupId, u32>,
     facts: Option<Facts>,
     look_at: Timestamp,
     looking: bool,
@@ -309,13 +309,9 @@ impl Driver {
                 break;
             }
         }
-        for seen in look.fleet.groups {
-            if seen.coverage == Coverage::Whole {
-                let as_of = Timestamp::from_millis(
-                    asked.as_millis().saturating_sub(i64::try_from(seen.age.as_millis()).unwrap_or(i64::MAX)),
-                );
-                self.earlier.insert(seen.group, (as_of, seen));
-            }
+        for seen in look.fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
+            let there = seen.instances.iter().filter(|instance| instance.life != Life::Gone).count();
+            self.earlier.insert(seen.group, u32::try_from(there).unwrap_or(u32::MAX));
         }
         let known = self.state.known_groups();
         self.earlier.retain(|group, _| known.contains(group));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::artifact::Digest;
-use crate::fleet::{GroupId, GroupSeen, Heals, Observation};
+use crate::fleet::{GroupId, Heals, Observation};
 use crate::id::OpId;
 use crate::time::Timestamp;
 
@@ -16,8 +16,8 @@ pub struct Seen<'a> {
     pub fleet: &'a Observation,
     /// When that look was asked for, by the clock that gives `now`; or, if a call was answered while it was under way, before that.
     pub as_of: Timestamp,
-    /// The last whole view of each group that this owner had, and its time.
-    pub earlier: Option<&'a BTreeMap<GroupId, (Timestamp, GroupSeen)>>,
+    /// How many instances each group had in the last whole view that this owner had of it.
+    pub earlier: Option<&'a BTreeMap<GroupId, u32>>,
     /// What the registry says.
     pub facts: Option<&'a Facts>,
     /// Which calls are under way.
@@ -39,9 +39,9 @@ impl<'a> Seen<'a> {
         self
     }
 
-    /// With the last whole views.
+    /// With how many instances each group had in the last whole view of it.
     #[must_use]
-    pub fn earlier(mut self, earlier: &'a BTreeMap<GroupId, (Timestamp, GroupSeen)>) -> Self {
+    pub fn earlier(mut self, earlier: &'a BTreeMap<GroupId, u32>) -> Self {
         self.earlier = Some(earlier);
         self
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
-use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Life, Release, Resize, Working};
+use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Resize, Working};
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
 use crate::rollout::event::{Call, Noted};
 use crate::rollout::plan::quiet;
 use crate::rollout::seen::Seen;
-use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, RolloutState, Slots};
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState, Slots};
 use crate::time::Timestamp;
 
 pub(super) struct View<'a> {
@@ -197,7 +197,7 @@ impl<'a> View<'a> {
         if !group.absent || !slots.members.is_empty() {
             self.count_members(id, &generation.spec, slots, seen, rollout, &mut group);
         }
-        group.live = self.live_in(id, slots, seen, &group, reported, generation.life);
+        group.live = self.live_in(id, seen, &group, reported, generation.life);
         self.live = self.live.saturating_add(group.live);
         self.ready += count(group.ready.len());
         if !group.ready.is_empty() && generation.first_ready.is_none() && !self.noted.exercised.contains(&id.generation) {
@@ -210,7 +210,6 @@ impl<'a> View<'a> {
     fn live_in(
         &mut self,
         id: GroupId,
-        slots: &Slots,
         seen: Option<&GroupSeen>,
         group: &GroupView<'_>,
         reported: u32,
@@ -235,11 +234,7 @@ impl<'a> View<'a> {
             None => "it is too old".into(),
         };
         match self.seen.earlier.and_then(|earlier| earlier.get(&id)) {
-            Some((_, whole)) => {
-                let gone = |key: &InstanceKey| slots.members.get(key).is_some_and(|member| member.exit == Exit::Gone);
-                let then = whole.instances.iter().filter(|instance| instance.life != Life::Gone && !gone(&instance.key));
-                now.max(count(then.count()))
-            }
+            Some(then) => now.max(*then),
             None => {
                 self.blind = Some(format!("of group {id}: {part}").into());
                 now
