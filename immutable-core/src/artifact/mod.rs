@@ -191,7 +191,8 @@ impl Artifact {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if it has another image in that place; the same one again is accepted.
     pub fn with_copy(mut self, copy: ImageRef) -> Result<Self> {
-        match self.images().find(|image| image.place() == copy.place()).cloned() {
+        let there = self.images().find(|image| image.place() == copy.place()).cloned();
+        match there {
             Some(image) if image == copy => {}
             Some(image) => {
                 return Err(Error::new(

@@ -79,7 +79,7 @@ impl FleetState {
             Event::Settled { op, result } => self.settled(*op, result, *at)?,
             Event::Noted(noted) => self.note(noted, *at)?,
             Event::Moved { to } => self.moved(to)?,
-            Event::Proven { generation, instances, .. } => {
+            Event::Proven { generation, instances, evidence } => {
                 let proves = match self.rollout.as_ref().map(|rollout| (&rollout.phase, rollout.wanted)) {
                     Some((Phase::Stepping { .. }, wanted)) => wanted == *generation,
                     Some((Phase::Finishing { ending: Ending::Back { to }, .. }, _)) => to == generation,
@@ -87,7 +87,7 @@ impl FleetState {
                 };
                 let spec = self.generations.get(generation).map(|generation| generation.spec.clone());
                 match spec.filter(|_| proves && *instances > 0) {
-                    Some(spec) => self.proven = Some(Proven { spec, at: *at }),
+                    Some(spec) => self.proven = Some(Proven { spec, at: *at, instances: *instances, evidence: *evidence }),
                     None => return illegal(format!("generation {generation} with {instances} instances cannot be proven now")),
                 }
             }

@@ -401,7 +401,8 @@ impl fmt::Display for Plan {
         )?;
         writeln!(
             f,
-            "  first {probe_attempts} alone, ready after {} of health, down after {} without; given up after more than {} failed",
+            "  {} tried alone; ready after {} of health, down after {} without; given up once more than {} failed",
+            if *probe_attempts == 1 { "one instance is".to_owned() } else { format!("up to {probe_attempts} instances are") },
             Human(health.min_ready),
             Human(health.boot_deadline),
             shown(max_failed, max_failed.down(budget.desired)),

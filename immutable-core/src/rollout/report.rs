@@ -18,8 +18,8 @@ pub struct Report {
     pub at: Timestamp,
     /// What is wanted now: the plan's release, or the baseline if it is going back. `None` if nothing moves.
     pub toward: Option<Subject>,
-    /// Whether it is going back.
-    pub back: bool,
+    /// Why it is going back, if it is.
+    pub back: Option<Arc<str>>,
     /// The numbers.
     pub counts: Counts,
     /// The budget.
@@ -205,10 +205,18 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.waits.as_slice(), &self.toward) {
-            ([], Some(toward)) if self.back => write!(f, "going back to {toward}")?,
+            (_, Some(toward)) if self.back.is_some() => write!(f, "going back to {toward}")?,
             ([], Some(toward)) => write!(f, "going on to {toward}")?,
             ([], None) => f.write_str("finishing")?,
-            (waits, _) => {
+            _ => {}
+        }
+        match (&self.back, self.waits.as_slice()) {
+            (None, []) => {}
+            (Some(why), []) => write!(f, " ({why})")?,
+            (back, waits) => {
+                if back.is_some() {
+                    f.write_str(", ")?;
+                }
                 f.write_str("waiting for ")?;
                 for (index, blocker) in waits.iter().enumerate() {
                     if index > 0 {
@@ -218,7 +226,7 @@ impl fmt::Display for Report {
                 }
             }
         }
-        if self.back { Ok(()) } else { write!(f, "; rollback now would be {}", self.rollback) }
+        if self.back.is_some() { Ok(()) } else { write!(f, "; rollback now would be {}", self.rollback) }
     }
 }
 

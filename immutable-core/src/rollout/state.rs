@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::artifact::Digest;
 use crate::fleet::{FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Ticket, Upkeep};
 use crate::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx, StreamVersion};
 use crate::rollout::event::Call;
@@ -38,6 +39,10 @@ pub struct Proven {
     pub spec: Arc<GenerationSpec>,
     /// When.
     pub at: Timestamp,
+    /// How many instances were read, every one of them ready and of its image.
+    pub instances: u32,
+    /// SHA-256 over their keys and images: see [`Event::Proven`](crate::rollout::Event::Proven).
+    pub evidence: Digest,
 }
 
 /// One generation.

@@ -142,14 +142,19 @@ impl Proposal {
             live: view.live,
         };
         let rollout = view.rollout();
-        let back = rollout.is_some_and(|rollout| {
-            matches!(rollout.phase, Phase::Reverting { .. } | Phase::Finishing { ending: Ending::Back { .. }, .. })
-        });
-        if !self.moves() && self.calls.is_empty() {
+        let phase = rollout.map(|rollout| &rollout.phase);
+        let back = match phase {
+            Some(Phase::Reverting { why, .. }) => Some(why.to_string().into()),
+            Some(Phase::Finishing { ending: Ending::Back { .. }, .. }) => Some("nothing of the other is left".into()),
+            _ => None,
+        };
+        if self.moves() || !self.calls.is_empty() {
+            self.waits.clear();
+        } else {
             self.waits_of(view, counts);
         }
         let toward = rollout.filter(|_| wanted.is_some()).and_then(|rollout| {
-            if back {
+            if back.is_some() {
                 rollout.baseline.as_ref().map(|proven| crate::rollout::plan::Subject::of(&proven.spec))
             } else {
                 Some(rollout.plan.to().clone())
@@ -180,6 +185,10 @@ impl Proposal {
             } else if counts.leaving > aim.others && self.probe.is_none() {
                 self.wait(Blocker::Leaving { instances: counts.leaving - aim.others });
             }
+        }
+        // Room, and leave to go, come with what is waited for already.
+        if self.waits.iter().any(|blocker| matches!(blocker, Blocker::Ready { .. } | Blocker::Leaving { .. })) {
+            self.waits.retain(|blocker| !matches!(blocker, Blocker::Room { .. } | Blocker::Floor { .. }));
         }
         for (op, _) in view.state.owed() {
             self.wait(Blocker::Call { op });
