@@ -23,3 +23,7 @@ pub use memory::MemoryCloud;
 pub use provider::Provider;
 pub use rollout::{Outcome, Plan, Strategy};
 pub use time::Timestamp;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -42,7 +42,7 @@ pub use events::{Events, Reports};
 /// clock.run(async {
 ///     let plan = controller.plan(&Fleet::new("web", cloud.place()).size(3), &web, Strategy::rolling()).await?;
 ///     assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
-///     immutable_core::Result::Ok(())
+///     Ok::<(), immutable_core::Error>(())
 /// })?;
 /// # Ok::<(), immutable_core::Error>(())
 /// ```
