@@ -2,6 +2,8 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
 pub mod artifact;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod fleet;
 pub mod id;
