@@ -8,6 +8,7 @@ pub mod error;
 pub mod fleet;
 pub mod id;
 pub mod journal;
+pub mod memory;
 pub mod provider;
 pub mod time;
 
@@ -15,5 +16,6 @@ pub use artifact::{Artifact, ArtifactName, Digest, ImageRef, Place, Version};
 pub use error::{Applied, Error, ErrorKind, Result};
 pub use fleet::{Fleet, LaunchTemplate};
 pub use journal::MemoryJournal;
+pub use memory::MemoryCloud;
 pub use provider::Provider;
 pub use time::Timestamp;

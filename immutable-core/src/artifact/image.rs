@@ -27,6 +27,11 @@ impl Place {
         Ok(Self { provider: provider.into(), scope: scope.into(), region: region.into() })
     }
 
+    /// Where the in-memory cloud is if nobody says otherwise: `memory/local/local`.
+    pub(crate) fn memory() -> Self {
+        Self { provider: "memory".into(), scope: "local".into(), region: "local".into() }
+    }
+
     /// `aws`, `azure`, `gcp`, `memory`, or a name of your own.
     pub fn provider(&self) -> &str {
         &self.provider
