@@ -3,6 +3,7 @@
 mod broken_fleets;
 mod broken_journals;
 mod faulty;
+mod memory_cloud;
 mod racks;
 
 use std::sync::Arc;

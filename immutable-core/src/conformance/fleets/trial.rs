@@ -90,18 +90,17 @@ impl Trial {
         self.answered.set(self.patience.clock.now());
     }
 
-    /// Follows an accepted operation to its end.
-    pub(super) async fn settle(&self, ticket: Option<&Ticket>) -> Verdict {
-        let Some(ticket) = ticket else { return Ok(()) };
+    /// Follows an accepted operation to its end; whether it did all that was asked.
+    async fn follow(&self, ticket: &Ticket) -> Verdict<bool> {
         let deadline = self.patience.deadline();
         loop {
             match self.patience.drive(Busy::Wait, async || self.fleets().follow(ticket).await).await? {
-                TicketState::Done => {
-                    self.note();
-                    return Ok(());
-                }
                 TicketState::Running => {}
-                other => return Err(Failure::new(format!("what was accepted must end Done, not {other:?}"))),
+                TicketState::Lost => return Err(Failure::new("what was accepted just now must not be Lost")),
+                ended => {
+                    self.note();
+                    return Ok(ended == TicketState::Done);
+                }
             }
             require!(self.patience.clock.now() < deadline, "what was accepted is still running after all patience");
             self.patience.pause().await;
@@ -114,7 +113,9 @@ impl Trial {
         self.note();
         if let Ok(Ensured::Created { echo_until, ticket }) = &answer {
             self.patience.echo_until(*echo_until);
-            self.settle(ticket.as_ref()).await?;
+            if let Some(ticket) = ticket {
+                require!(self.follow(ticket).await?, "an accepted ensure must end Done");
+            }
         }
         Ok(answer)
     }
@@ -131,11 +132,17 @@ impl Trial {
 
     /// Without waiting for what may still be on its way.
     pub(super) async fn resize_now(&self, busy: Busy, op: &Op, resize: &Resize) -> Verdict<Result<Resized>> {
-        let answer = self.patience.drive(busy, async || self.fleets().resize(op, resize).await).await;
+        let mut answer = self.patience.drive(busy, async || self.fleets().resize(op, resize).await).await;
         self.note();
-        if let Ok(answer) = &answer {
-            self.patience.echo_until(answer.echo_until);
-            self.settle(answer.ticket.as_ref()).await?;
+        if let Ok(resized) = &mut answer {
+            self.patience.echo_until(resized.echo_until);
+            if let Some(ticket) = resized.ticket.take() {
+                let done = self.follow(&ticket).await?;
+                require!(done || !resized.refused.is_empty(), "an accepted resize that refused nobody must end Done");
+                // What was only accepted was answered with the size before it.
+                let seen = self.seen(&op.fleet, resize.group()).await?;
+                resized.size = size(&seen).unwrap_or(resized.size);
+            }
         }
         Ok(answer)
     }
