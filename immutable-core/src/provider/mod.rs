@@ -1,7 +1,7 @@
 //! The ports: what a cloud must be able to do for its fleets to be replaced.
 //!
 //! Object-safe, few methods, no default bodies. Every call that changes something carries an [`Op`](crate::fleet::Op), journaled before the
-//! call is sent. The suite of [`conformance`](crate::conformance) says whether an implementation keeps the contracts.
+//! call is sent. The suite that the feature `conformance` has says whether an implementation keeps the contracts.
 
 mod catalog;
 mod fleets;

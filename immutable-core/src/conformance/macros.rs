@@ -1,0 +1,137 @@
+//! The macros that make one `#[test]` of each case. They name nothing but this crate, so a user's `Cargo.toml` needs nothing else.
+
+/// Makes one `#[test]` per line of [`Journal`](crate::journal::Journal)'s contract; see [`conformance`](crate::conformance).
+///
+/// Takes an `async fn() -> Result<journal::Subject>`, or a closure that returns such a future, and the cases known to fail.
+#[macro_export]
+macro_rules! journal_conformance {
+    ($fresh:expr $(,)?) => { $crate::journal_conformance!($fresh, known: {}); };
+    ($fresh:expr, known: { $($case:literal : $why:literal),* $(,)? } $(,)?) => {
+        const KNOWN: &[(&str, &str)] = &[$(($case, $why)),*];
+        $crate::__journal_cases!([$crate::__conformance_tests] [journal] [$fresh]);
+    };
+}
+
+/// Makes one `#[test]` per line of [`FleetProvider`](crate::provider::FleetProvider)'s contract; see
+/// [`conformance`](crate::conformance).
+///
+/// Takes an `async fn() -> Result<fleets::Subject>`, or a closure that returns such a future, and the cases known to fail:
+/// `fleet_provider_conformance!(super::moto, known: { "a_raise_sent_twice_launches_once": "moto adds" })`.
+#[macro_export]
+macro_rules! fleet_provider_conformance {
+    ($fresh:expr $(,)?) => { $crate::fleet_provider_conformance!($fresh, known: {}); };
+    ($fresh:expr, known: { $($case:literal : $why:literal),* $(,)? } $(,)?) => {
+        const KNOWN: &[(&str, &str)] = &[$(($case, $why)),*];
+        $crate::__fleet_cases!([$crate::__conformance_tests] [fleets] [$fresh]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ([$($case:ident)*] [$suite:ident] [$fresh:expr]) => {
+        #[test]
+        fn what_is_known_to_fail_is_a_case() -> ::std::result::Result<(), $crate::conformance::Failure> {
+            $crate::conformance::$suite::check_known(KNOWN)
+        }
+        $(
+            #[test]
+            fn $case() -> ::std::result::Result<(), $crate::conformance::Failure> {
+                $crate::conformance::$suite::run(::std::stringify!($case), $fresh, KNOWN)
+            }
+        )*
+    };
+}
+
+/// The cases of a suite, handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __journal_cases {
+    ([$($then:tt)*] $($with:tt)*) => {
+        $($then)*! { [
+            a_stream_that_never_was_is_empty
+            versions_count_records
+            what_was_acknowledged_is_read
+            a_conflict_tells_the_head_and_writes_nothing
+            the_same_write_again_is_the_same_write
+            another_write_at_an_old_version_conflicts
+            records_of_one_append_appear_together
+            an_empty_append_is_refused
+            wrote_knows_what_was_written
+            a_dropped_append_sent_again_is_written_once
+            one_of_many_appenders_wins_each_version
+            a_load_after_a_version_gives_the_rest
+            large_records_come_back
+            odd_bytes_come_back
+            many_records_come_back_in_order
+            a_load_without_a_snapshot_gives_everything
+            a_snapshot_and_what_came_after_it
+            a_newer_snapshot_takes_the_place_of_an_older
+            an_older_snapshot_changes_nothing
+            a_snapshot_beyond_the_head_changes_nothing
+            kept_records_stay
+            dropped_records_are_all_there_or_not_found
+            a_compacted_stream_goes_on
+            streams_do_not_touch_each_other
+            names_that_look_alike_are_told_apart
+            a_list_is_ordered_and_limited
+            a_list_goes_on_after_a_stream
+            a_prefix_is_no_pattern
+        ] $($with)* }
+    };
+}
+
+/// The cases of a suite, handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fleet_cases {
+    ([$($then:tt)*] $($with:tt)*) => {
+        $($then)*! { [
+            capabilities_stay
+            a_preflight_only_reads
+            an_inspection_only_reads
+            ensure_makes_all_groups_at_size_zero
+            ensure_launches_nothing
+            ensure_sets_upkeep_from_the_first_moment
+            ensure_again_finds_ours
+            ensure_again_keeps_sizes_and_upkeep
+            ensure_of_another_spec_is_taken
+            a_taken_name_gets_no_more_groups
+            a_raise_launches_exactly_as_many
+            a_raise_shows_in_the_next_view
+            a_raise_launches_the_pinned_image
+            a_raise_sent_twice_launches_once
+            two_copies_of_a_raise_at_once_launch_once
+            a_raise_sent_again_by_a_new_owner_launches_once
+            a_late_copy_of_a_raise_launches_nothing
+            a_raise_to_the_size_that_is_changes_nothing
+            a_raise_from_another_size_conflicts
+            a_lower_terminates_exactly_the_named
+            a_lower_sent_twice_terminates_once
+            a_lower_already_done_changes_nothing
+            a_lower_from_another_size_conflicts
+            a_lower_refuses_a_stranger_and_lets_the_others_leave
+            a_lower_of_strangers_alone_changes_nothing
+            a_give_up_never_takes_a_member
+            a_give_up_already_done_changes_nothing
+            a_give_up_from_another_size_changes_nothing
+            a_resize_of_an_absent_group_makes_nothing
+            upkeep_is_set_for_all_groups
+            upkeep_set_again_changes_nothing
+            a_destroy_with_members_does_nothing
+            a_destroy_of_the_empty_ends_absent
+            a_destroy_of_the_absent_is_gone
+            observe_has_one_entry_for_each_group_known
+            an_unknown_group_is_absent
+            instances_come_in_ascending_order
+            what_a_whole_view_leaves_out_is_gone
+            an_incarnation_never_comes_back
+            members_differ_between_groups
+            a_dropped_ensure_sent_again_makes_all_groups
+            a_dropped_raise_sent_again_launches_once
+            a_dropped_lower_sent_again_terminates_the_named
+            a_dropped_destroy_sent_again_ends_absent
+            fleets_do_not_touch_each_other
+        ] $($with)* }
+    };
+}

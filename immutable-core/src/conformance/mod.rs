@@ -1,0 +1,35 @@
+//! Suites for those who implement a [`FleetProvider`](crate::provider::FleetProvider) or a [`Journal`](crate::journal::Journal), and
+//! [`Faulty`], which breaks the wire to either on purpose.
+//!
+//! A suite is one `#[test]` per line of the contract, each on a fresh subject:
+//!
+//! ```
+//! # mod example {
+//! use immutable_core::conformance::journal::Subject;
+//! use immutable_core::{MemoryJournal, Result};
+//! use std::sync::Arc;
+//!
+//! async fn fresh() -> Result<Subject> {
+//!     Ok(Subject::new(Arc::new(MemoryJournal::new())))
+//! }
+//!
+//! immutable_core::journal_conformance!(fresh);
+//! # }
+//! ```
+//!
+//! An emulator that gets a line wrong is listed with the reason, `known: { "odd_bytes_come_back": "it trims white space" }`. Such a
+//! case must fail: on the day it passes, the test says so, and the line goes.
+//!
+//! The tests are made in the module that the macro stands in: give each suite a module of its own.
+
+#[macro_use]
+mod macros;
+
+mod faulty;
+pub mod fleets;
+pub mod journal;
+mod patience;
+mod suite;
+
+pub use faulty::{Call, Fault, Faults, Faulty, Happened};
+pub use suite::{Failure, Time};

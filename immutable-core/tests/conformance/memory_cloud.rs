@@ -1,0 +1,107 @@
+//! The in-memory cloud keeps the contract, in each of its manners and behind a bad wire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use immutable_core::conformance::fleets::{self, Subject};
+use immutable_core::conformance::{Faults, Faulty, Time};
+use immutable_core::fleet::{Heals, Placement};
+use immutable_core::memory::{Delay, MemoryCloud, MemoryOptions};
+use immutable_core::{ImageRef, Result};
+
+use crate::clock;
+
+fn options() -> MemoryOptions {
+    MemoryOptions::seeded(7)
+}
+
+/// A cloud whose calls take their time.
+pub(crate) fn slow() -> MemoryOptions {
+    slow_of(7)
+}
+
+fn slow_of(seed: u64) -> MemoryOptions {
+    MemoryOptions::seeded(seed).latency(Delay::Uniform(Duration::from_millis(50), Duration::from_secs(2)))
+}
+
+pub(crate) fn fresh(options: MemoryOptions, faults: Option<Faults>) -> Result<Subject> {
+    wired(options, faults, 7)
+}
+
+fn wired(options: MemoryOptions, faults: Option<Faults>, seed: u64) -> Result<Subject> {
+    let clock = clock();
+    let cloud = MemoryCloud::with(options.clock(clock.clone()));
+    let place = cloud.place();
+    let image = |version| -> Result<ImageRef> {
+        Ok(cloud.bake("acmeinc/web", version)?.image_in(&place).expect("it was baked here").clone())
+    };
+    let images = [image("1.0.0")?, image("1.1.0")?];
+    let time = Time::Virtual(clock.clone());
+    let subject = match faults {
+        None => Subject::new(Arc::new(cloud), time, place, images),
+        Some(faults) => Subject::new(Arc::new(Faulty::new(Arc::new(cloud), Arc::new(clock), seed, faults)), time, place, images),
+    };
+    Ok(subject.placements(["a", "b"].map(|zone| Placement::Zone(zone.into()))))
+}
+
+mod as_it_comes {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(options(), None));
+}
+mod with_calls_that_take_time {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(slow(), None));
+}
+mod with_operations_that_take_time {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(slow().operations_take(Duration::from_secs(20)), None));
+}
+mod that_always_heals {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(options().heals(Heals::Always), None));
+}
+mod that_never_heals {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(options().heals(Heals::Never), None));
+}
+mod that_forgets_tokens {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(options().remember(Duration::ZERO), None));
+}
+mod that_hides_what_is_gone {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(options().gone_shown(Duration::ZERO).drain(Delay::NONE), None));
+}
+mod behind_a_sound_wire {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(options(), Some(Faults::none())));
+}
+mod behind_a_slow_wire {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(slow(), Some(crate::slow())));
+}
+mod behind_a_bad_wire {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(slow(), Some(crate::bad())));
+}
+mod with_operations_that_take_time_behind_a_bad_wire {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || fresh(
+        slow().operations_take(Duration::from_secs(20)),
+        Some(crate::bad())
+    ));
+}
+
+#[test]
+fn no_seed_of_cloud_or_wire_makes_a_case_fail() {
+    for seed in 0..12 {
+        let slow = || slow_of(seed);
+        let manners = [slow(), slow().operations_take(Duration::from_secs(20)), slow().remember(Duration::from_secs(5))];
+        for (manner, case) in manners.iter().flat_map(|manner| fleets::cases().map(move |case| (manner, case))) {
+            let fresh = async || wired(manner.clone(), Some(crate::bad()), seed);
+            if let Err(failure) = fleets::run(case, fresh, &[]) {
+                panic!("seed {seed}, {manner:?}: {failure}");
+            }
+        }
+    }
+}
