@@ -1,20 +1,19 @@
 //! One rollout, driven: look, decide, append, act, until it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::execute::execute;
+use super::look::{Look, look};
 use super::{Controller, load};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{Coverage, FleetId, GroupId, Life, Observation};
+use crate::fleet::{Coverage, FleetId, GroupId, Life};
 use crate::id::{Actor, OpId, RolloutId, StreamVersion};
-use crate::journal::{After, Append, Appended, Record};
+use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
-use crate::registry::Status;
 use crate::rollout::{
     Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen, backoff, command,
     decide, settle,
@@ -23,9 +22,6 @@ use crate::time::Timestamp;
 
 /// How soon after an answer the next look is taken: answers that come together are looked at together.
 const AFTER_AN_ANSWER: Duration = Duration::from_secs(1);
-
-/// How often the registry is asked again at the most.
-const FACTS_LAST: Duration = Duration::from_secs(20);
 
 /// How many phases may follow on one another on one view; more is a bug in the rules.
 const PHASES_A_LOOK: usize = 16;
@@ -49,6 +45,7 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         facts: None,
         look_at: now,
         looking: false,
+        looked: false,
         answered: BTreeSet::new(),
         failed_looks: 0,
     };
@@ -78,6 +75,7 @@ struct Driver {
     facts: Option<Facts>,
     look_at: Timestamp,
     looking: bool,
+    looked: bool,
     /// Groups whose calls were answered while a look was under way: that look may not show it.
     answered: BTreeSet<GroupId>,
     failed_looks: u32,
@@ -85,13 +83,7 @@ struct Driver {
 
 enum Done {
     Called(OpId, Option<OpResult>),
-    Looked(Timestamp, Result<Look>),
-}
-
-struct Look {
-    fleet: Observation,
-    inbox: Vec<(StreamVersion, Record)>,
-    facts: Facts,
+    Looked(Timestamp, Look),
 }
 
 impl Driver {
@@ -138,7 +130,8 @@ impl Driver {
         match (self.state.rollout(), self.state.last()) {
             (Some(running), _) if running.id == self.rollout => match &running.phase {
                 Phase::Held { why: Hold::Needs(need), .. } if self.in_flight.is_empty() && self.state.owed().next().is_none() => {
-                    Ok(self.tail_is_heard().then(|| Outcome::Needs(need.clone())))
+                    // An answer may lie in the inbox: before it asks it has looked.
+                    Ok(self.looked.then(|| Outcome::Needs(need.clone())))
                 }
                 _ => Ok(None),
             },
@@ -152,11 +145,6 @@ impl Driver {
                 ),
             )),
         }
-    }
-
-    /// Before it asks a person it has looked at least once since it claimed the fleet: an answer may lie in the inbox.
-    fn tail_is_heard(&self) -> bool {
-        self.facts.is_some()
     }
 
     async fn claim(&mut self) -> Result<()> {
@@ -197,48 +185,8 @@ impl Driver {
         self.looking = true;
         self.answered.clear();
         let asked = self.now();
-        let controller = self.controller.clone();
-        let (fleet, groups, inbox) = (self.state.fleet().clone(), self.state.known_groups(), self.state.inbox_read());
-        let fleets = self.provider.fleets.clone();
-        let timeout = controller.clock.sleep_until(asked + controller.call_timeout);
-        let known = self.facts.clone().filter(|facts| asked.since(facts.as_of) < FACTS_LAST);
-        let names = self.artifacts();
-        let look = async move {
-            let stream = fleet.inbox();
-            let observed = fleets.observe(&fleet, &groups);
-            let heard = controller.journal.load(&stream, After::Version(inbox));
-            let facts = async {
-                match known {
-                    Some(facts) => Ok(facts),
-                    None => facts(&controller, &names, asked).await,
-                }
-            };
-            let (observed, heard, facts) = futures_util::future::join3(observed, heard, facts).await;
-            let numbered =
-                heard?.records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record));
-            Ok(Look { fleet: observed?, inbox: numbered.collect(), facts: facts? })
-        };
-        self.calls.push(
-            async move {
-                match select(look.boxed(), timeout).await {
-                    Either::Left((look, _)) => Done::Looked(asked, look),
-                    Either::Right(_) => Done::Looked(asked, Err(Error::new(ErrorKind::Unreachable, "no answer in time"))),
-                }
-            }
-            .boxed(),
-        );
-    }
-
-    /// The artifacts whose standing matters: the wanted one and the baseline's.
-    fn artifacts(&self) -> BTreeMap<crate::artifact::ArtifactName, BTreeSet<crate::artifact::Digest>> {
-        let mut names: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        if let Some(rollout) = self.state.rollout() {
-            names.entry(rollout.plan.to().name.clone()).or_default().insert(rollout.plan.to().digest);
-            if let Some(baseline) = &rollout.baseline {
-                names.entry(baseline.spec.name.clone()).or_default().insert(baseline.spec.release.artifact);
-            }
-        }
-        names
+        let look = look(&self.controller, &self.provider, &self.state, self.facts.as_ref(), asked);
+        self.calls.push(look.map(move |look| Done::Looked(asked, look)).boxed());
     }
 
     fn take(&mut self, done: Done) -> Result<()> {
@@ -266,33 +214,35 @@ impl Driver {
                 let events = settle(&self.state, op, result);
                 self.apply(events)
             }
-            Done::Looked(asked, Err(error)) => {
+            Done::Looked(asked, look) => {
                 self.looking = false;
-                self.failed_looks += 1;
-                tracing::debug!(%error, fleet = %self.state.fleet(), %asked, "a look failed");
-                self.look_at = self.now() + backoff(self.failed_looks);
-                Ok(())
-            }
-            Done::Looked(asked, Ok(look)) => {
-                self.looking = false;
-                self.failed_looks = 0;
+                self.looked = true;
                 self.decide(asked, look)
             }
         }
     }
 
-    fn decide(&mut self, asked: Timestamp, mut look: Look) -> Result<()> {
+    fn decide(&mut self, asked: Timestamp, look: Look) -> Result<()> {
+        let failed = [look.fleet.as_ref().err(), look.inbox.as_ref().err(), look.facts.as_ref().err()];
+        for error in failed.into_iter().flatten() {
+            tracing::debug!(%error, fleet = %self.state.fleet(), "a look failed");
+        }
+        self.failed_looks = if look.fleet.is_err() { self.failed_looks + 1 } else { 0 };
+        // Of a provider that is silent nothing is seen: nothing moves, and deadlines run.
+        let mut fleet = look.fleet.unwrap_or_default();
         // A call that was answered while the look was under way may be missing from it.
-        for seen in &mut look.fleet.groups {
+        for seen in &mut fleet.groups {
             if self.answered.contains(&seen.group) {
                 seen.age = seen.age.max(Duration::from_millis(1));
             }
         }
-        self.facts = Some(look.facts);
-        self.hear(look.inbox)?;
+        if let Ok(facts) = look.facts {
+            self.facts = Some(facts);
+        }
+        self.hear(look.inbox.unwrap_or_default())?;
         let mut wake_at = None;
         for _ in 0..PHASES_A_LOOK {
-            let seen = Seen::new(&look.fleet, asked)
+            let seen = Seen::new(&fleet, asked)
                 .earlier(&self.earlier)
                 .in_flight(&self.in_flight)
                 .heals(self.provider.fleets.capabilities().heals);
@@ -309,14 +259,15 @@ impl Driver {
                 break;
             }
         }
-        for seen in look.fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
+        for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
             let there = seen.instances.iter().filter(|instance| instance.life != Life::Gone).count();
             self.earlier.insert(seen.group, u32::try_from(there).unwrap_or(u32::MAX));
         }
         let known = self.state.known_groups();
         self.earlier.retain(|group, _| known.contains(group));
         let now = self.now();
-        self.look_at = wake_at.map_or(now + self.controller.poll, |wake| wake.min(now + self.controller.poll));
+        let next = now + if self.failed_looks > 0 { backoff(self.failed_looks) } else { self.controller.poll };
+        self.look_at = wake_at.map_or(next, |wake| wake.min(next));
         Ok(())
     }
 
@@ -381,27 +332,4 @@ impl Driver {
             retry.filter_map(|(id, _)| self.tries.get(&id).map(|(_, until)| *until)).filter(|until| *until > self.now()).min();
         retry.map_or(look, |retry| retry.min(look))
     }
-}
-
-async fn facts(
-    controller: &Controller,
-    names: &BTreeMap<crate::artifact::ArtifactName, BTreeSet<crate::artifact::Digest>>,
-    asked: Timestamp,
-) -> Result<Facts> {
-    let mut facts = Facts { as_of: asked, ..Facts::default() };
-    for (name, digests) in names {
-        let view = controller.registry.view(name).await?;
-        for digest in digests {
-            match view.status(*digest) {
-                Status::Known { revoked: None } => {
-                    facts.good.insert(*digest);
-                }
-                Status::Known { revoked: Some(revocation) } => {
-                    facts.revoked.insert(*digest, Arc::from(revocation.why.as_ref()));
-                }
-                Status::Unknown => {}
-            }
-        }
-    }
-    Ok(facts)
 }

@@ -8,6 +8,7 @@ mod driver;
 mod events;
 mod execute;
 mod load;
+mod look;
 mod news;
 
 use std::collections::BTreeMap;

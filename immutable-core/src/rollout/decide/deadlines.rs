@@ -1,8 +1,8 @@
 //! A phase that takes too long ends, or asks.
 
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
-use super::view::View;
+use super::view::{View, count};
 use crate::rollout::state::{Ending, Need, Phase, RevertCause};
 use crate::time::Human;
 
@@ -24,10 +24,17 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             let why = format!("the provider has not made the generation within {}", Human(strategy.progress_deadline)).into();
             Phase::Finishing { ending: Ending::Refused { why }, give_up_at: view.now + strategy.rollback_deadline }
         }
+        // All of the wanted are ready, and only the others don't leave: no fault of the release.
+        Phase::Stepping { .. } if all_ready(view, proposal.aim) => held(rollout, Need::StuckLeaving, view.now),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),
         Phase::Reverting { .. } => held(rollout, Need::RollbackDeadline, view.now),
         Phase::Finishing { .. } => held(rollout, Need::StuckLeaving, view.now),
         Phase::Held { .. } => return,
     };
     proposal.move_to(next);
+}
+
+fn all_ready(view: &View<'_>, aim: Option<Aim>) -> bool {
+    let ready = aim.and_then(|aim| Some((aim.goal, view.sum(aim.wanted?, |group| count(group.ready.len())))));
+    ready.is_some_and(|(goal, ready)| ready >= goal)
 }

@@ -124,6 +124,10 @@ impl<'a> View<'a> {
             }
             return;
         }
+        if instance.held.is_some() {
+            group.held += 1;
+            return;
+        }
         if known.once {
             group.stood.0 += 1;
             group.stood.1 += u32::from(verdict == Verdict::Healthy);
@@ -131,7 +135,7 @@ impl<'a> View<'a> {
         let deadline = known.seen + policy.boot_deadline;
         let ready_at = known.healthy.map(|since| since + policy.min_ready);
         let of_the_image = instance.runs.image().is_none_or(|image| image == spec.image.id());
-        let serves = instance.life == Life::Running && verdict == Verdict::Healthy && instance.held.is_none() && of_the_image;
+        let serves = instance.life == Life::Running && verdict == Verdict::Healthy && of_the_image;
         match ready_at {
             Some(at) if serves && at <= self.now => return group.ready.push(key),
             Some(at) if serves => self.wake(at),

@@ -45,6 +45,8 @@ pub(super) struct GroupView<'a> {
     pub(super) failed: Vec<&'a InstanceKey>,
     /// Members that are neither: booting, or of unknown health.
     pub(super) doubt: Vec<&'a InstanceKey>,
+    /// Members that something holds: neither ready nor to be named, since they would stay.
+    pub(super) held: u32,
     /// Named to leave by a call that is no longer owed, and still there.
     pub(super) stray: Vec<&'a InstanceKey>,
     /// How many are on their way out.
@@ -72,7 +74,7 @@ pub(super) struct GroupView<'a> {
 impl GroupView<'_> {
     /// Everything that exists and is not on its way out.
     pub(super) fn members(&self) -> u32 {
-        count(self.ready.len() + self.down.len() + self.doubt.len())
+        count(self.ready.len() + self.down.len() + self.doubt.len()) + self.held
     }
 }
 

@@ -1,0 +1,96 @@
+//! One look: the provider's view of a fleet, the registry's word on its artifacts, and the inbox, all at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, join3, select};
+
+use super::Controller;
+use crate::artifact::{ArtifactName, Digest};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fleet::Observation;
+use crate::id::StreamVersion;
+use crate::journal::{After, Record};
+use crate::provider::Provider;
+use crate::registry::Status;
+use crate::rollout::{Facts, FleetState};
+use crate::time::Timestamp;
+
+/// How often the registry is asked again at the most.
+const FACTS_LAST: Duration = Duration::from_secs(20);
+
+/// What one look brought. Each part may be missing: a silent provider must not keep a command from being heard.
+pub(super) struct Look {
+    pub(super) fleet: Result<Observation>,
+    pub(super) inbox: Result<Vec<(StreamVersion, Record)>>,
+    pub(super) facts: Result<Facts>,
+}
+
+/// Begins a look, asked for now. What it needs of the state it takes with it.
+pub(super) fn look(
+    controller: &Controller,
+    provider: &Provider,
+    state: &FleetState,
+    known: Option<&Facts>,
+    asked: Timestamp,
+) -> impl Future<Output = Look> + Send + 'static {
+    let (fleet, groups, inbox) = (state.fleet().clone(), state.known_groups(), state.inbox_read());
+    let known = known.filter(|facts| asked.since(facts.as_of) < FACTS_LAST).cloned();
+    let (names, fleets, controller) = (artifacts(state), provider.fleets.clone(), controller.clone());
+    async move {
+        let stream = fleet.inbox();
+        let until = asked + controller.call_timeout;
+        let observed = in_time(&controller, until, fleets.observe(&fleet, &groups));
+        let heard = in_time(&controller, until, controller.journal.load(&stream, After::Version(inbox)));
+        let facts = in_time(&controller, until, async {
+            match known {
+                Some(facts) => Ok(facts),
+                None => facts(&controller, &names, asked).await,
+            }
+        });
+        let (fleet, heard, facts) = join3(observed, heard, facts).await;
+        let numbered = |records: Vec<Record>| {
+            records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record))
+        };
+        Look { fleet, inbox: heard.map(|heard| numbered(heard.records).collect()), facts }
+    }
+}
+
+/// The artifacts whose standing matters: the wanted one and the baseline's.
+fn artifacts(state: &FleetState) -> BTreeMap<ArtifactName, BTreeSet<Digest>> {
+    let mut names: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    if let Some(rollout) = state.rollout() {
+        names.entry(rollout.plan.to().name.clone()).or_default().insert(rollout.plan.to().digest);
+        if let Some(baseline) = &rollout.baseline {
+            names.entry(baseline.spec.name.clone()).or_default().insert(baseline.spec.release.artifact);
+        }
+    }
+    names
+}
+
+async fn facts(controller: &Controller, names: &BTreeMap<ArtifactName, BTreeSet<Digest>>, asked: Timestamp) -> Result<Facts> {
+    let mut facts = Facts { as_of: asked, ..Facts::default() };
+    for (name, digests) in names {
+        let view = controller.registry.view(name).await?;
+        for digest in digests {
+            match view.status(*digest) {
+                Status::Known { revoked: None } => {
+                    facts.good.insert(*digest);
+                }
+                Status::Known { revoked: Some(revocation) } => {
+                    facts.revoked.insert(*digest, Arc::from(revocation.why.as_ref()));
+                }
+                Status::Unknown => {}
+            }
+        }
+    }
+    Ok(facts)
+}
+
+async fn in_time<T>(controller: &Controller, until: Timestamp, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    match select(std::pin::pin!(read), controller.clock.sleep_until(until)).await {
+        Either::Left((read, _)) => read,
+        Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
+    }
+}
