@@ -20,7 +20,9 @@ struct Bars {
     ready: ProgressBar,
     retired: ProgressBar,
     available: ProgressBar,
+    says: ProgressBar,
     leaving: u64,
+    back: bool,
 }
 
 impl Progress {
@@ -64,22 +66,26 @@ impl Bars {
         };
         let (launched, ready) = (bar("launched", "blue"), bar("ready", "green"));
         let (retired, available) = (bar("retired", "yellow"), bar("available", "cyan"));
-        Self { _all: all, launched, ready, retired, available, leaving: 0 }
+        let says = all.add(ProgressBar::new(0));
+        says.set_style(ProgressStyle::with_template("           {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { _all: all, launched, ready, retired, available, says, leaving: 0, back: false }
     }
 
     fn show(&mut self, report: &Report) {
         let Counts { launched, ready, goal, leaving, available, .. } = report.counts;
-        self.leaving = self.leaving.max(u64::from(leaving));
+        // Going back, others are to retire.
+        let before = if self.back == report.back.is_some() { self.leaving } else { 0 };
+        (self.leaving, self.back) = (before.max(leaving.into()), report.back.is_some());
         let set = |bar: &ProgressBar, position: u64, length: u64| {
             bar.set_length(length);
             bar.set_position(position);
         };
         set(&self.launched, launched.into(), goal.into());
         set(&self.ready, ready.into(), goal.into());
-        set(&self.retired, self.leaving - u64::from(leaving), self.leaving);
+        set(&self.retired, self.leaving - u64::from(leaving), self.leaving.max(1));
         set(&self.available, available.into(), report.budget.ceiling.into());
         self.available.set_message(format!("at least {}", report.budget.floor));
-        self.launched.set_message(if report.back.is_some() { "going back".to_owned() } else { String::new() });
+        self.says.set_message(report.to_string());
     }
 }
 
@@ -88,5 +94,6 @@ impl Drop for Bars {
         for bar in [&self.launched, &self.ready, &self.retired, &self.available] {
             bar.abandon();
         }
+        self.says.finish_and_clear();
     }
 }

@@ -19,6 +19,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use immutable_core::memory::MemoryOptions;
 use immutable_core::pipeline::packer;
+use immutable_core::rollout::{Event, Phase};
 use immutable_core::time::{Clock, ScaledClock, VirtualClock};
 use immutable_core::{Artifact, Controller, Error, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
 
@@ -103,6 +104,7 @@ async fn walk(args: &Args, clock: impl Clock + 'static) -> Result<()> {
     let plan = controller.plan(&fleet, &bad, strategy).await?;
     println!("{plan}\n");
     expect(run(&controller, plan).await?, &Outcome::RolledBack)?;
+    println!("stopped: {}", why_back(&controller, &fleet).await?);
     println!("rolled back to {}", proof(&controller, &cloud, &fleet, &next).await?);
     Ok(())
 }
@@ -136,6 +138,16 @@ fn expect(outcome: Outcome, expected: &Outcome) -> Result<()> {
     } else {
         Err(Error::invalid(format!("the rollout ended otherwise than it should: {outcome}")))
     }
+}
+
+/// Why the last rollout went back, as its journal tells.
+async fn why_back(controller: &Controller, fleet: &Fleet) -> Result<String> {
+    let history = controller.history(fleet.id()).await?;
+    let why = history.iter().rev().find_map(|(_, recorded)| match &recorded.event {
+        Event::Moved { to: Phase::Reverting { why, .. } } => Some(why.to_string()),
+        _ => None,
+    });
+    why.ok_or_else(|| Error::invalid("the journal does not tell why the rollout went back"))
 }
 
 /// What the journal says was proven, held against what really runs.
