@@ -1,5 +1,6 @@
 //! Identifiers. Each is its own type, so that one cannot be passed for another.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ string_ids! {
 /// One member of a group: a name that its cloud may use again, and the incarnation that makes it unique.
 ///
 /// Where a cloud never reuses names (EC2) the incarnation is `None`. In text it is `name` or `name#incarnation`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct InstanceKey {
     /// The cloud's name.
     pub name: InstanceName,
@@ -88,6 +89,24 @@ impl InstanceKey {
     pub fn incarnation(mut self, incarnation: impl Into<Arc<str>>) -> Self {
         self.incarnation = Some(Incarnation::new(incarnation));
         self
+    }
+}
+
+/// By name, then by incarnation. Keys that share their text are equal without a look at it: views and states share theirs, and a large
+/// fleet is compared at every look.
+impl Ord for InstanceKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.incarnation, &other.incarnation) {
+            (Some(one), Some(two)) if Arc::ptr_eq(&self.name.0, &other.name.0) && Arc::ptr_eq(&one.0, &two.0) => Ordering::Equal,
+            (None, None) if Arc::ptr_eq(&self.name.0, &other.name.0) => Ordering::Equal,
+            (one, two) => self.name.cmp(&other.name).then_with(|| one.cmp(two)),
+        }
+    }
+}
+
+impl PartialOrd for InstanceKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

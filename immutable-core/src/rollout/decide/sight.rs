@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::blame::accused;
 use super::view::{GroupView, View};
 use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Instance, Life, Verdict};
-use crate::id::InstanceKey;
+use crate::id::{InstanceKey, SourceId};
 use crate::rollout::event::Charge;
 use crate::rollout::state::{Exit, Member, RolloutState, Slots};
 use crate::time::Timestamp;
@@ -132,15 +132,14 @@ impl<'a> View<'a> {
             group.stood.0 += 1;
             group.stood.1 += u32::from(verdict == Verdict::Healthy);
         }
-        let deadline = known.seen + policy.boot_deadline;
-        let ready_at = known.healthy.map(|since| since + policy.min_ready);
         let of_the_image = instance.runs.image().is_none_or(|image| image == spec.image.id());
         let serves = instance.life == Life::Running && verdict == Verdict::Healthy && of_the_image;
-        match ready_at {
-            Some(at) if serves && at <= self.now => return group.ready.push(key),
-            Some(at) if serves => self.wake(at),
+        match known.healthy {
+            Some(since) if serves && self.now.since(since) >= policy.min_ready => return group.ready.push(key),
+            Some(since) if serves => self.wake(since + policy.min_ready),
             _ => {}
         }
+        let deadline = known.seen + policy.boot_deadline;
         // One bad look is noted; two in a row are an illness.
         let ill = verdict == Verdict::Unhealthy && !was_healthy;
         let late = known.healthy.is_none() && !known.once && self.now >= deadline;
@@ -216,19 +215,16 @@ impl<'a> View<'a> {
 /// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
 fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
     let required = policy.required_sources;
-    let all = || {
-        instance
-            .health
-            .iter()
-            .filter(|health| required.is_empty() || required.contains(&health.source))
-            .map(|health| health.verdict)
-    };
-    if all().any(|verdict| verdict == Verdict::Unhealthy) {
-        return Verdict::Unhealthy;
+    let heard = |source: &SourceId| instance.health.iter().any(|health| health.source == *source);
+    let missing = instance.health.is_empty() || !required.iter().all(heard);
+    let mut all = if missing { Verdict::Unknown } else { Verdict::Healthy };
+    for health in instance.health.iter().filter(|health| required.is_empty() || required.contains(&health.source)) {
+        all = match (all, health.verdict) {
+            (Verdict::Unhealthy, _) | (_, Verdict::Unhealthy) => Verdict::Unhealthy,
+            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+            (Verdict::Starting, _) | (_, Verdict::Starting) => Verdict::Starting,
+            (Verdict::Healthy, Verdict::Healthy) => Verdict::Healthy,
+        };
     }
-    let heard = |source: &crate::id::SourceId| instance.health.iter().any(|health| health.source == *source);
-    if instance.health.is_empty() || !required.iter().all(heard) || all().any(|verdict| verdict == Verdict::Unknown) {
-        return Verdict::Unknown;
-    }
-    if all().all(|verdict| verdict == Verdict::Healthy) { Verdict::Healthy } else { Verdict::Starting }
+    all
 }
