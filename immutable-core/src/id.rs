@@ -54,6 +54,8 @@ string_ids! {
     PoolId,
     /// A stream of the journal, such as `fleet/aws/123456789012/us-east-1/web`.
     StreamId,
+    /// Who decided something: a person, a pipeline.
+    Actor,
     /// Whoever drives a fleet: a process, by a name that differs from every other's.
     OwnerId,
     /// A machine's name as its cloud gives it. Clouds reuse names: see [`Incarnation`].

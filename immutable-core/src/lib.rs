@@ -1,21 +1,73 @@
-//! Embeddable building blocks for immutable infrastructure.
+//! Change running fleets only by replacement: images, their registry, fleets, and rollouts that can be proven, resumed and undone.
+//!
+//! A new immutable image is published, a [`Plan`] is made and reviewed, a new generation of machines is launched from that image beside the
+//! old one and judged, and the old one is retired; or the new one, if it is worse. Nothing that runs is ever modified.
+//!
+//! ```
+//! use immutable_core::{Fleet, MemoryCloud, Outcome, Result, Strategy};
+//! # use immutable_core::memory::MemoryOptions;
+//! # use immutable_core::time::VirtualClock;
+//!
+//! # fn main() -> Result<()> {
+//! # let clock = VirtualClock::default();
+//! # let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
+//! # clock.run(replace(cloud))
+//! # }
+//! # async fn replace(cloud: MemoryCloud) -> Result<()> {
+//! let controller = cloud.controller();
+//! let fleet = Fleet::new("web", cloud.place()).size(3);
+//! for version in ["1.0.0", "1.1.0"] {
+//!     let artifact = cloud.bake("acmeinc/web", version)?;
+//!     let plan = controller.plan(&fleet, &artifact, Strategy::rolling()).await?;
+//!     println!("{plan}");
+//!     assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | you want to | go to |
+//! |---|---|
+//! | make an artifact of what Packer built | [`pipeline::packer`] |
+//! | record, promote and revoke artifacts | [`registry`] |
+//! | say what a service should be | [`Fleet`], [`Strategy`] |
+//! | plan, run, watch and stop rollouts | [`Controller`], [`Rollout`] |
+//! | test your own pipeline | [`MemoryCloud`] |
+//! | drive rollouts with a loop of your own | [`rollout`], pure functions |
+//! | support another cloud or store | [`provider`], [`journal`], and the suites of `conformance` |
+//!
+//! # Features
+//!
+//! `conformance`: suites for those who implement a provider or a journal, and `Faulty`, which breaks either on purpose.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
 pub mod artifact;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod controller;
 pub mod error;
 pub mod fleet;
 pub mod id;
 pub mod journal;
 pub mod memory;
+pub mod pipeline;
 pub mod provider;
+pub mod registry;
+pub mod rollout;
 pub mod time;
 
 pub use artifact::{Artifact, ArtifactName, Digest, ImageRef, Place, Version};
+pub use controller::{Controller, Rollout};
 pub use error::{Applied, Error, ErrorKind, Result};
 pub use fleet::{Fleet, LaunchTemplate};
 pub use journal::MemoryJournal;
 pub use memory::MemoryCloud;
 pub use provider::Provider;
+pub use rollout::{Outcome, Plan, Step, Strategy};
 pub use time::Timestamp;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -42,9 +42,14 @@ impl Place {
         &self.scope
     }
 
-    /// The region.
+    /// The region; `global` for what is in all of them.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// Whether what is here can be used there.
+    pub(crate) fn serves(&self, place: &Self) -> bool {
+        self.provider == place.provider && self.scope == place.scope && [&*place.region, "global"].contains(&&*self.region)
     }
 }
 

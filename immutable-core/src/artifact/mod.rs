@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 pub use digest::{Digest, DigestError};
 pub(crate) use digest::{canonical_json, sha256};
 pub use image::{ImageRef, Place, PlaceError};
-pub use name::{ArtifactName, NameError, Version, VersionError};
+pub use name::{ArtifactName, NameError, Requirement, RequirementError, Version, VersionError};
 
 /// One build's product under a name and a version. It never changes; copies of its images may be added.
 ///
@@ -57,8 +57,9 @@ pub struct Built {
 pub struct BuiltFile {
     /// Its path, as the build tool gives it.
     pub name: String,
-    /// In bytes.
-    pub size: u64,
+    /// In bytes, if the build tool says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 /// Who built it, when, and from what.
@@ -121,9 +122,9 @@ impl Built {
         self
     }
 
-    /// Adds a file that the build made.
+    /// Adds a file that the build made, and its size in bytes if that is known.
     #[must_use]
-    pub fn file(mut self, name: impl Into<String>, size: u64) -> Self {
+    pub fn file(mut self, name: impl Into<String>, size: Option<u64>) -> Self {
         self.files.push(BuiltFile { name: name.into(), size });
         self
     }
@@ -179,9 +180,10 @@ impl Artifact {
         self.built.images.iter().chain(&self.copies)
     }
 
-    /// Its image in a place.
+    /// Its image for a place: the one there, or one of region `global`, which serves every region of its account (as Google's do).
     pub fn image_in(&self, place: &Place) -> Option<&ImageRef> {
-        self.images().find(|image| image.place() == place)
+        let serves = |image: &&ImageRef| image.place().serves(place);
+        self.images().find(|image| image.place() == place).or_else(|| self.images().find(serves))
     }
 
     /// The same artifact with a copy of its image in another place.
@@ -189,8 +191,9 @@ impl Artifact {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if it has another image in that place; the same one again is accepted.
     pub fn with_copy(mut self, copy: ImageRef) -> Result<Self> {
-        match self.image_in(copy.place()) {
-            Some(image) if *image == copy => {}
+        let there = self.images().find(|image| image.place() == copy.place()).cloned();
+        match there {
+            Some(image) if image == copy => {}
             Some(image) => {
                 return Err(Error::new(
                     crate::ErrorKind::Conflict,
@@ -271,7 +274,7 @@ mod tests {
         assert_eq!(one.digest(), renamed.digest());
         for other in [
             run().image(image("a", "ami-1")),
-            run().image(image("a", "ami-1")).image(image("b", "ami-2")).file("out.raw", 1),
+            run().image(image("a", "ami-1")).image(image("b", "ami-2")).file("out.raw", Some(1)),
             Built { provenance: run().provenance.label("branch", "x"), ..one.built.clone() },
             Built { provenance: Provenance::new("amazon-ebs", "run-2").label("commit", "9fceb02"), ..one.built.clone() },
         ] {

@@ -53,8 +53,8 @@ impl Version {
 
     /// Whether it meets a requirement such as `^1.2`. Of pre-releases only those that the requirement names by
     /// `major.minor.patch-pre` can.
-    pub fn matches(&self, requirement: &semver::VersionReq) -> bool {
-        requirement.matches(&self.0)
+    pub fn matches(&self, requirement: &Requirement) -> bool {
+        requirement.0.matches(&self.0)
     }
 }
 
@@ -77,7 +77,30 @@ impl std::str::FromStr for Version {
     }
 }
 
-from_leaf!(NameError, VersionError);
+/// What a version must meet: `^1.2`, `>=1.2.0, <2.0.0`, `*`. A bare `1.2` means `^1.2`; pre-releases are met only where one is named.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Requirement(semver::VersionReq);
+
+/// The text was not a requirement.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{text}` is not a version requirement: {why}; write it as ^1.2 or >=1.2.0, <2.0.0")]
+pub struct RequirementError {
+    text: String,
+    why: String,
+}
+
+impl std::str::FromStr for Requirement {
+    type Err = RequirementError;
+
+    fn from_str(text: &str) -> Result<Self, RequirementError> {
+        match semver::VersionReq::parse(text) {
+            Ok(requirement) => Ok(Self(requirement)),
+            Err(why) => Err(RequirementError { text: text.to_owned(), why: why.to_string() }),
+        }
+    }
+}
+
+from_leaf!(NameError, VersionError, RequirementError);
 
 macro_rules! as_text {
     ($($name:ident),*) => { $(
@@ -107,7 +130,7 @@ macro_rules! as_text {
         }
     )* };
 }
-as_text!(ArtifactName, Version);
+as_text!(ArtifactName, Version, Requirement);
 
 #[cfg(test)]
 mod tests {
@@ -129,5 +152,18 @@ mod tests {
         assert!("1.0.0-rc.1".parse::<Version>().unwrap().is_prerelease());
         let error = "v1".parse::<Version>().unwrap_err().to_string();
         assert!(error.starts_with("`v1` is not a semantic version"), "{error}");
+    }
+
+    #[test]
+    fn requirements_take_prereleases_only_where_they_name_one() {
+        let meets = |version: &str, requirement: &str| {
+            version.parse::<Version>().unwrap().matches(&requirement.parse::<Requirement>().unwrap())
+        };
+        assert!(meets("1.3.0", "^1.2"));
+        assert!(!meets("2.0.0", "1.2"));
+        assert!(!meets("1.3.0-rc.1", "*"));
+        assert!(meets("1.3.0-rc.1", ">=1.3.0-rc.0, <2.0.0"));
+        let error = "latest".parse::<Requirement>().unwrap_err().to_string();
+        assert!(error.ends_with("write it as ^1.2 or >=1.2.0, <2.0.0"), "{error}");
     }
 }

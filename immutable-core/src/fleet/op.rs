@@ -108,7 +108,8 @@ impl Resize {
 /// What a [`Resize`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resized {
-    /// The size the group has now. Less than asked for by a raise is a final answer: the rest is a new call.
+    /// The size the group has now. Less than asked for by a raise is a final answer, unless a ticket says that it goes on: the rest is
+    /// a new call.
     pub size: u32,
     /// Of those named to leave, who stays, and why.
     pub refused: Vec<(InstanceKey, Refusal)>,

@@ -50,7 +50,7 @@ pub enum Coverage {
 pub enum GroupState {
     /// It exists.
     Present {
-        /// The size it is set to. Where nothing heals this is the number of its members.
+        /// The size it is set to: its members, and what was promised and has not come. Where nothing heals it falls with its members.
         size: u32,
         /// Whether the provider still has work on it.
         working: Working,

@@ -127,3 +127,26 @@ pub enum Keep {
     /// They may go.
     Nothing,
 }
+
+#[async_trait]
+impl<J: Journal + ?Sized> Journal for Arc<J> {
+    async fn load(&self, stream: &StreamId, after: After) -> Result<Loaded> {
+        (**self).load(stream, after).await
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended> {
+        (**self).append(append).await
+    }
+
+    async fn wrote(&self, stream: &StreamId, write: WriteId) -> Result<Option<StreamVersion>> {
+        (**self).wrote(stream, write).await
+    }
+
+    async fn compact(&self, compact: Compact) -> Result<()> {
+        (**self).compact(compact).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>> {
+        (**self).list(prefix, after, limit).await
+    }
+}

@@ -68,11 +68,14 @@ mod view;
 mod world;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::Place;
+use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{FleetCapabilities, Op, TrafficCapabilities};
+use crate::journal::MemoryJournal;
 use crate::provider::Provider;
 use crate::time::{Clock, SystemClock};
 
@@ -98,6 +101,8 @@ struct Inner {
     fleets: FleetCapabilities,
     traffic: TrafficCapabilities,
     world: Mutex<World>,
+    journal: MemoryJournal,
+    controllers: AtomicU64,
 }
 
 impl MemoryCloud {
@@ -121,6 +126,8 @@ impl MemoryCloud {
             traffic: settings.traffic_capabilities(),
             world: Mutex::new(World::new(settings, clock.now())),
             clock,
+            journal: MemoryJournal::new(),
+            controllers: AtomicU64::new(1),
         }))
     }
 
@@ -132,6 +139,17 @@ impl MemoryCloud {
     /// Where it is.
     pub fn place(&self) -> Place {
         self.0.place.clone()
+    }
+
+    /// A controller of this cloud, on its clock and its [journal](Self::journal). Each is another owner, as another process would be.
+    pub fn controller(&self) -> Controller {
+        let number = self.0.controllers.fetch_add(1, Ordering::Relaxed);
+        Controller::new(self, self.journal()).with_clock(self.clock()).owner(format!("memory-{number}"))
+    }
+
+    /// The journal that all its controllers share.
+    pub fn journal(&self) -> MemoryJournal {
+        self.0.journal.clone()
     }
 
     /// The world as it is now: whatever is due has happened.

@@ -1,0 +1,407 @@
+//! One rollout, driven: look, decide, append, act, until it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, Either, FutureExt, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::execute::execute;
+use super::{Controller, load};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fleet::{Coverage, FleetId, GroupId, Life, Observation};
+use crate::id::{Actor, OpId, RolloutId, StreamVersion};
+use crate::journal::{After, Append, Appended, Record};
+use crate::provider::Provider;
+use crate::registry::Status;
+use crate::rollout::{
+    Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen, backoff, command,
+    decide, settle,
+};
+use crate::time::Timestamp;
+
+/// How soon after an answer the next look is taken: answers that come together are looked at together.
+const AFTER_AN_ANSWER: Duration = Duration::from_secs(1);
+
+/// How often the registry is asked again at the most.
+const FACTS_LAST: Duration = Duration::from_secs(20);
+
+/// How many phases may follow on one another on one view; more is a bug in the rules.
+const PHASES_A_LOOK: usize = 16;
+
+pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId) -> Result<Outcome> {
+    let provider = controller.provider(fleet.place())?;
+    let loaded = load::state(&*controller.journal, fleet).await?;
+    let now = controller.clock.now();
+    let mut driver = Driver {
+        controller: controller.clone(),
+        provider,
+        rollout,
+        state: loaded.state,
+        head: loaded.head,
+        snapshot: loaded.snapshot,
+        pending: Vec::new(),
+        calls: FuturesUnordered::new(),
+        in_flight: BTreeSet::new(),
+        tries: BTreeMap::new(),
+        earlier: BTreeMap::new(),
+        facts: None,
+        look_at: now,
+        looking: false,
+        answered: BTreeSet::new(),
+        failed_looks: 0,
+    };
+    if let Some(outcome) = driver.over()? {
+        return Ok(outcome);
+    }
+    driver.claim().await?;
+    driver.run().await
+}
+
+struct Driver {
+    controller: Controller,
+    provider: Provider,
+    rollout: RolloutId,
+    state: FleetState,
+    head: StreamVersion,
+    snapshot: StreamVersion,
+    /// Applied to the state, and not yet appended. Nothing is sent before it is.
+    pending: Vec<Recorded>,
+    /// Calls and looks under way. They are owned here, so that a slow one blocks nothing else.
+    calls: FuturesUnordered<BoxFuture<'static, Done>>,
+    in_flight: BTreeSet<OpId>,
+    /// Of calls whose result is unknown: how often they were sent, and when again.
+    tries: BTreeMap<OpId, (u32, Timestamp)>,
+    /// How many instances each group had in its last whole view.
+    earlier: BTreeMap<GroupId, u32>,
+    facts: Option<Facts>,
+    look_at: Timestamp,
+    looking: bool,
+    /// Groups whose calls were answered while a look was under way: that look may not show it.
+    answered: BTreeSet<GroupId>,
+    failed_looks: u32,
+}
+
+enum Done {
+    Called(OpId, Option<OpResult>),
+    Looked(Timestamp, Result<Look>),
+}
+
+struct Look {
+    fleet: Observation,
+    inbox: Vec<(StreamVersion, Record)>,
+    facts: Facts,
+}
+
+impl Driver {
+    async fn run(mut self) -> Result<Outcome> {
+        loop {
+            if let Some(outcome) = self.over()? {
+                // What was not journaled for want of urgency is not lost: the next to read folds the same records.
+                let kept = load::snapshot(&*self.controller.journal, &self.state, self.head, self.snapshot).await;
+                if let Err(error) = kept {
+                    tracing::debug!(%error, "no snapshot was stored");
+                }
+                return Ok(outcome);
+            }
+            self.send();
+            if !self.looking && self.now() >= self.look_at {
+                self.look();
+            }
+            let wake = self.controller.clock.sleep_until(self.wake_at());
+            let first = if self.calls.is_empty() {
+                wake.await;
+                continue;
+            } else {
+                match select(self.calls.next(), wake).await {
+                    Either::Left((done, _)) => done,
+                    Either::Right(_) => continue,
+                }
+            };
+            // What is done by now goes into one append.
+            let mut done = first;
+            while let Some(next) = done {
+                self.take(next)?;
+                done = self.calls.next().now_or_never().flatten();
+            }
+            self.commit().await?;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.controller.clock.now().max(self.state.at())
+    }
+
+    /// Whether there is nothing left to drive.
+    fn over(&self) -> Result<Option<Outcome>> {
+        match (self.state.rollout(), self.state.last()) {
+            (Some(running), _) if running.id == self.rollout => match &running.phase {
+                Phase::Held { why: Hold::Needs(need), .. } if self.in_flight.is_empty() && self.state.owed().next().is_none() => {
+                    Ok(self.tail_is_heard().then(|| Outcome::Needs(need.clone())))
+                }
+                _ => Ok(None),
+            },
+            (_, Some((id, outcome))) if *id == self.rollout => Ok(Some(outcome.clone())),
+            _ => Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "rollout {} of fleet {} is not the one that runs, nor the last; read its end from the history",
+                    self.rollout,
+                    self.state.fleet()
+                ),
+            )),
+        }
+    }
+
+    /// Before it asks a person it has looked at least once since it claimed the fleet: an answer may lie in the inbox.
+    fn tail_is_heard(&self) -> bool {
+        self.facts.is_some()
+    }
+
+    async fn claim(&mut self) -> Result<()> {
+        let now = self.now();
+        let echo_until = now + self.provider.fleets.capabilities().request_lifetime;
+        self.apply([Event::Claimed { owner: self.controller.owner.clone(), echo_until }])?;
+        self.commit().await
+    }
+
+    /// Sends what is owed, was decided on a view that still holds, and is not under way.
+    fn send(&mut self) {
+        let now = self.now();
+        let follow = self.controller.poll;
+        for (id, owed) in self.state.owed() {
+            let waits = self.tries.get(&id).is_some_and(|(_, until)| now < *until);
+            let old = now.since(owed.basis) >= MAX_VIEW_AGE && owed.ticket.is_none();
+            if waits || old || self.in_flight.contains(&id) {
+                continue;
+            }
+            self.in_flight.insert(id);
+            let Controller { clock, call_timeout, .. } = &self.controller;
+            let (clock, ticket) = (clock.clone(), owed.ticket.clone());
+            let again = ticket.is_some().then(|| now + follow.min(AFTER_AN_ANSWER));
+            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, self.state.op(id), owed.call.clone(), ticket);
+            self.calls.push(
+                async move {
+                    if let Some(again) = again {
+                        clock.sleep_until(again).await;
+                    }
+                    Done::Called(id, call.await)
+                }
+                .boxed(),
+            );
+        }
+    }
+
+    fn look(&mut self) {
+        self.looking = true;
+        self.answered.clear();
+        let asked = self.now();
+        let controller = self.controller.clone();
+        let (fleet, groups, inbox) = (self.state.fleet().clone(), self.state.known_groups(), self.state.inbox_read());
+        let fleets = self.provider.fleets.clone();
+        let timeout = controller.clock.sleep_until(asked + controller.call_timeout);
+        let known = self.facts.clone().filter(|facts| asked.since(facts.as_of) < FACTS_LAST);
+        let names = self.artifacts();
+        let look = async move {
+            let stream = fleet.inbox();
+            let observed = fleets.observe(&fleet, &groups);
+            let heard = controller.journal.load(&stream, After::Version(inbox));
+            let facts = async {
+                match known {
+                    Some(facts) => Ok(facts),
+                    None => facts(&controller, &names, asked).await,
+                }
+            };
+            let (observed, heard, facts) = futures_util::future::join3(observed, heard, facts).await;
+            let numbered =
+                heard?.records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record));
+            Ok(Look { fleet: observed?, inbox: numbered.collect(), facts: facts? })
+        };
+        self.calls.push(
+            async move {
+                match select(look.boxed(), timeout).await {
+                    Either::Left((look, _)) => Done::Looked(asked, look),
+                    Either::Right(_) => Done::Looked(asked, Err(Error::new(ErrorKind::Unreachable, "no answer in time"))),
+                }
+            }
+            .boxed(),
+        );
+    }
+
+    /// The artifacts whose standing matters: the wanted one and the baseline's.
+    fn artifacts(&self) -> BTreeMap<crate::artifact::ArtifactName, BTreeSet<crate::artifact::Digest>> {
+        let mut names: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        if let Some(rollout) = self.state.rollout() {
+            names.entry(rollout.plan.to().name.clone()).or_default().insert(rollout.plan.to().digest);
+            if let Some(baseline) = &rollout.baseline {
+                names.entry(baseline.spec.name.clone()).or_default().insert(baseline.spec.release.artifact);
+            }
+        }
+        names
+    }
+
+    fn take(&mut self, done: Done) -> Result<()> {
+        match done {
+            Done::Called(op, result) => {
+                self.in_flight.remove(&op);
+                let Some(result) = result else {
+                    return Ok(()); // accepted, and still going on
+                };
+                let now = self.now();
+                if matches!(result, OpResult::Unknown { .. }) {
+                    let (tries, again) = self.tries.entry(op).or_insert((0, now));
+                    *tries += 1;
+                    *again = now + backoff(*tries);
+                } else {
+                    self.tries.remove(&op);
+                }
+                if let Some((_, owed)) = self.state.owed().find(|(id, _)| *id == op) {
+                    let about = self.state.known_groups().into_iter().filter(|group| {
+                        group.generation == owed.call.generation() && owed.call.group().is_none_or(|other| other == *group)
+                    });
+                    self.answered.extend(about);
+                }
+                self.look_at = self.look_at.min(now + AFTER_AN_ANSWER.min(self.controller.poll));
+                let events = settle(&self.state, op, result);
+                self.apply(events)
+            }
+            Done::Looked(asked, Err(error)) => {
+                self.looking = false;
+                self.failed_looks += 1;
+                tracing::debug!(%error, fleet = %self.state.fleet(), %asked, "a look failed");
+                self.look_at = self.now() + backoff(self.failed_looks);
+                Ok(())
+            }
+            Done::Looked(asked, Ok(look)) => {
+                self.looking = false;
+                self.failed_looks = 0;
+                self.decide(asked, look)
+            }
+        }
+    }
+
+    fn decide(&mut self, asked: Timestamp, mut look: Look) -> Result<()> {
+        // A call that was answered while the look was under way may be missing from it.
+        for seen in &mut look.fleet.groups {
+            if self.answered.contains(&seen.group) {
+                seen.age = seen.age.max(Duration::from_millis(1));
+            }
+        }
+        self.facts = Some(look.facts);
+        self.hear(look.inbox)?;
+        let mut wake_at = None;
+        for _ in 0..PHASES_A_LOOK {
+            let seen = Seen::new(&look.fleet, asked)
+                .earlier(&self.earlier)
+                .in_flight(&self.in_flight)
+                .heals(self.provider.fleets.capabilities().heals);
+            let seen = match &self.facts {
+                Some(facts) => seen.facts(facts),
+                None => seen,
+            };
+            let decision = decide(&self.state, &seen, self.now());
+            wake_at = decision.wake_at;
+            let moved = decision.events.iter().any(|event| matches!(event, Event::Moved { .. }));
+            self.apply(decision.events)?;
+            if !moved {
+                self.controller.news.report(self.state.fleet(), decision.report);
+                break;
+            }
+        }
+        for seen in look.fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
+            let there = seen.instances.iter().filter(|instance| instance.life != Life::Gone).count();
+            self.earlier.insert(seen.group, u32::try_from(there).unwrap_or(u32::MAX));
+        }
+        let known = self.state.known_groups();
+        self.earlier.retain(|group, _| known.contains(group));
+        let now = self.now();
+        self.look_at = wake_at.map_or(now + self.controller.poll, |wake| wake.min(now + self.controller.poll));
+        Ok(())
+    }
+
+    fn hear(&mut self, inbox: Vec<(StreamVersion, Record)>) -> Result<()> {
+        for (version, record) in inbox.into_iter().filter(|(version, _)| *version > self.state.inbox_read()).collect::<Vec<_>>() {
+            let events = match serde_json::from_slice::<Command>(&record) {
+                Ok(asked) => command(&self.state, &asked, version, self.now()),
+                Err(why) => vec![Event::Heard {
+                    command: CommandId::of(&String::from_utf8_lossy(&record)),
+                    by: Actor::new("unknown"),
+                    inbox: version,
+                    refused: Some(format!("it cannot be read: {why}").into()),
+                }],
+            };
+            self.apply(events)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, events: impl IntoIterator<Item = Event>) -> Result<()> {
+        for event in events {
+            let claims = matches!(event, Event::Claimed { .. });
+            let epoch = crate::id::Epoch(self.state.epoch().0 + u64::from(claims));
+            let recorded = Recorded { v: 1, at: self.now(), epoch, event };
+            self.state.evolve(&recorded).map_err(|illegal| {
+                Error::new(ErrorKind::Internal, "the engine decided what cannot follow; please report this").with_source(illegal)
+            })?;
+            self.pending.push(recorded);
+        }
+        Ok(())
+    }
+
+    /// Appends what was applied. Nothing of it is sent before that.
+    async fn commit(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let records = self.pending.iter().map(load::encode).collect::<Result<Vec<Record>>>()?;
+        let stream = self.state.fleet().stream();
+        let write = load::write_id(&self.controller.owner, &stream, self.head, &records);
+        let append = Append { stream, expected: self.head, write, records };
+        match load::append(&*self.controller.journal, &*self.controller.clock, append).await? {
+            Appended::Done(head) => {
+                self.head = head;
+                self.pending.clear();
+                self.controller.news.post(self.state.fleet(), head);
+                Ok(())
+            }
+            Appended::Conflict(_) => Err(Error::new(
+                ErrorKind::Fenced,
+                format!("another controller has claimed fleet {}; it goes on from there", self.state.fleet()),
+            )),
+        }
+    }
+
+    /// When there is something to do besides taking answers.
+    fn wake_at(&self) -> Timestamp {
+        let far = self.now() + MAX_VIEW_AGE;
+        let look = if self.looking { far } else { self.look_at };
+        let retry = self.state.owed().filter(|(id, _)| !self.in_flight.contains(id));
+        let retry =
+            retry.filter_map(|(id, _)| self.tries.get(&id).map(|(_, until)| *until)).filter(|until| *until > self.now()).min();
+        retry.map_or(look, |retry| retry.min(look))
+    }
+}
+
+async fn facts(
+    controller: &Controller,
+    names: &BTreeMap<crate::artifact::ArtifactName, BTreeSet<crate::artifact::Digest>>,
+    asked: Timestamp,
+) -> Result<Facts> {
+    let mut facts = Facts { as_of: asked, ..Facts::default() };
+    for (name, digests) in names {
+        let view = controller.registry.view(name).await?;
+        for digest in digests {
+            match view.status(*digest) {
+                Status::Known { revoked: None } => {
+                    facts.good.insert(*digest);
+                }
+                Status::Known { revoked: Some(revocation) } => {
+                    facts.revoked.insert(*digest, Arc::from(revocation.why.as_ref()));
+                }
+                Status::Unknown => {}
+            }
+        }
+    }
+    Ok(facts)
+}

@@ -1,0 +1,107 @@
+//! Watching a rollout: its events from the journal, and what the engine says of itself.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::select;
+use futures_util::stream::{self, Stream, StreamExt};
+
+use super::{Rollout, load};
+use crate::error::Result;
+use crate::id::StreamVersion;
+use crate::rollout::{Event, Recorded, Report};
+
+macro_rules! streams {
+    ($($(#[$doc:meta])* $name:ident -> $item:ty),* $(,)?) => { $(
+        $(#[$doc])*
+        pub struct $name(Pin<Box<dyn Stream<Item = $item> + Send>>);
+
+        impl Stream for $name {
+            type Item = $item;
+
+            fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<$item>> {
+                self.0.as_mut().poll_next(context)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )* };
+}
+
+streams! {
+    /// A fleet's records, each with the version of the stream after it. See [`Rollout::events`].
+    Events -> Result<(StreamVersion, Recorded)>,
+    /// What the engine says of itself. See [`Rollout::reports`].
+    Reports -> Arc<Report>,
+}
+
+impl Rollout {
+    /// Everything journaled of its fleet after a version (0 for all), then what comes, until this rollout has ended. Works in any
+    /// process, also while nobody drives.
+    pub fn events(&self, after: StreamVersion) -> Events {
+        struct Tail {
+            rollout: Rollout,
+            next: StreamVersion,
+            ended: bool,
+        }
+        let tail = Tail { rollout: self.clone(), next: after, ended: false };
+        let batches = stream::unfold(tail, |mut tail| async move {
+            loop {
+                if tail.ended {
+                    return None;
+                }
+                let controller = &tail.rollout.controller;
+                let mut news = controller.news.watch(&tail.rollout.fleet);
+                news.mark_unchanged();
+                match load::records::<Recorded>(&*controller.journal, &tail.rollout.fleet.stream(), tail.next).await {
+                    Err(error) => {
+                        tail.ended = true;
+                        return Some((vec![Err(error)], tail));
+                    }
+                    Ok(records) if records.is_empty() => {
+                        // Others of this process tell; of other processes nobody does.
+                        let later = controller.clock.sleep_until(controller.clock.now() + controller.poll);
+                        select(Box::pin(news.changed()), later).await;
+                    }
+                    Ok(records) => {
+                        let mut batch = Vec::new();
+                        for (version, recorded) in records {
+                            tail.next = version;
+                            let ended = version > tail.rollout.since && matches!(recorded.event, Event::Ended { .. });
+                            batch.push(Ok((version, recorded)));
+                            if ended {
+                                tail.ended = true;
+                                break;
+                            }
+                        }
+                        return Some((batch, tail));
+                    }
+                }
+            }
+        });
+        Events(Box::pin(batches.flat_map(stream::iter)))
+    }
+
+    /// What the engine says at each look, from now on, if the rollout is driven by this controller or a clone of it. A slow reader gets
+    /// the latest. Ends when nobody can report any more.
+    pub fn reports(&self) -> Reports {
+        let mut news = self.controller.news.watch(&self.fleet);
+        news.mark_unchanged();
+        let reports = stream::unfold(news, |mut news| async move {
+            loop {
+                news.changed().await.ok()?;
+                let report = news.borrow_and_update().report.clone();
+                if let Some(report) = report {
+                    return Some((report, news));
+                }
+            }
+        });
+        Reports(Box::pin(reports))
+    }
+}

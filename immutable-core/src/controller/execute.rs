@@ -1,0 +1,119 @@
+//! The one place that calls a port on behalf of the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tracing::Instrument as _;
+
+use crate::error::{Applied, Error, ErrorKind, Retry};
+use crate::fleet::{Destroyed, Ensured, FailureClass, Op, Resize, Resized, Ticket, TicketState, Trouble};
+use crate::provider::{FleetProvider, Provider};
+use crate::rollout::{Call, OpResult, Refused};
+use crate::time::{Clock, Timestamp};
+
+/// Sends an owed call, or follows it if the provider has accepted it. `None`: it goes on.
+pub(super) async fn execute(
+    provider: Provider,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+    op: Op,
+    call: Call,
+    ticket: Option<Ticket>,
+) -> Option<OpResult> {
+    let span = tracing::debug_span!("call", fleet = %op.fleet, generation = %call.generation(), op = %op.id);
+    let lifetime = provider.fleets.capabilities().request_lifetime;
+    let deadline = clock.now() + timeout;
+    let answer = async {
+        match &ticket {
+            Some(ticket) => follow(&*provider.fleets, ticket, &call).await,
+            None => Some(send(&*provider.fleets, &op, &call).await),
+        }
+    };
+    let answer = Box::pin(answer.instrument(span));
+    let answer = match select(answer, clock.sleep_until(deadline)).await {
+        Either::Left((answer, _)) => answer?,
+        Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
+    };
+    Some(answer.unwrap_or_else(|error| {
+        tracing::debug!(%error, op = %op.id, "a call failed");
+        judged(&error, clock.now(), lifetime, ticket.is_some())
+    }))
+}
+
+type Answer = crate::error::Result<OpResult>;
+
+async fn send(provider: &dyn FleetProvider, op: &Op, call: &Call) -> Answer {
+    let done = |size, echo_until| OpResult::Done { size, refused: Vec::new(), echo_until, removed: None };
+    match call {
+        Call::Ensure(spec) => Ok(match provider.ensure_generation(op, spec).await? {
+            Ensured::AlreadyOurs => done(None, None),
+            Ensured::Created { echo_until, ticket: Some(ticket) } => OpResult::Accepted { ticket, echo_until },
+            Ensured::Created { echo_until, ticket: None } => done(None, echo_until),
+        }),
+        Call::Resize(resize) => Ok(match provider.resize(op, resize).await? {
+            Resized { ticket: Some(ticket), echo_until, .. } => OpResult::Accepted { ticket, echo_until },
+            Resized { size, refused, echo_until, ticket: None } => {
+                OpResult::Done { size: Some(sane(size, resize)), refused, echo_until, removed: None }
+            }
+        }),
+        Call::Upkeep(generation, upkeep) => {
+            provider.set_upkeep(op, *generation, *upkeep).await?;
+            Ok(done(None, None))
+        }
+        Call::Destroy(generation) => {
+            let removed = match provider.destroy_generation(op, *generation).await? {
+                Destroyed::Gone | Destroyed::Going => true,
+                Destroyed::StillHas(_) => false,
+            };
+            Ok(OpResult::Done { size: None, refused: Vec::new(), echo_until: None, removed: Some(removed) })
+        }
+    }
+}
+
+/// A raise that came short is believed; what never could be is not.
+fn sane(size: u32, resize: &Resize) -> u32 {
+    match resize {
+        Resize::Raise { from, to, .. } => size.clamp(*from, *to),
+        Resize::Lower { .. } | Resize::GiveUp { .. } => size,
+    }
+}
+
+async fn follow(provider: &dyn FleetProvider, ticket: &Ticket, call: &Call) -> Option<Answer> {
+    let removed = matches!(call, Call::Destroy(_)).then_some(true);
+    Some(Ok(match provider.follow(ticket).await {
+        Ok(TicketState::Running) => return None,
+        Ok(TicketState::Done) => OpResult::Done { size: None, refused: Vec::new(), echo_until: None, removed },
+        Ok(TicketState::Failed(trouble)) => OpResult::Failed(refused(&trouble)),
+        Ok(TicketState::Lost) => OpResult::Unknown { echo_until: None },
+        // Only the question failed; the operation goes on.
+        Err(_) => return None,
+    }))
+}
+
+fn refused(trouble: &Trouble) -> Refused {
+    let kind = match trouble.class {
+        FailureClass::Capacity => ErrorKind::Capacity,
+        FailureClass::Quota => ErrorKind::Quota,
+        _ => ErrorKind::Internal,
+    };
+    let what = format!("{}: {}", trouble.code, trouble.message).into();
+    Refused { kind, retry: Retry::Backoff, what, found: None, echo_until: None }
+}
+
+/// What an error means for the call: not done, or nobody knows.
+fn judged(error: &Error, now: Timestamp, lifetime: Duration, following: bool) -> OpResult {
+    let echo = error.echo_until().or((!lifetime.is_zero()).then(|| now + lifetime));
+    match error.applied() {
+        _ if following => OpResult::Unknown { echo_until: echo },
+        Applied::No => OpResult::Failed(Refused {
+            kind: error.kind(),
+            retry: error.retry(),
+            what: error.to_string().into(),
+            found: error.found(),
+            echo_until: error.echo_until(),
+        }),
+        // Done, and what came of it is not known: sent again it says so.
+        Applied::Yes | Applied::Unknown => OpResult::Unknown { echo_until: echo },
+    }
+}

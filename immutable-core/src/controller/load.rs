@@ -1,0 +1,125 @@
+//! Reading and writing a fleet's stream.
+
+use std::time::Duration;
+
+use crate::artifact::sha256;
+use crate::error::{Applied, Error, ErrorKind, Result, Retry};
+use crate::fleet::FleetId;
+use crate::id::{OwnerId, StreamId, StreamVersion, WriteId};
+use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
+use crate::rollout::{FleetState, Recorded};
+use crate::time::Clock;
+
+/// How often a lost race is run again.
+pub(super) const TRIES: usize = 16;
+
+/// How long a journal may fail before its error is returned.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A snapshot is taken once so many records have come since the last.
+const SNAPSHOT_EVERY: u64 = 512;
+
+pub(super) struct LoadedState {
+    pub(super) state: FleetState,
+    pub(super) head: StreamVersion,
+    /// The version of the snapshot it was read from.
+    pub(super) snapshot: StreamVersion,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Snapshot {
+    v: u32,
+    state: FleetState,
+}
+
+/// A fleet's state: its newest snapshot and every record after it.
+pub(super) async fn state(journal: &dyn Journal, fleet: &FleetId) -> Result<LoadedState> {
+    let stream = fleet.stream();
+    let loaded = journal.load(&stream, After::Snapshot).await?;
+    let (snapshot, mut state) = match loaded.snapshot {
+        None => (StreamVersion(0), FleetState::new(fleet.clone())),
+        Some((version, bytes)) => {
+            let snapshot: Snapshot = decode(&stream, version, &bytes)?;
+            if snapshot.v != 1 || snapshot.state.fleet() != fleet {
+                return Err(corrupt(&stream, version, "it is not a snapshot of this fleet in format 1"));
+            }
+            (version, snapshot.state)
+        }
+    };
+    for (record, version) in loaded.records.iter().zip(snapshot.0 + 1..) {
+        let version = StreamVersion(version);
+        let recorded: Recorded = decode(&stream, version, record)?;
+        state
+            .evolve(&recorded)
+            .map_err(|illegal| corrupt(&stream, version, "it cannot follow the record before it").with_source(illegal))?;
+    }
+    Ok(LoadedState { state, head: loaded.head, snapshot })
+}
+
+/// The records of a stream after a version, each with the version after it.
+pub(super) async fn records<T: serde::de::DeserializeOwned>(
+    journal: &dyn Journal,
+    stream: &StreamId,
+    after: StreamVersion,
+) -> Result<Vec<(StreamVersion, T)>> {
+    let loaded = journal.load(stream, After::Version(after)).await?;
+    let numbered = loaded.records.iter().zip(after.0 + 1..);
+    numbered.map(|(record, version)| Ok((StreamVersion(version), decode(stream, StreamVersion(version), record)?))).collect()
+}
+
+fn decode<T: serde::de::DeserializeOwned>(stream: &StreamId, version: StreamVersion, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|why| corrupt(stream, version, "it cannot be read").with_source(why))
+}
+
+fn corrupt(stream: &StreamId, version: StreamVersion, what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("record {version} of {stream}: {what}"))
+}
+
+pub(super) fn encode(value: &impl serde::Serialize) -> Result<Record> {
+    let bytes =
+        serde_json::to_vec(value).map_err(|why| Error::new(ErrorKind::Internal, "a record has no JSON form").with_source(why))?;
+    Ok(bytes.into())
+}
+
+/// The id of a write: of whoever writes, where, after what, and what.
+pub(super) fn write_id(owner: &OwnerId, stream: &StreamId, expected: StreamVersion, records: &[Record]) -> WriteId {
+    let mut text = format!("{owner}\0{stream}\0{expected}\0").into_bytes();
+    records.iter().for_each(|record| text.extend_from_slice(record));
+    let mut id = [0; 16];
+    id.iter_mut().zip(sha256(&text)).for_each(|(to, from)| *to = from);
+    WriteId(id)
+}
+
+/// Appends until it is certain whether it was written: an unknown result is read back, a refused one tried again.
+pub(super) async fn append(journal: &dyn Journal, clock: &dyn Clock, append: Append) -> Result<Appended> {
+    let give_up_at = clock.now() + PATIENCE;
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let error = match journal.append(append.clone()).await {
+            Ok(Appended::Done(version)) => return Ok(Appended::Done(version)),
+            Ok(Appended::Conflict(head)) => match journal.wrote(&append.stream, append.write).await {
+                // A conflict with our own earlier copy is no conflict.
+                Ok(Some(version)) => return Ok(Appended::Done(version)),
+                Ok(None) => return Ok(Appended::Conflict(head)),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        let hopeless = error.applied() == Applied::No && error.retry() == Retry::Never;
+        if hopeless || clock.now() >= give_up_at {
+            return Err(error);
+        }
+        // The same write id again is the same write: if the first copy arrived, this one only says so.
+        clock.sleep_until(clock.now() + pause).await;
+        pause = (pause * 2).min(Duration::from_secs(10));
+    }
+}
+
+/// Stores a snapshot if enough has happened since the last. The records stay: they are the audit trail.
+pub(super) async fn snapshot(journal: &dyn Journal, state: &FleetState, head: StreamVersion, last: StreamVersion) -> Result<()> {
+    if head.0.saturating_sub(last.0) < SNAPSHOT_EVERY {
+        return Ok(());
+    }
+    let snapshot = encode(&Snapshot { v: 1, state: state.clone() })?;
+    journal.compact(Compact { stream: state.fleet().stream(), at: head, snapshot, keep: Keep::Everything }).await
+}

@@ -1,0 +1,316 @@
+//! The driver: looks, decides, appends, acts.
+//!
+//! A [`Controller`] makes plans and starts rollouts; a [`Rollout`] is a handle of one that is journaled, and can be driven from here or from any
+//! other process. Dropping a future stops it at any await; driving again carries on.
+
+mod commands;
+mod driver;
+mod events;
+mod execute;
+mod load;
+mod news;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::artifact::{Artifact, Place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fleet::{Fleet, FleetId, GenerationSpec};
+use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
+use crate::journal::{Append, Appended, Journal};
+use crate::provider::{ImageStage, Provider};
+use crate::registry::{ImageRegistry, JournalRegistry, Status};
+use crate::rollout::{Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Strategy, Wanted};
+use crate::time::{Clock, SystemClock};
+
+pub use events::{Events, Reports};
+
+/// Plans rollouts, starts them and drives them. Clones share everything.
+///
+/// ```
+/// use immutable_core::memory::MemoryOptions;
+/// use immutable_core::time::VirtualClock;
+/// use immutable_core::{Fleet, MemoryCloud, Outcome, Strategy};
+///
+/// let clock = VirtualClock::default();
+/// let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
+/// let web = cloud.bake("acmeinc/web", "1.0.0")?;
+/// let controller = cloud.controller();
+/// clock.run(async {
+///     let plan = controller.plan(&Fleet::new("web", cloud.place()).size(3), &web, Strategy::rolling()).await?;
+///     assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
+///     Ok::<(), immutable_core::Error>(())
+/// })?;
+/// # Ok::<(), immutable_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Controller {
+    providers: BTreeMap<Place, Provider>,
+    journal: Arc<dyn Journal>,
+    registry: Arc<dyn ImageRegistry>,
+    clock: Arc<dyn Clock>,
+    owner: OwnerId,
+    poll: Duration,
+    call_timeout: Duration,
+    news: news::Board,
+}
+
+impl Controller {
+    /// A controller of one place. Its registry stands on the same journal; its clock is the system's.
+    pub fn new(provider: impl Into<Provider>, journal: impl Journal + 'static) -> Self {
+        let provider = provider.into();
+        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Self {
+            providers: BTreeMap::from([(provider.place.clone(), provider)]),
+            registry: Arc::new(JournalRegistry::new(journal.clone(), clock.clone())),
+            owner: unique_owner(&*clock),
+            journal,
+            clock,
+            poll: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(30),
+            news: news::Board::default(),
+        }
+    }
+
+    /// Serves another place as well.
+    #[must_use]
+    pub fn and(mut self, provider: impl Into<Provider>) -> Self {
+        let provider = provider.into();
+        self.providers.insert(provider.place.clone(), provider);
+        self
+    }
+
+    /// Runs on another clock; the registry on the journal too.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.registry = Arc::new(JournalRegistry::new(self.journal.clone(), clock.clone()));
+        self.clock = clock;
+        self
+    }
+
+    /// Asks another registry.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Arc<dyn ImageRegistry>) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Claims fleets under this name, which must differ from every other controller's. By default one is made of the process and the
+    /// time.
+    #[must_use]
+    pub fn owner(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.owner = OwnerId::new(name);
+        self
+    }
+
+    /// Looks at a fleet at least this often. Default 5 s; at most [`MAX_VIEW_AGE`].
+    #[must_use]
+    pub fn poll(mut self, every: Duration) -> Self {
+        self.poll = every.clamp(Duration::from_millis(1), MAX_VIEW_AGE);
+        self
+    }
+
+    /// After this long without an answer the result of a call is unknown. Default 30 s; at most half of [`MAX_VIEW_AGE`].
+    #[must_use]
+    pub fn call_timeout(mut self, after: Duration) -> Self {
+        self.call_timeout = after.clamp(Duration::from_millis(1), MAX_VIEW_AGE / 2);
+        self
+    }
+
+    /// The registry it asks.
+    pub fn registry(&self) -> &dyn ImageRegistry {
+        &*self.registry
+    }
+
+    /// What is known of a fleet.
+    ///
+    /// # Errors
+    /// What the journal fails with; [`Corrupt`](ErrorKind::Corrupt) if the fleet's stream cannot be read.
+    pub async fn state(&self, fleet: &FleetId) -> Result<FleetState> {
+        Ok(load::state(&*self.journal, fleet).await?.state)
+    }
+
+    /// Makes a plan to have a fleet run an artifact, which is published if it is new. Changes nothing else.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if it can never work, saying what would; [`Denied`](ErrorKind::Denied) if the artifact is
+    /// revoked; [`Busy`](ErrorKind::Busy) if a rollout runs; what the provider, the registry or the journal fail with.
+    pub async fn plan(&self, fleet: &Fleet, artifact: &Artifact, strategy: Strategy) -> Result<Plan> {
+        fleet.check()?;
+        let provider = self.provider(fleet.id().place())?;
+        self.recorded(artifact).await?;
+        let state = self.state(fleet.id()).await?;
+        let plan =
+            Plan::new(&state, PlanFor { fleet, artifact, strategy: &strategy, capabilities: provider.fleets.capabilities() })?;
+        let spec = match plan.wanted() {
+            Wanted::New(spec) => spec.clone(),
+            Wanted::Existing(id) => match state.generations().get(id) {
+                Some(generation) => generation.spec.clone(),
+                None => return Ok(plan),
+            },
+        };
+        launchable(&provider, &spec).await?;
+        let findings = provider.fleets.preflight(&spec, plan.budget().ceiling).await?;
+        plan.with_findings(findings)
+    }
+
+    /// Begins a rollout: it is journaled from here on, and moves when it is [driven](Rollout::drive), here or elsewhere.
+    ///
+    /// # Errors
+    /// [`Stale`](ErrorKind::Stale) if the fleet is not what it was when the plan was made; [`Busy`](ErrorKind::Busy) if a rollout
+    /// runs; [`Denied`](ErrorKind::Denied) if the artifact was revoked meanwhile. Nothing was begun then.
+    pub async fn start(&self, plan: Plan) -> Result<Rollout> {
+        let fleet = plan.fleet().id().clone();
+        self.provider(fleet.place())?;
+        let to = plan.to();
+        if let Status::Known { revoked: Some(revocation) } = self.registry.view(&to.name).await?.status(to.digest) {
+            return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
+        }
+        for _ in 0..load::TRIES {
+            let loaded = load::state(&*self.journal, &fleet).await?;
+            if let Some(running) = loaded.state.rollout() {
+                return Err(Error::new(
+                    ErrorKind::Busy,
+                    format!(
+                        "rollout {} to {} runs in fleet {fleet}; wait for its end, or abort it",
+                        running.id,
+                        running.plan.to()
+                    ),
+                ));
+            }
+            plan.check_basis(&loaded.state)?;
+            let rollout = loaded.state.next_rollout();
+            let at = self.clock.now().max(loaded.state.at());
+            let event = Event::Opened { rollout, plan: Box::new(plan.clone()) };
+            let recorded = Recorded { v: 1, at, epoch: loaded.state.epoch(), event };
+            loaded.state.clone().evolve(&recorded)?;
+            let (stream, records) = (fleet.stream(), vec![load::encode(&recorded)?]);
+            let write = load::write_id(&self.owner, &stream, loaded.head, &records);
+            let append = Append { stream, expected: loaded.head, write, records };
+            if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
+                self.news.post(&fleet, head);
+                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: StreamVersion(head.0 - 1) });
+            }
+        }
+        Err(Error::new(ErrorKind::Busy, format!("fleet {fleet} is written to by too many; try again")))
+    }
+
+    /// Starts a rollout and drives it to its end.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start) and [`Rollout::drive`].
+    pub async fn run(&self, plan: Plan) -> Result<Outcome> {
+        self.start(plan).await?.drive().await
+    }
+
+    /// The rollout that runs in a fleet, begun here or elsewhere.
+    ///
+    /// # Errors
+    /// What the journal fails with.
+    pub async fn rollout(&self, fleet: &FleetId) -> Result<Option<Rollout>> {
+        let loaded = load::state(&*self.journal, fleet).await?;
+        let Some(id) = loaded.state.rollout().map(|running| running.id) else {
+            return Ok(None);
+        };
+        let opens = |(_, recorded): &(StreamVersion, Recorded)| matches!(&recorded.event, Event::Opened { rollout, .. } if *rollout == id);
+        let opened = self.history(fleet).await?.into_iter().rev().find(opens).map_or(loaded.snapshot.0, |(version, _)| version.0);
+        Ok(Some(Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: StreamVersion(opened) }))
+    }
+
+    /// Everything that was journaled of a fleet, with the version after each record.
+    ///
+    /// # Errors
+    /// What the journal fails with; [`NotFound`](ErrorKind::NotFound) if old records were dropped.
+    pub async fn history(&self, fleet: &FleetId) -> Result<Vec<(StreamVersion, Recorded)>> {
+        load::records(&*self.journal, &fleet.stream(), StreamVersion(0)).await
+    }
+
+    fn provider(&self, place: &Place) -> Result<Provider> {
+        self.providers.get(place).cloned().ok_or_else(|| {
+            let served: Vec<_> = self.providers.keys().map(ToString::to_string).collect();
+            Error::invalid(format!("this controller does not serve {place}, it serves {}; add its provider", served.join(", ")))
+        })
+    }
+
+    /// Publishes an artifact that is new, and refuses one that is revoked.
+    async fn recorded(&self, artifact: &Artifact) -> Result<()> {
+        match self.registry.view(artifact.name()).await?.status(artifact.digest()) {
+            Status::Known { revoked: Some(revocation) } => {
+                Err(Error::new(ErrorKind::Denied, format!("{artifact} is {revocation}; plan another version")))
+            }
+            _ => self.registry.publish(artifact, &Actor::new(self.owner.as_str())).await.map(|_| ()),
+        }
+    }
+}
+
+/// Whether the place says that an image can be launched, if it says anything.
+async fn launchable(provider: &Provider, spec: &GenerationSpec) -> Result<()> {
+    let Some(images) = &provider.images else {
+        return Ok(());
+    };
+    for seen in images.describe(std::slice::from_ref(&spec.image)).await? {
+        let why = match (seen.stage, seen.unlaunchable) {
+            (ImageStage::Active | ImageStage::Deprecated, None) => continue,
+            (_, Some(why)) => why.to_string(),
+            (stage, None) => format!("it is {stage:?}").to_lowercase(),
+        };
+        return Err(Error::invalid(format!("{} {} cannot be launched, {}: {why}", spec.name, spec.version, seen.image)));
+    }
+    Ok(())
+}
+
+/// A name that no other controller has: of the process, the time and a count.
+fn unique_owner(clock: &dyn Clock) -> OwnerId {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    OwnerId::new(format!("{}-{}-{}", std::process::id(), clock.now().as_millis(), MADE.fetch_add(1, Ordering::Relaxed)))
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { providers, owner, poll, call_timeout, clock, .. } = self;
+        f.debug_struct("Controller")
+            .field("places", &providers.keys())
+            .field("owner", owner)
+            .field("poll", poll)
+            .field("call_timeout", call_timeout)
+            .field("clock", clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A rollout that is journaled.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    controller: Controller,
+    fleet: FleetId,
+    id: RolloutId,
+    since: StreamVersion,
+}
+
+impl Rollout {
+    /// Of which fleet.
+    pub fn fleet(&self) -> &FleetId {
+        &self.fleet
+    }
+
+    /// Its number within the fleet.
+    pub fn id(&self) -> RolloutId {
+        self.id
+    }
+
+    /// Claims the fleet and drives the rollout until it ends, or [needs](Outcome::Needs) a person.
+    ///
+    /// May be dropped at any await and called again, here or in another process: what was journaled is carried on, and nothing is done
+    /// twice. Of two that drive at once the later one goes on.
+    ///
+    /// # Errors
+    /// [`Fenced`](ErrorKind::Fenced) if another controller has claimed the fleet; what the journal fails with for longer than
+    /// 5 minutes. A provider's failures are no errors here: the engine deals with them.
+    pub async fn drive(&self) -> Result<Outcome> {
+        driver::drive(&self.controller, &self.fleet, self.id).await
+    }
+}

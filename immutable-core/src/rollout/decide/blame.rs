@@ -1,0 +1,56 @@
+//! Who is to blame for what failed: the wanted generation, nobody, or everything at once.
+
+use super::view::{View, count};
+use crate::fleet::{FailureClass, GenerationId};
+use crate::rollout::event::Charge;
+use crate::rollout::state::{Phase, RolloutState};
+
+impl View<'_> {
+    /// Who is to blame: what the provider tells of by itself is added, and a failure that old and new share is nobody's.
+    pub(super) fn blame(&mut self, rollout: &RolloutState) {
+        let wanted = self.state.wanted_now();
+        let stood = |ours: bool| {
+            let groups = self.groups.iter().filter(|(id, _)| (Some(id.generation) == wanted) == ours);
+            groups.fold((0, 0), |sum, (_, group)| (sum.0 + group.stood.0, sum.1 + group.stood.1))
+        };
+        let (old, new) = (stood(false), stood(true));
+        let old_fell = old.0 > 0 && old.1 * 2 < old.0;
+        let new_fell = new.0 > 0 && new.1 == 0;
+        self.environment = new_fell && (old_fell || (old.0 == 0 && new.0 > 1));
+        if old_fell || self.environment {
+            self.noted.charged.retain(|charge| charge.class != FailureClass::Health);
+        }
+        let accused = accused(rollout);
+        for incident in &self.seen.fleet.incidents {
+            let Some(generation) = self.state.generations.get(&incident.group.generation) else {
+                continue;
+            };
+            let known = generation.incidents.contains(&incident.id);
+            let charged = incident.instance.as_ref().is_some_and(|key| {
+                let member = self.state.slots(incident.group).and_then(|slots| slots.members.get(key));
+                member.is_some_and(|member| member.charged)
+                    || self.noted.charged.iter().any(|charge| charge.instance.as_ref() == Some(key))
+            });
+            if accused == Some(incident.group.generation) && !known && !charged {
+                self.noted.charged.push(Charge {
+                    group: incident.group,
+                    instance: None,
+                    incident: Some(incident.id.clone()),
+                    class: incident.trouble.class,
+                    what: incident.trouble.message.clone(),
+                });
+            }
+        }
+        if let (Some(wanted), Phase::Stepping { .. }) = (wanted, &rollout.phase) {
+            let ready = self.sum(wanted, |group| count(group.ready.len()));
+            if ready > rollout.best {
+                self.noted.progress = Some(ready);
+            }
+        }
+    }
+}
+
+/// Whose failures are charged now.
+pub(super) fn accused(rollout: &RolloutState) -> Option<GenerationId> {
+    matches!(rollout.phase, Phase::Stepping { .. }).then_some(rollout.wanted)
+}

@@ -1,0 +1,138 @@
+//! When a step's goal is reached, when a release is proven, what is removed then, and when it is over.
+
+use super::proposal::{Aim, Proposal};
+use super::view::{View, count};
+use crate::artifact::Digest;
+use crate::fleet::GenerationId;
+use crate::id::StepIx;
+use crate::rollout::event::{Call, Event};
+use crate::rollout::state::{Ending, GenerationLife, Outcome, Phase, RolloutState, StepState};
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let Some(rollout) = view.rollout() else {
+        return;
+    };
+    match (&rollout.phase, proposal.aim) {
+        (Phase::Stepping { step, .. }, Some(aim)) => stepping(view, proposal, rollout, *step, aim),
+        (Phase::Reverting { to, .. }, Some(aim)) => reverting(view, proposal, rollout, *to, aim),
+        (Phase::Finishing { ending, .. }, aim) => finishing(view, proposal, rollout, ending, aim),
+        _ => {}
+    }
+}
+
+fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, step: StepIx, aim: Aim) {
+    let last = usize::from(step.0) + 1 == rollout.plan.strategy().steps().len();
+    if !reached(view, aim, last) {
+        return;
+    }
+    if !last {
+        let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
+        return proposal.move_to(Phase::Stepping { step: StepIx(step.0 + 1), at: StepState::Moving { give_up_at } });
+    }
+    if !restored(view, proposal, rollout.wanted) || !proposal.quiet(view) || !read_back(view) {
+        return;
+    }
+    if aim.goal > 0 {
+        proposal.prove(proof(view, rollout.wanted));
+    }
+    finish(view, proposal, rollout, Ending::Forward);
+}
+
+fn reverting(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, to: GenerationId, aim: Aim) {
+    if reached(view, aim, true) && restored(view, proposal, to) && proposal.quiet(view) {
+        finish(view, proposal, rollout, Ending::Back { to });
+    }
+}
+
+fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, ending: &Ending, aim: Option<Aim>) {
+    let proven = view.state.proven.as_ref().map(|proven| proven.spec.release);
+    let wanted = view.state.generations.get(&rollout.wanted).map(|generation| generation.release());
+    let remove: Box<dyn Fn(GenerationId) -> bool> = match ending {
+        // Of an empty fleet nothing is proven, so the baseline's shell stays.
+        Ending::Forward => Box::new(move |id| id != rollout.wanted && proven == wanted),
+        Ending::Back { to } => Box::new(move |id| id != *to),
+        Ending::Nothing => Box::new(|_| true),
+        Ending::Refused { .. } => Box::new(move |id| id == rollout.wanted && rollout.plan.basis().next_generation == id),
+        Ending::Mixed => Box::new(|_| false),
+    };
+    let mut left = false;
+    for (id, generation) in view.state.generations.iter().filter(|(id, _)| remove(**id) && !view.noted.absent.contains(id)) {
+        left = true;
+        let empty =
+            view.generation(*id).all(|(_, group)| group.whole && group.size == 0 && group.members() == 0 && group.leavers == 0);
+        let free = view.generation(*id).all(|(group, _)| {
+            let quiet = view.state.slots(*group).is_some_and(|slots| view.now >= slots.quiet_until);
+            quiet && generation.life != GenerationLife::Going
+        });
+        if empty && free && !view.state.generation_busy(*id) {
+            proposal.call(view, Call::Destroy(*id));
+        }
+    }
+    if left || !proposal.quiet(view) {
+        return;
+    }
+    let holds = aim.is_none_or(|aim| reached(view, aim, true) && aim.wanted.is_none_or(|id| view.upkeep_wanted(id).is_none()));
+    if aim.is_some() && !(holds && read_back(view)) {
+        return;
+    }
+    let outcome = match ending {
+        Ending::Forward if proven == wanted => Outcome::Succeeded,
+        Ending::Forward => Outcome::Unexercised,
+        Ending::Back { to } => {
+            if aim.is_some_and(|aim| aim.goal > 0) {
+                proposal.prove(proof(view, *to));
+            }
+            Outcome::RolledBack
+        }
+        Ending::Mixed => Outcome::LeftMixed,
+        Ending::Nothing => Outcome::TornDown,
+        Ending::Refused { why } => Outcome::Refused(why.clone()),
+    };
+    proposal.end(outcome);
+}
+
+/// Whether the goal is reached: exactly so many of the wanted, every one ready, and no more of the others than it says; at the end
+/// also none on its way out.
+fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
+    let wanted = aim.wanted.is_none_or(|wanted| {
+        let sum = |of: fn(&super::view::GroupView<'_>) -> u32| view.sum(wanted, of);
+        let leavers = if end { sum(|group| group.leavers) } else { 0 };
+        sum(|group| group.size) == aim.goal
+            && sum(|group| group.members()) == aim.goal
+            && sum(|group| count(group.ready.len())) == aim.goal
+            && leavers == 0
+            && view.state.generations.contains_key(&wanted)
+    });
+    let others = view.sum_others(aim.wanted, |group| if end { group.live } else { group.members().max(group.size) });
+    wanted && others <= aim.others
+}
+
+/// Whether a generation may do by itself what it should; if not, that is owed.
+fn restored(view: &View<'_>, proposal: &mut Proposal, id: GenerationId) -> bool {
+    let Some(upkeep) = view.upkeep_wanted(id) else {
+        return true;
+    };
+    if view.generation(id).all(|(group, _)| proposal.may_write(view, *group)) {
+        proposal.call(view, Call::Upkeep(id, upkeep));
+    }
+    false
+}
+
+/// Whether every group was wholly seen after the last answer about it.
+fn read_back(view: &View<'_>) -> bool {
+    view.blind.is_none() && view.groups.values().all(|group| group.whole)
+}
+
+fn finish(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, ending: Ending) {
+    let give_up_at = view.now + rollout.plan.strategy().rollback_deadline;
+    proposal.move_to(Phase::Finishing { ending, give_up_at });
+}
+
+fn proof(view: &View<'_>, generation: GenerationId) -> Event {
+    let image = view.state.generations.get(&generation).map(|generation| generation.spec.image.id().clone());
+    let keys: Vec<_> = view.generation(generation).flat_map(|(_, group)| &group.ready).collect();
+    let evidence: Vec<_> = keys.iter().map(|key| (key, &image)).collect();
+    // Keys and ids are text: they always have a JSON form.
+    let evidence = Digest::of_json(&evidence).unwrap_or_else(|_| Digest::of(format!("{evidence:?}").as_bytes()));
+    Event::Proven { generation, instances: count(keys.len()), evidence }
+}

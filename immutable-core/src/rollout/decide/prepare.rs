@@ -1,0 +1,79 @@
+//! The wanted generation is made before anything is launched, and nothing is launched before it is there.
+
+use super::proposal::Proposal;
+use super::view::View;
+use crate::fleet::{GenerationId, GenerationSpec};
+use crate::id::StepIx;
+use crate::rollout::event::Call;
+use crate::rollout::plan::Wanted;
+use crate::rollout::state::{Ending, GenerationLife, Hold, Need, Phase, RolloutState, StepState};
+use std::sync::Arc;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let Some(rollout) = view.rollout() else {
+        return;
+    };
+    match &rollout.phase {
+        Phase::Preparing { .. } => {
+            let spec = match rollout.plan.wanted() {
+                Wanted::New(spec) => Some(spec.clone()),
+                Wanted::Existing(id) => view.state.generations.get(id).map(|generation| generation.spec.clone()),
+            };
+            match made(view, rollout.wanted, spec) {
+                Made::Yes => {
+                    let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
+                    proposal.move_to(Phase::Stepping { step: StepIx(0), at: StepState::Moving { give_up_at } });
+                }
+                Made::Owe(spec) => proposal.call(view, Call::Ensure(Arc::new(view.quiet(&spec)))),
+                Made::Waits => {}
+                Made::Never(why) => {
+                    let give_up_at = view.now + rollout.plan.strategy().rollback_deadline;
+                    proposal.move_to(Phase::Finishing { ending: Ending::Refused { why: why.into() }, give_up_at });
+                }
+            }
+        }
+        Phase::Reverting { to, .. } => {
+            let spec = rollout.baseline.as_ref().map(|proven| GenerationSpec { id: *to, ..(*proven.spec).clone() });
+            match made(view, *to, spec.map(Arc::new)) {
+                Made::Yes | Made::Waits => {}
+                Made::Owe(spec) => proposal.call(view, Call::Ensure(Arc::new(view.quiet(&spec)))),
+                Made::Never(why) => proposal.move_to(unlaunchable(rollout, &why, view)),
+            }
+        }
+        _ => {}
+    }
+}
+
+enum Made {
+    Yes,
+    Owe(Arc<GenerationSpec>),
+    Waits,
+    Never(String),
+}
+
+fn made(view: &View<'_>, id: GenerationId, spec: Option<Arc<GenerationSpec>>) -> Made {
+    let Some(generation) = view.state.generations.get(&id) else {
+        return match spec {
+            Some(spec) if id.0 == view.state.next_generation => Made::Owe(spec),
+            _ => Made::Never(format!("generation {id} was deleted by someone else")),
+        };
+    };
+    match (&generation.refused, generation.life) {
+        _ if view.noted.absent.contains(&id) => Made::Never(format!("generation {id} was deleted by someone else")),
+        (Some(why), _) => Made::Never(why.to_string()),
+        (None, GenerationLife::Present) => Made::Yes,
+        (None, GenerationLife::Going) => Made::Never(format!("generation {id} is being removed")),
+        (None, GenerationLife::Making) => {
+            let free = !view.state.generation_busy(id) && generation.groups.values().all(|slots| view.now >= slots.quiet_until);
+            if free { Made::Owe(generation.spec.clone()) } else { Made::Waits }
+        }
+    }
+}
+
+fn unlaunchable(rollout: &RolloutState, why: &str, view: &View<'_>) -> Phase {
+    Phase::Held {
+        why: Hold::Needs(Need::BaselineUnlaunchable { why: why.into() }),
+        resume: Box::new(rollout.phase.clone()),
+        since: view.now,
+    }
+}

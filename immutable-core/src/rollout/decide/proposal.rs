@@ -1,0 +1,253 @@
+//! What the rules have proposed so far, and what becomes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Decision;
+use super::view::{View, count};
+use crate::fleet::{GenerationId, GroupId};
+use crate::id::{OpId, StepIx};
+use crate::rollout::event::{Call, Event};
+use crate::rollout::report::{Blocker, Counts, Feasibility, Report};
+use crate::rollout::state::{Ending, Hold, Outcome, Phase, RolloutState};
+use crate::rollout::strategy::Step;
+use crate::time::Timestamp;
+
+/// Where the phase goes: how many instances of which generation, and how many of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Aim {
+    /// The generation that is wanted; `None` if all are to go.
+    pub(super) wanted: Option<GenerationId>,
+    /// How many instances it has in the end.
+    pub(super) goal: u32,
+    /// How many the others have in the end.
+    pub(super) others: u32,
+    /// How many must stay ready on the way.
+    pub(super) floor: u32,
+}
+
+pub(super) struct Proposal {
+    /// What the phase moves towards; `None` if nothing moves.
+    pub(super) aim: Option<Aim>,
+    /// Events about calls that are owed already.
+    pub(super) judged: Vec<Event>,
+    /// How many the wanted generation may be raised by, if it is on probation.
+    pub(super) probe: Option<u32>,
+    /// How many of the others may be named to leave, if the wanted generation is on probation.
+    pub(super) spare_for_probe: Option<u32>,
+    /// Calls to owe.
+    calls: Vec<Call>,
+    taken: BTreeSet<GroupId>,
+    to: Option<Phase>,
+    proven: Option<Event>,
+    ended: Option<Outcome>,
+    waits: Vec<Blocker>,
+    wake: Option<Timestamp>,
+}
+
+impl Proposal {
+    pub(super) fn new(view: &View<'_>) -> Self {
+        Self {
+            aim: view.rollout().and_then(|rollout| aim(view, rollout)),
+            judged: Vec::new(),
+            probe: None,
+            spare_for_probe: None,
+            calls: Vec::new(),
+            taken: BTreeSet::new(),
+            to: None,
+            proven: None,
+            ended: None,
+            waits: Vec::new(),
+            wake: view.wake,
+        }
+    }
+
+    /// Whether another phase, or an end, is proposed: the rules that follow wait for it.
+    pub(super) fn moves(&self) -> bool {
+        self.to.is_some() || self.ended.is_some()
+    }
+
+    pub(super) fn move_to(&mut self, phase: Phase) {
+        self.to = Some(phase);
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        self.ended = Some(outcome);
+    }
+
+    pub(super) fn prove(&mut self, proven: Event) {
+        self.proven = Some(proven);
+    }
+
+    pub(super) fn wait(&mut self, blocker: Blocker) {
+        if !self.waits.contains(&blocker) {
+            self.waits.push(blocker);
+        }
+    }
+
+    pub(super) fn wake_at(&mut self, view: &View<'_>, at: Timestamp) {
+        if at > view.now {
+            self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+        }
+    }
+
+    /// Whether a call about this group may be proposed.
+    pub(super) fn may_write(&self, view: &View<'_>, id: GroupId) -> bool {
+        view.groups.get(&id).is_some_and(|group| group.free) && !self.taken.contains(&id)
+    }
+
+    pub(super) fn call(&mut self, view: &View<'_>, call: Call) {
+        match call.group() {
+            Some(group) => {
+                self.taken.insert(group);
+            }
+            None => self.taken.extend(view.generation(call.generation()).map(|(id, _)| *id)),
+        }
+        self.calls.push(call);
+    }
+
+    /// Whether nothing is owed and nothing will be.
+    pub(super) fn quiet(&self, view: &View<'_>) -> bool {
+        self.calls.is_empty() && view.state.owed.is_empty()
+    }
+
+    pub(super) fn into_decision(mut self, view: View<'_>) -> Decision {
+        let report = self.report(&view);
+        let mut events = Vec::new();
+        let basis = view.seen.as_of;
+        let absent: BTreeSet<_> = view.noted.absent.iter().copied().collect();
+        let look = view.state.known_groups().into_iter().filter(|group| !absent.contains(&group.generation)).collect();
+        if !view.noted.is_empty() {
+            events.push(Event::Noted(view.noted));
+        }
+        events.append(&mut self.judged);
+        for (op, call) in (view.state.next_op.0..).map(OpId).zip(self.calls) {
+            events.push(Event::Owed { op, call, basis });
+        }
+        events.extend(self.proven);
+        events.extend(self.to.map(|to| Event::Moved { to }));
+        events.extend(self.ended.map(|outcome| Event::Ended { outcome }));
+        Decision { events, wake_at: self.wake, look, report }
+    }
+
+    fn report(&mut self, view: &View<'_>) -> Report {
+        let wanted = self.aim.and_then(|aim| aim.wanted);
+        let of_wanted = |of: fn(&super::view::GroupView<'_>) -> u32| wanted.map_or(0, |wanted| view.sum(wanted, of));
+        let counts = Counts {
+            launched: of_wanted(|group| group.members().max(group.size)),
+            ready: of_wanted(|group| count(group.ready.len())),
+            goal: self.aim.map_or(0, |aim| aim.goal),
+            leaving: view.sum_others(wanted, |group| group.live),
+            available: view.ready,
+            live: view.live,
+        };
+        let rollout = view.rollout();
+        let phase = rollout.map(|rollout| &rollout.phase);
+        let back = match phase {
+            Some(Phase::Reverting { why, .. }) => Some(why.to_string().into()),
+            Some(Phase::Finishing { ending: Ending::Back { .. }, .. }) => Some("nothing of the other is left".into()),
+            _ => None,
+        };
+        if self.moves() || !self.calls.is_empty() {
+            self.waits.clear();
+        } else {
+            self.waits_of(view, counts);
+        }
+        let toward = rollout.filter(|_| wanted.is_some()).and_then(|rollout| {
+            if back.is_some() {
+                rollout.baseline.as_ref().map(|proven| crate::rollout::plan::Subject::of(&proven.spec))
+            } else {
+                Some(rollout.plan.to().clone())
+            }
+        });
+        Report {
+            at: view.now,
+            toward,
+            back,
+            counts,
+            budget: view.budget,
+            waits: std::mem::take(&mut self.waits),
+            rollback: rollout.map_or_else(Feasibility::no_baseline, |rollout| feasibility(view, rollout)),
+        }
+    }
+
+    /// What is waited for, beyond what the rules said.
+    fn waits_of(&mut self, view: &View<'_>, counts: Counts) {
+        if let Some(Phase::Held { why: Hold::Needs(need), .. }) = view.rollout().map(|rollout| &rollout.phase) {
+            self.wait(Blocker::Person(need.clone()));
+            return;
+        }
+        if let Some(aim) = self.aim {
+            if counts.ready < counts.goal && self.probe.is_none() {
+                let groups = aim.wanted.into_iter().flat_map(|wanted| view.generation(wanted));
+                let next = groups.filter_map(|(_, group)| group.booting).min().map(|(until, key)| (key.clone(), until));
+                self.wait(Blocker::Ready { ready: counts.ready, of: counts.goal, next });
+            } else if counts.leaving > aim.others && self.probe.is_none() {
+                self.wait(Blocker::Leaving { instances: counts.leaving - aim.others });
+            }
+        }
+        // Room, and leave to go, come with what is waited for already.
+        if self.waits.iter().any(|blocker| matches!(blocker, Blocker::Ready { .. } | Blocker::Leaving { .. })) {
+            self.waits.retain(|blocker| !matches!(blocker, Blocker::Room { .. } | Blocker::Floor { .. }));
+        }
+        for (op, _) in view.state.owed() {
+            self.wait(Blocker::Call { op });
+        }
+        if view.environment {
+            self.wait(Blocker::Environment);
+        }
+        let paused = view.state.generations.values().flat_map(|generation| generation.groups.values());
+        if let Some(until) =
+            paused.filter(|slots| slots.failures > 0 && slots.quiet_until > view.now).map(|slots| slots.quiet_until).min()
+        {
+            self.wait(Blocker::Backoff { until });
+        }
+    }
+}
+
+fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
+    let desired = view.budget.desired;
+    let floor = view.budget.floor;
+    let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor });
+    match &rollout.phase {
+        Phase::Preparing { .. } | Phase::Held { .. } => None,
+        Phase::Stepping { step: StepIx(step), .. } => {
+            let Step::Scale { to } = rollout.plan.strategy().steps().get(usize::from(*step))?;
+            let goal = to.up(desired).min(desired);
+            let others = desired - goal;
+            Some(Aim { wanted: Some(rollout.wanted), goal: goal.max(exercise(view, rollout)), others, floor })
+        }
+        Phase::Reverting { to, .. } => whole(*to),
+        Phase::Finishing { ending: Ending::Forward, .. } => whole(rollout.wanted),
+        Phase::Finishing { ending: Ending::Back { to }, .. } => whole(*to),
+        Phase::Finishing { ending: Ending::Nothing, .. } => Some(Aim { wanted: None, goal: 0, others: 0, floor: 0 }),
+        Phase::Finishing { ending: Ending::Mixed | Ending::Refused { .. }, .. } => None,
+    }
+}
+
+/// Of an empty fleet one instance is tried, if there is room for it.
+fn exercise(view: &View<'_>, rollout: &RolloutState) -> u32 {
+    let proves = view.state.proven.as_ref().map(|proven| proven.spec.release) == wanted_release(view, rollout);
+    u32::from(view.budget.desired == 0 && view.budget.ceiling > 0 && !proves)
+}
+
+fn wanted_release(view: &View<'_>, rollout: &RolloutState) -> Option<crate::fleet::Release> {
+    view.state.generations.get(&rollout.wanted).map(|generation| generation.release())
+}
+
+fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
+    let Some(baseline) = &rollout.baseline else {
+        return Feasibility::no_baseline();
+    };
+    let release = baseline.spec.release;
+    if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
+        return Feasibility::Impossible(Arc::from(format!("the proven release was revoked: {why}")));
+    }
+    let mut running: BTreeMap<GenerationId, u32> = BTreeMap::new();
+    for (id, group) in &view.groups {
+        if view.state.generations.get(&id.generation).is_some_and(|generation| generation.release() == release) {
+            *running.entry(id.generation).or_default() += count(group.ready.len());
+        }
+    }
+    Feasibility::of(running.into_values().max().unwrap_or(0), view.budget.desired)
+}

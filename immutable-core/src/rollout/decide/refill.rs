@@ -1,0 +1,62 @@
+//! A freed slot is filled at once: as many of the wanted as the goal asks for and the ceiling has room for.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use super::MAX_VIEW_AGE;
+use super::proposal::Proposal;
+use super::view::View;
+use crate::fleet::{GroupId, Resize};
+use crate::rollout::event::Call;
+use crate::rollout::report::Blocker;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let Some((aim, wanted)) = proposal.aim.and_then(|aim| Some((aim, aim.wanted?))) else {
+        return;
+    };
+    let Some(generation) = view.state.generations.get(&wanted) else {
+        return;
+    };
+    let asked = view.sum(wanted, |group| group.size.max(group.members()));
+    let missing = aim.goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
+    if missing == 0 {
+        return;
+    }
+    if let Some(why) = &view.blind {
+        return proposal.wait(Blocker::View { why: why.clone() });
+    }
+    let facts = view.seen.facts.filter(|facts| view.now.since(facts.as_of) <= MAX_VIEW_AGE);
+    if !facts.is_some_and(|facts| facts.good.contains(&generation.release().artifact)) {
+        return proposal.wait(Blocker::Registry);
+    }
+    let room = view.budget.ceiling.saturating_sub(view.live);
+    if room == 0 {
+        return proposal.wait(Blocker::Room { live: view.live, ceiling: view.budget.ceiling });
+    }
+    for (group, (from, to)) in spread(view, proposal, wanted, missing.min(room)) {
+        proposal.call(view, Call::Resize(Arc::new(Resize::Raise { group, from, to })));
+    }
+}
+
+/// Fills the groups that have least first, none above its limit.
+fn spread(view: &View<'_>, proposal: &Proposal, wanted: crate::fleet::GenerationId, more: u32) -> BTreeMap<GroupId, (u32, u32)> {
+    let mut raised = BTreeMap::new();
+    let Some(generation) = view.state.generations.get(&wanted) else {
+        return raised;
+    };
+    let limit = |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map_or(0, |group| group.max);
+    let open = view.generation(wanted).filter(|(id, group)| group.whole && proposal.may_write(view, **id));
+    let mut heap: BinaryHeap<_> = open.map(|(id, group)| Reverse((group.size, *id, limit(id)))).collect();
+    for _ in 0..more {
+        while heap.peek().is_some_and(|Reverse((size, _, limit))| size >= limit) {
+            heap.pop();
+        }
+        let Some(Reverse((size, id, limit))) = heap.pop() else {
+            break;
+        };
+        raised.entry(id).or_insert((size, size)).1 = size + 1;
+        heap.push(Reverse((size + 1, id, limit)));
+    }
+    raised
+}

@@ -1,0 +1,99 @@
+//! A call that was decided on a view now old is not sent again blindly: it is judged on this view, and stands, or is withdrawn once
+//! it is certain whether it took effect.
+
+use super::MAX_VIEW_AGE;
+use super::proposal::{Aim, Proposal};
+use super::view::View;
+use crate::error::{ErrorKind, Retry};
+use crate::fleet::{GroupState, Life, Resize};
+use crate::rollout::event::{Call, Event, OpResult, Refused};
+use crate::rollout::report::Blocker;
+use crate::rollout::state::Owed;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    for (op, owed) in view.state.owed() {
+        let due = owed.basis + MAX_VIEW_AGE;
+        if view.now < due || owed.ticket.is_some() {
+            proposal.wake_at(view, due);
+            continue;
+        }
+        let under_way = view.seen.in_flight.is_some_and(|in_flight| in_flight.contains(&op));
+        let event = match stands(view, proposal.aim, owed) {
+            Some(true) => Some(Event::Renewed { op, basis: view.seen.as_of }),
+            Some(false) if !under_way => withdrawn(view, owed).map(|result| Event::Settled { op, result }),
+            _ => None,
+        };
+        match event {
+            Some(event) => proposal.judged.push(event),
+            None => {
+                proposal.wake_at(view, owed.echo_until);
+                proposal.wait(Blocker::Call { op });
+            }
+        }
+    }
+}
+
+/// Whether it may still happen; `None` if this view does not tell.
+fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
+    let Call::Resize(resize) = &owed.call else {
+        return Some(true); // making, removing and upkeep are absolute, and harmless on any view
+    };
+    let id = resize.group();
+    let group = view.groups.get(&id).filter(|group| group.fresh)?;
+    Some(match &**resize {
+        Resize::Raise { .. } => {
+            if view.blind.is_some() {
+                return None;
+            }
+            let wanted = aim.is_some_and(|aim| aim.wanted == Some(id.generation));
+            let release = view.state.generations.get(&id.generation)?.release();
+            let good = view.seen.facts?.good.contains(&release.artifact);
+            // What it asks for is counted as live already.
+            wanted && good && view.live <= view.budget.ceiling
+        }
+        Resize::Lower { .. } => {
+            let floor = aim.map_or(view.budget.floor, |aim| aim.floor);
+            // The named are not counted as ready already.
+            !view.environment && view.ready >= floor
+        }
+        Resize::GiveUp { .. } => group.idle,
+    })
+}
+
+/// What a call that may no longer happen came to, once no copy of it can arrive any more.
+fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
+    let Call::Resize(resize) = &owed.call else {
+        return None;
+    };
+    view.groups.get(&resize.group()).filter(|group| group.whole)?;
+    if view.seen.as_of < owed.echo_until {
+        return None;
+    }
+    let reported = reported(view, resize)?;
+    if reported == resize.to() && left(view, resize) {
+        return Some(OpResult::Done { size: Some(reported), refused: Vec::new(), echo_until: None, removed: None });
+    }
+    Some(OpResult::Failed(Refused {
+        kind: ErrorKind::Stale,
+        retry: Retry::Backoff,
+        what: "withdrawn: it was decided on a view that no longer holds".into(),
+        found: Some(reported),
+        echo_until: None,
+    }))
+}
+
+fn reported(view: &View<'_>, resize: &Resize) -> Option<u32> {
+    view.seen.fleet.groups.iter().find(|seen| seen.group == resize.group()).map(|seen| match seen.state {
+        GroupState::Present { size, .. } => size,
+        _ => 0,
+    })
+}
+
+/// Whether none of those named to leave is a member any more.
+fn left(view: &View<'_>, resize: &Resize) -> bool {
+    let Resize::Lower { group, leave, .. } = resize else {
+        return true;
+    };
+    let instances = view.seen.fleet.groups.iter().filter(|seen| seen.group == *group).flat_map(|seen| seen.instances.iter());
+    !instances.into_iter().any(|instance| leave.contains(&instance.key) && !matches!(instance.life, Life::Leaving | Life::Gone))
+}

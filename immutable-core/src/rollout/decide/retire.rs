@@ -1,0 +1,126 @@
+//! Who is named to leave: of the others as the goal lets them and the floor holds without them, of the wanted what failed or is too many.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::proposal::{Aim, Proposal};
+use super::view::{View, count};
+use crate::fleet::{GroupId, Resize};
+use crate::id::InstanceKey;
+use crate::rollout::event::Call;
+use crate::rollout::report::Blocker;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let Some(aim) = proposal.aim else {
+        return;
+    };
+    let mut names =
+        Names { view, ready: view.ready, floor: aim.floor, making_room: making_room(view, &aim), leave: BTreeMap::new() };
+    let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
+    let (others, ours): (Vec<_>, Vec<_>) =
+        view.groups.keys().filter(|id| writable(id)).partition(|id| Some(id.generation) != aim.wanted);
+    // Those named before by a call that came to nothing are named again: they are counted as leaving already.
+    for id in others.iter().chain(&ours) {
+        if let Some(group) = view.groups.get(id) {
+            group.stray.iter().for_each(|key| names.name(*id, key));
+        }
+    }
+    if !view.environment {
+        let mut may_leave = view.sum_others(aim.wanted, |group| group.members()).saturating_sub(aim.others);
+        if let Some(spare) = proposal.spare_for_probe {
+            may_leave = may_leave.min(spare);
+        }
+        names.take(&others, Class::Down, &mut may_leave);
+        names.take(&others, Class::Doubt, &mut may_leave);
+        names.take(&others, Class::Ready, &mut may_leave);
+        if may_leave > 0 && proposal.spare_for_probe.is_none() && view.ready <= aim.floor {
+            proposal.wait(Blocker::Floor { available: view.ready, floor: aim.floor });
+        }
+        let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
+        let mut failed = members;
+        names.take(&ours, Class::Failed, &mut failed);
+        let mut surplus = members.saturating_sub(aim.goal).saturating_sub(members - failed);
+        names.take(&ours, Class::Doubt, &mut surplus);
+        names.take(&ours, Class::Ready, &mut surplus);
+    }
+    for (group, leave) in names.leave {
+        let from = view.groups.get(&group).map_or(0, |group| group.size);
+        proposal.call(view, Call::Resize(Arc::new(Resize::Lower { group, from, leave })));
+    }
+}
+
+/// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
+fn making_room(view: &View<'_>, aim: &Aim) -> u32 {
+    let on_the_way = aim.wanted.map_or(0, |wanted| {
+        view.sum(wanted, |group| group.members().max(group.size).saturating_sub(count(group.ready.len() + group.failed.len())))
+    });
+    let leavers = view.groups.values().map(|group| group.leavers).sum();
+    view.budget.slack().saturating_sub(on_the_way).saturating_sub(leavers)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Down,
+    Failed,
+    Doubt,
+    Ready,
+}
+
+struct Names<'v, 'a> {
+    view: &'v View<'a>,
+    ready: u32,
+    floor: u32,
+    making_room: u32,
+    leave: BTreeMap<GroupId, BTreeSet<InstanceKey>>,
+}
+
+impl Names<'_, '_> {
+    fn name(&mut self, group: GroupId, key: &InstanceKey) {
+        self.leave.entry(group).or_default().insert(key.clone());
+    }
+
+    /// Names up to `most` of a class, from the groups that have most members first, as far as the floor allows.
+    fn take(&mut self, groups: &[GroupId], class: Class, most: &mut u32) {
+        let allowed = match class {
+            // While the floor is broken only what is down may go, and no faster than it is replaced.
+            Class::Down | Class::Failed if self.ready < self.floor => self.making_room,
+            Class::Down | Class::Failed => u32::MAX,
+            Class::Doubt if self.ready < self.floor => 0,
+            Class::Doubt => u32::MAX,
+            Class::Ready => self.ready.saturating_sub(self.floor),
+        };
+        let mut allowed = allowed.min(*most);
+        let view = self.view;
+        let mut left: Vec<(u32, GroupId, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
+        for id in groups {
+            if let Some(group) = view.groups.get(id) {
+                let keys = match class {
+                    Class::Down => &group.down,
+                    Class::Failed => &group.failed,
+                    Class::Doubt => &group.doubt,
+                    Class::Ready => &group.ready,
+                };
+                let named = self.leave.get(id).map_or(0, |leave| count(leave.len()));
+                left.push((group.members().saturating_sub(named), *id, keys.iter()));
+            }
+        }
+        while allowed > 0 {
+            let Some((members, id, keys)) =
+                left.iter_mut().filter(|(_, _, keys)| keys.len() > 0).max_by_key(|(members, id, _)| (*members, *id))
+            else {
+                return;
+            };
+            if let Some(key) = keys.next() {
+                *members = members.saturating_sub(1);
+                self.leave.entry(*id).or_default().insert((*key).clone());
+                allowed -= 1;
+                *most -= 1;
+                match class {
+                    Class::Ready => self.ready -= 1,
+                    Class::Down | Class::Failed => self.making_room = self.making_room.saturating_sub(1),
+                    Class::Doubt => {}
+                }
+            }
+        }
+    }
+}

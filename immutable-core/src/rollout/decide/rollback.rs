@@ -1,0 +1,112 @@
+//! When the wanted release is to blame, and what happens then: back to the baseline, or, of a first release, away with it.
+
+use std::sync::Arc;
+
+use super::proposal::Proposal;
+use super::view::{View, count};
+use crate::fleet::{GenerationId, Release};
+use crate::rollout::report::burns;
+use crate::rollout::state::{Ending, FleetState, GenerationLife, Hold, Need, Phase, RevertCause, RolloutState, StepState};
+use crate::rollout::strategy::OnFirstFailure;
+use crate::time::Timestamp;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let Some(rollout) = view.rollout() else {
+        return;
+    };
+    match &rollout.phase {
+        Phase::Stepping { .. } => {
+            if let Some(why) = verdict(view, rollout) {
+                proposal.move_to(give_up(view, rollout, why));
+            }
+        }
+        Phase::Reverting { to, .. } => {
+            // What still runs is kept; what would have to be launched is refused.
+            let release = rollout.baseline.as_ref().map(|proven| proven.spec.release);
+            let revoked = release.and_then(|release| view.seen.facts?.revoked.get(&release.artifact));
+            let short = view.sum(*to, |group| count(group.ready.len())) < view.budget.desired;
+            if let Some(why) = revoked.filter(|_| short) {
+                let why = format!("it was revoked: {why}").into();
+                proposal.move_to(held(rollout, Need::BaselineUnlaunchable { why }, view.now));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What the wanted release is given up for, if it is.
+fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
+    let deleted = || RevertCause::Failed(format!("generation {} was deleted by someone else", rollout.wanted).into());
+    let Some(generation) = view.state.generations.get(&rollout.wanted) else {
+        return Some(deleted());
+    };
+    if view.noted.absent.contains(&rollout.wanted) {
+        return Some(deleted());
+    }
+    let release = generation.release();
+    if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
+        return Some(RevertCause::Revoked(why.clone()));
+    }
+    let before: u32 = generation.charged.iter().filter(|(class, _)| burns(**class)).map(|(_, failures)| failures).sum();
+    let burning = || view.noted.charged.iter().filter(|charge| burns(charge.class));
+    let failures = before.saturating_add(count(burning().count()));
+    let strategy = rollout.plan.strategy();
+    let last: Arc<str> = burning().next_back().map_or_else(|| "as noted before".into(), |charge| charge.what.clone());
+    if !view.exercised(release) {
+        let first = if strategy.probe_attempts == 1 {
+            "its first instance".to_owned()
+        } else {
+            format!("its first {} instances", strategy.probe_attempts)
+        };
+        return (failures >= strategy.probe_attempts).then(|| RevertCause::Failed(format!("{first} failed: {last}").into()));
+    }
+    let allowed = strategy.max_failed.down(view.budget.desired);
+    // The probe's own failures were allowed for.
+    let allowed = allowed.max(strategy.probe_attempts.saturating_sub(1));
+    (failures > allowed)
+        .then(|| RevertCause::Failed(format!("{failures} instances failed, {allowed} may; the last: {last}").into()))
+}
+
+/// What follows when the wanted release is given up.
+pub(super) fn give_up(view: &View<'_>, rollout: &RolloutState, why: RevertCause) -> Phase {
+    match (&rollout.baseline, rollout.plan.strategy().on_first_failure) {
+        (Some(_), _) => revert(view.state, rollout, why, view.now),
+        (None, OnFirstFailure::TearDown) => tear_down(rollout, view.now),
+        (None, OnFirstFailure::Hold) => held(rollout, Need::NoBaseline { why: why.to_string().into() }, view.now),
+    }
+}
+
+/// Back to the baseline: to a generation of it that is there, or to one that is made.
+pub(crate) fn revert(state: &FleetState, rollout: &RolloutState, why: RevertCause, now: Timestamp) -> Phase {
+    let Some(baseline) = &rollout.baseline else {
+        return held(rollout, Need::NoBaseline { why: why.to_string().into() }, now);
+    };
+    let wanted = state.generations.get(&rollout.wanted).map(|generation| generation.release());
+    if wanted == Some(baseline.spec.release) && !matches!(why, RevertCause::Asked) {
+        let why = format!("it is the very release that is given up: {why}").into();
+        return held(rollout, Need::BaselineUnlaunchable { why }, now);
+    }
+    Phase::Reverting {
+        why,
+        to: generation_of(state, baseline.spec.release, rollout.wanted).unwrap_or(GenerationId(state.next_generation)),
+        at: StepState::Moving { give_up_at: now + rollout.plan.strategy().rollback_deadline },
+    }
+}
+
+/// The generation of a release that has the most to offer; of equals the newest.
+fn generation_of(state: &FleetState, release: Release, not: GenerationId) -> Option<GenerationId> {
+    let there = state
+        .generations
+        .iter()
+        .filter(|(id, generation)| **id != not && generation.life == GenerationLife::Present && generation.release() == release);
+    there.max_by_key(|(id, generation)| (generation.size(), **id)).map(|(id, _)| *id)
+}
+
+/// Everything that was launched goes.
+pub(crate) fn tear_down(rollout: &RolloutState, now: Timestamp) -> Phase {
+    Phase::Finishing { ending: Ending::Nothing, give_up_at: now + rollout.plan.strategy().rollback_deadline }
+}
+
+pub(super) fn held(rollout: &RolloutState, need: Need, now: Timestamp) -> Phase {
+    Phase::Held { why: Hold::Needs(need), resume: Box::new(rollout.phase.clone()), since: now }
+}

@@ -1,0 +1,230 @@
+//! What is seen of each instance, beside what is known of it: its class, and what is to be noted.
+
+use std::cmp::Ordering;
+
+use super::blame::accused;
+use super::view::{GroupView, View};
+use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Instance, Life, Verdict};
+use crate::id::InstanceKey;
+use crate::rollout::event::Charge;
+use crate::rollout::state::{Exit, Member, RolloutState, Slots};
+use crate::time::Timestamp;
+
+impl<'a> View<'a> {
+    /// Walks what is seen and what is known side by side: both are sorted by key.
+    pub(super) fn count_members(
+        &mut self,
+        id: GroupId,
+        spec: &GenerationSpec,
+        slots: &'a Slots,
+        seen: Option<&'a GroupSeen>,
+        rollout: &'a RolloutState,
+        group: &mut GroupView<'a>,
+    ) {
+        let policy = rollout.plan.fleet().health();
+        let instances = seen.map_or(&[][..], |seen| &seen.instances[..]);
+        let mut seen_iter: Box<dyn Iterator<Item = &'a Instance> + 'a> = if instances.is_sorted_by(|a, b| a.key < b.key) {
+            Box::new(instances.iter())
+        } else {
+            // A provider that breaks the contract here must not make us count anything twice.
+            let mut all: Vec<_> = instances.iter().collect();
+            all.sort_by(|a, b| a.key.cmp(&b.key));
+            all.dedup_by(|a, b| a.key == b.key);
+            Box::new(all.into_iter())
+        };
+        let mut known_iter = slots.members.iter();
+        let (mut instance, mut known) = (seen_iter.next(), known_iter.next());
+        loop {
+            let order = match (instance, known) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(instance), Some((key, _))) => instance.key.cmp(key),
+            };
+            match order {
+                Ordering::Less => {
+                    if let Some(instance) = instance {
+                        self.sight(id, spec, instance, None, policy, rollout, group);
+                    }
+                    instance = seen_iter.next();
+                }
+                Ordering::Equal => {
+                    if let (Some(instance), Some((_, member))) = (instance, known) {
+                        self.sight(id, spec, instance, Some(member), policy, rollout, group);
+                    }
+                    instance = seen_iter.next();
+                    known = known_iter.next();
+                }
+                Ordering::Greater => {
+                    if let Some((key, member)) = known {
+                        self.unseen(id, key, member, rollout, group);
+                    }
+                    known = known_iter.next();
+                }
+            }
+        }
+    }
+
+    /// An instance that is known and was not seen: gone if the view is whole, in doubt if not.
+    fn unseen(&mut self, id: GroupId, key: &'a InstanceKey, member: &Member, rollout: &RolloutState, group: &mut GroupView<'a>) {
+        match member.exit {
+            Exit::Gone => {}
+            _ if group.whole => self.gone(id, key, Some(member), None, rollout),
+            Exit::Named => group.leavers += 1,
+            Exit::None => group.doubt.push(key),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one walk, and all of it is needed")]
+    fn sight(
+        &mut self,
+        id: GroupId,
+        spec: &GenerationSpec,
+        instance: &'a Instance,
+        member: Option<&Member>,
+        policy: HealthPolicy<'_>,
+        rollout: &RolloutState,
+        group: &mut GroupView<'a>,
+    ) {
+        let key = &instance.key;
+        if member.is_some_and(|member| member.exit == Exit::Gone) {
+            return; // a stale view brings nobody back
+        }
+        if instance.life == Life::Gone {
+            if member.is_some() || accused(rollout) == Some(id.generation) {
+                if member.is_none() {
+                    self.noted.appeared.entry(id).or_default().push(key.clone());
+                }
+                self.gone(id, key, member, Some(instance), rollout);
+            }
+            return;
+        }
+        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
+        let mut known = member.copied().unwrap_or_else(|| {
+            self.noted.appeared.entry(id).or_default().push(key.clone());
+            fresh
+        });
+        let verdict = verdict(instance, policy);
+        let was_healthy = known.healthy.is_some();
+        match verdict {
+            Verdict::Healthy if !was_healthy => {
+                self.noted.healthy.entry(id).or_default().push(key.clone());
+                (known.healthy, known.once) = (Some(self.now), true);
+            }
+            Verdict::Unhealthy if was_healthy => {
+                self.noted.unhealthy.entry(id).or_default().push(key.clone());
+                known.healthy = None;
+            }
+            _ => {}
+        }
+        if known.exit == Exit::Named || instance.life == Life::Leaving {
+            group.leavers += 1;
+            if instance.life != Life::Leaving && group.free && group.fresh {
+                group.stray.push(key);
+            }
+            return;
+        }
+        if known.once {
+            group.stood.0 += 1;
+            group.stood.1 += u32::from(verdict == Verdict::Healthy);
+        }
+        let deadline = known.seen + policy.boot_deadline;
+        let ready_at = known.healthy.map(|since| since + policy.min_ready);
+        let of_the_image = instance.runs.image().is_none_or(|image| image == spec.image.id());
+        let serves = instance.life == Life::Running && verdict == Verdict::Healthy && instance.held.is_none() && of_the_image;
+        match ready_at {
+            Some(at) if serves && at <= self.now => return group.ready.push(key),
+            Some(at) if serves => self.wake(at),
+            _ => {}
+        }
+        // One bad look is noted; two in a row are an illness.
+        let ill = verdict == Verdict::Unhealthy && !was_healthy;
+        let late = known.healthy.is_none() && !known.once && self.now >= deadline;
+        let stopped = instance.life == Life::Stopped;
+        if ill || late || stopped {
+            group.down.push(key);
+            if (ill && known.once) || late || stopped {
+                group.failed.push(key);
+                let what = match (late, stopped) {
+                    (_, true) => "it stopped",
+                    (true, _) => "it was not healthy by its boot deadline",
+                    _ => "it was healthy and is not any more",
+                };
+                self.charge(id, key, &known, Some(instance), FailureClass::Health, what, rollout);
+            } else {
+                self.boots(deadline, key, group);
+            }
+        } else {
+            group.doubt.push(key);
+            if !known.once {
+                self.boots(deadline, key, group);
+            }
+        }
+    }
+
+    fn boots(&mut self, deadline: Timestamp, key: &'a InstanceKey, group: &mut GroupView<'a>) {
+        self.wake(deadline);
+        if group.booting.is_none_or(|(other, _)| deadline < other) {
+            group.booting = Some((deadline, key));
+        }
+    }
+
+    fn gone(
+        &mut self,
+        id: GroupId,
+        key: &InstanceKey,
+        member: Option<&Member>,
+        instance: Option<&Instance>,
+        rollout: &RolloutState,
+    ) {
+        self.noted.gone.entry(id).or_default().push(key.clone());
+        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
+        let member = member.unwrap_or(&fresh);
+        if member.exit == Exit::None && member.healthy.is_none() && !member.once {
+            self.charge(id, key, member, instance, FailureClass::Unknown, "it was gone before it was healthy", rollout);
+        }
+    }
+
+    /// Notes a failure of the wanted generation, once.
+    #[expect(clippy::too_many_arguments, reason = "what a charge says")]
+    fn charge(
+        &mut self,
+        group: GroupId,
+        key: &InstanceKey,
+        member: &Member,
+        instance: Option<&Instance>,
+        class: FailureClass,
+        what: &str,
+        rollout: &RolloutState,
+    ) {
+        if member.charged || accused(rollout) != Some(group.generation) {
+            return;
+        }
+        let trouble = instance.and_then(|instance| instance.trouble.as_ref());
+        let (class, what) = match trouble {
+            Some(trouble) => (trouble.class, format!("{what}: {}", trouble.message).into()),
+            None => (class, what.into()),
+        };
+        self.noted.charged.push(Charge { group, instance: Some(key.clone()), incident: None, class, what });
+    }
+}
+
+/// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
+fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
+    let required = policy.required_sources;
+    let all = || {
+        instance
+            .health
+            .iter()
+            .filter(|health| required.is_empty() || required.contains(&health.source))
+            .map(|health| health.verdict)
+    };
+    if all().any(|verdict| verdict == Verdict::Unhealthy) {
+        return Verdict::Unhealthy;
+    }
+    let heard = |source: &crate::id::SourceId| instance.health.iter().any(|health| health.source == *source);
+    if instance.health.is_empty() || !required.iter().all(heard) || all().any(|verdict| verdict == Verdict::Unknown) {
+        return Verdict::Unknown;
+    }
+    if all().all(|verdict| verdict == Verdict::Healthy) { Verdict::Healthy } else { Verdict::Starting }
+}

@@ -1,0 +1,262 @@
+//! What the rules look at: every group counted, every instance classed, upper bounds for what exists and lower bounds for what is
+//! ready.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::MAX_VIEW_AGE;
+use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Resize, Working};
+use crate::id::InstanceKey;
+use crate::rollout::budget::Budget;
+use crate::rollout::event::{Call, Noted};
+use crate::rollout::plan::quiet;
+use crate::rollout::seen::Seen;
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState, Slots};
+use crate::time::Timestamp;
+
+pub(super) struct View<'a> {
+    pub(super) state: &'a FleetState,
+    pub(super) seen: &'a Seen<'a>,
+    pub(super) now: Timestamp,
+    pub(super) budget: Budget,
+    pub(super) groups: BTreeMap<GroupId, GroupView<'a>>,
+    /// What this look adds to what is known.
+    pub(super) noted: Noted,
+    /// Upper bound of what exists.
+    pub(super) live: u32,
+    /// Lower bound of what is ready.
+    pub(super) ready: u32,
+    /// Why nothing may be raised: some group is not wholly known.
+    pub(super) blind: Option<Arc<str>>,
+    /// Old and new lost their health together: neither is to blame.
+    pub(super) environment: bool,
+    /// When time alone would change this view.
+    pub(super) wake: Option<Timestamp>,
+}
+
+/// One group, counted.
+#[derive(Default)]
+pub(super) struct GroupView<'a> {
+    /// Members that are ready.
+    pub(super) ready: Vec<&'a InstanceKey>,
+    /// Members that are down: freshly unhealthy, stopped, or past their boot deadline.
+    pub(super) down: Vec<&'a InstanceKey>,
+    /// Of those, the ones that had their chance: ill after health, stopped, or past their boot deadline.
+    pub(super) failed: Vec<&'a InstanceKey>,
+    /// Members that are neither: booting, or of unknown health.
+    pub(super) doubt: Vec<&'a InstanceKey>,
+    /// Named to leave by a call that is no longer owed, and still there.
+    pub(super) stray: Vec<&'a InstanceKey>,
+    /// How many are on their way out.
+    pub(super) leavers: u32,
+    /// Its size, as settled or as read now.
+    pub(super) size: u32,
+    /// Upper bound of what exists.
+    pub(super) live: u32,
+    /// Whether it was seen, wholly, after the last write to it.
+    pub(super) whole: bool,
+    /// Whether it was seen, if only in part, after the last write to it.
+    pub(super) fresh: bool,
+    /// Whether it is certain that it does not exist.
+    pub(super) absent: bool,
+    /// Whether the provider has no work left on it, by its own word.
+    pub(super) idle: bool,
+    /// Whether another call about it may be made now.
+    pub(super) free: bool,
+    /// The member that is booting longest, and its deadline.
+    pub(super) booting: Option<(Timestamp, &'a InstanceKey)>,
+    /// Members that were healthy once, and those of them that are now.
+    pub(super) stood: (u32, u32),
+}
+
+impl GroupView<'_> {
+    /// Everything that exists and is not on its way out.
+    pub(super) fn members(&self) -> u32 {
+        count(self.ready.len() + self.down.len() + self.doubt.len())
+    }
+}
+
+pub(super) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(state: &'a FleetState, seen: &'a Seen<'a>, now: Timestamp) -> Self {
+        let mut view = Self {
+            state,
+            seen,
+            now,
+            budget: Budget { desired: state.desired, floor: 0, ceiling: state.desired },
+            groups: BTreeMap::new(),
+            noted: Noted::default(),
+            live: 0,
+            ready: 0,
+            blind: None,
+            environment: false,
+            wake: None,
+        };
+        let Some(rollout) = &state.rollout else {
+            return view;
+        };
+        view.budget = rollout.plan.strategy().budget(state.desired);
+        let by_id: BTreeMap<GroupId, &'a GroupSeen> = seen.fleet.groups.iter().map(|group| (group.group, group)).collect();
+        for (id, generation) in &state.generations {
+            for (cell, slots) in &generation.groups {
+                let group = GroupId { generation: *id, cell: *cell };
+                view.count_group(group, generation, slots, by_id.get(&group).copied(), rollout);
+            }
+            view.note_absent(*id, generation);
+        }
+        view.blame(rollout);
+        view
+    }
+
+    pub(super) fn rollout(&self) -> Option<&'a RolloutState> {
+        self.state.rollout.as_ref()
+    }
+
+    /// The groups of one generation.
+    pub(super) fn generation(&self, id: GenerationId) -> impl Iterator<Item = (&GroupId, &GroupView<'a>)> {
+        self.groups.range(GroupId { generation: id, cell: 0 }..=GroupId { generation: id, cell: u16::MAX })
+    }
+
+    /// A sum over one generation, or over all others.
+    pub(super) fn sum(&self, id: GenerationId, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
+        self.generation(id).map(|(_, group)| of(group)).sum()
+    }
+
+    pub(super) fn sum_others(&self, wanted: Option<GenerationId>, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
+        self.groups.iter().filter(|(id, _)| Some(id.generation) != wanted).map(|(_, group)| of(group)).sum()
+    }
+
+    /// Whether a release has had a ready instance in this fleet.
+    pub(super) fn exercised(&self, release: Release) -> bool {
+        let proven = self.state.proven.as_ref().is_some_and(|proven| proven.spec.release == release);
+        let ready = |(id, generation): (&GenerationId, &GenerationState)| {
+            generation.release() == release && (generation.first_ready.is_some() || self.noted.exercised.contains(id))
+        };
+        proven || self.state.generations.iter().any(ready)
+    }
+
+    /// Whether a generation may do by itself what its spec says, or as near to it as its provider can.
+    pub(super) fn upkeep_wanted(&self, id: GenerationId) -> Option<crate::fleet::Upkeep> {
+        let specified = self.rollout()?.plan.fleet().specified_upkeep();
+        let generation = self.state.generations.get(&id)?;
+        let heal = match self.seen.heals {
+            crate::fleet::Heals::Never => generation.upkeep.heal,
+            crate::fleet::Heals::Always | crate::fleet::Heals::Switchable => specified.heal,
+        };
+        let wanted = crate::fleet::Upkeep { heal, ..specified };
+        (generation.upkeep != wanted).then_some(wanted)
+    }
+
+    pub(super) fn wake(&mut self, at: Timestamp) {
+        if at > self.now {
+            self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+        }
+    }
+
+    fn count_group(
+        &mut self,
+        id: GroupId,
+        generation: &'a GenerationState,
+        slots: &'a Slots,
+        seen: Option<&'a GroupSeen>,
+        rollout: &'a RolloutState,
+    ) {
+        let as_of = |age| {
+            Timestamp::from_millis(
+                self.seen.as_of.as_millis() - i64::try_from(std::time::Duration::as_millis(&age)).unwrap_or(i64::MAX),
+            )
+        };
+        let seen = seen.filter(|seen| self.now.since(as_of(seen.age)) <= MAX_VIEW_AGE);
+        let after = seen.is_some_and(|seen| as_of(seen.age) >= slots.settled_at);
+        let whole = after && seen.is_some_and(|seen| seen.coverage == Coverage::Whole);
+        let state = seen.map(|seen| &seen.state);
+        let busy = self.state.busy(id);
+        let mut group = GroupView {
+            size: slots.size,
+            whole,
+            fresh: after,
+            absent: whole && state == Some(&GroupState::Absent),
+            idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
+            free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
+            ..GroupView::default()
+        };
+        let mut reported = 0;
+        if let Some(GroupState::Present { size, working, .. }) = state {
+            reported = *size;
+            if whole && *size != slots.size && *working != Working::Busy && !busy {
+                self.noted.sizes.insert(id, *size);
+                group.size = *size;
+            }
+        }
+        if slots.quiet_until > self.now {
+            self.wake(slots.quiet_until);
+        }
+        if !group.absent || !slots.members.is_empty() {
+            self.count_members(id, &generation.spec, slots, seen, rollout, &mut group);
+        }
+        group.live = self.live_in(id, seen, &group, reported, generation.life);
+        self.live = self.live.saturating_add(group.live);
+        self.ready += count(group.ready.len());
+        if !group.ready.is_empty() && generation.first_ready.is_none() && !self.noted.exercised.contains(&id.generation) {
+            self.noted.exercised.push(id.generation);
+        }
+        self.groups.insert(id, group);
+    }
+
+    /// The largest of what is there, what was asked for, what was settled and what is reported, and on top what is leaving.
+    fn live_in(
+        &mut self,
+        id: GroupId,
+        seen: Option<&GroupSeen>,
+        group: &GroupView<'_>,
+        reported: u32,
+        life: GenerationLife,
+    ) -> u32 {
+        let asked = self.state.owed.values().filter_map(|owed| match &owed.call {
+            Call::Resize(resize) if resize.group() == id => Some(match &**resize {
+                Resize::Raise { to, .. } => *to,
+                Resize::Lower { .. } | Resize::GiveUp { .. } => resize.from(),
+            }),
+            _ => None,
+        });
+        let asked = asked.max().unwrap_or(0);
+        if group.absent || life == GenerationLife::Making {
+            return asked;
+        }
+        let now = group.members().max(group.size).max(asked).max(reported).saturating_add(group.leavers);
+        let part = match seen {
+            Some(GroupSeen { coverage: Coverage::Part(why), .. }) => why.clone(),
+            Some(_) if group.whole || group.fresh => return now,
+            Some(_) => "it is older than the last call".into(),
+            None => "it is too old".into(),
+        };
+        match self.seen.earlier.and_then(|earlier| earlier.get(&id)) {
+            Some(then) => now.max(*then),
+            None => {
+                self.blind = Some(format!("of group {id}: {part}").into());
+                now
+            }
+        }
+    }
+
+    /// A generation of which no group exists any more is forgotten, unless a call about it may still make one.
+    fn note_absent(&mut self, id: GenerationId, generation: &GenerationState) {
+        let quiet = generation.groups.values().all(|slots| self.now >= slots.quiet_until);
+        let making = generation.life == GenerationLife::Making && generation.refused.is_none();
+        if quiet && !making && !self.state.generation_busy(id) && self.generation(id).all(|(_, group)| group.absent) {
+            self.noted.absent.push(id);
+            for cell in generation.groups.keys() {
+                let group = GroupId { generation: id, cell: *cell };
+                self.noted.sizes.remove(&group);
+            }
+        }
+    }
+
+    /// The spec of a generation as it is first made.
+    pub(super) fn quiet(&self, spec: &GenerationSpec) -> GenerationSpec {
+        quiet(spec, self.seen.heals)
+    }
+}

@@ -1,0 +1,248 @@
+//! What is journaled: facts about one fleet, in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::artifact::Digest;
+use crate::error::{ErrorKind, Retry};
+use crate::fleet::{FailureClass, GenerationId, GenerationSpec, GroupId, Refusal, Resize, Ticket, Upkeep};
+use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StreamVersion};
+use crate::rollout::command::CommandId;
+use crate::rollout::plan::Plan;
+use crate::rollout::state::{Outcome, Phase};
+use crate::time::Timestamp;
+
+/// An event with its time and its owner's epoch: one record of a fleet's journal, as one JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Recorded {
+    /// The format of the record: 1.
+    pub v: u32,
+    /// When it was decided, by its owner's clock and never before the record before it.
+    pub at: Timestamp,
+    /// The claim it was written under.
+    pub epoch: Epoch,
+    /// The fact.
+    pub event: Event,
+}
+
+/// A fact about a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// An owner drives the fleet from here on; whatever an earlier one writes later is illegal.
+    Claimed {
+        /// By what name.
+        owner: OwnerId,
+        /// Until when calls of an earlier owner may still take effect.
+        echo_until: Timestamp,
+    },
+    /// A rollout began.
+    Opened {
+        /// Its number.
+        rollout: RolloutId,
+        /// All of it.
+        plan: Box<Plan>,
+    },
+    /// A command was read from the inbox.
+    Heard {
+        /// Which.
+        command: CommandId,
+        /// Who gave it.
+        by: Actor,
+        /// Up to where the inbox has been read.
+        inbox: StreamVersion,
+        /// Why nothing follows from it, if so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<Arc<str>>,
+    },
+    /// A call is owed to the provider.
+    Owed {
+        /// Its id.
+        op: OpId,
+        /// The call, with every parameter.
+        call: Call,
+        /// The time of the view it was decided on.
+        basis: Timestamp,
+    },
+    /// An owed call was judged again on a fresh view, and stands.
+    Renewed {
+        /// Which.
+        op: OpId,
+        /// The time of that view.
+        basis: Timestamp,
+    },
+    /// A call was answered.
+    Settled {
+        /// Which.
+        op: OpId,
+        /// The answer.
+        result: OpResult,
+    },
+    /// What was seen and could not be read again.
+    Noted(Noted),
+    /// The rollout is in another phase.
+    Moved {
+        /// Which.
+        to: Phase,
+    },
+    /// A release is proven in this fleet: the baseline from here on.
+    Proven {
+        /// The generation that was read.
+        generation: GenerationId,
+        /// How many instances it has, every one of them ready and of its image.
+        instances: u32,
+        /// SHA-256 over the keys of those instances and the image of each, as a JSON array.
+        evidence: Digest,
+    },
+    /// The rollout ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// What was seen and cannot be read again, at most once a tick.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Noted {
+    /// Instances seen for the first time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub appeared: BTreeMap<GroupId, Vec<InstanceKey>>,
+    /// Instances that are healthy and were not, or not known to be.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub healthy: BTreeMap<GroupId, Vec<InstanceKey>>,
+    /// Instances that were healthy and are freshly unhealthy.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unhealthy: BTreeMap<GroupId, Vec<InstanceKey>>,
+    /// Instances that are gone for ever.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gone: BTreeMap<GroupId, Vec<InstanceKey>>,
+    /// Sizes that are not what was last settled.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sizes: BTreeMap<GroupId, u32>,
+    /// Failures, each charged once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub charged: Vec<Charge>,
+    /// Generations that have had their first ready instance.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exercised: Vec<GenerationId>,
+    /// Generations that no longer exist.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<GenerationId>,
+    /// A new maximum of ready instances of the wanted generation in this step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u32>,
+}
+
+impl Noted {
+    /// Whether there is nothing to note.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One failure.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Charge {
+    /// In which group.
+    pub group: GroupId,
+    /// The instance, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceKey>,
+    /// The provider's incident, if it told of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Arc<str>>,
+    /// Whose fault.
+    pub class: FailureClass,
+    /// What happened.
+    pub what: Arc<str>,
+}
+
+/// A call to a provider, with every parameter: what is sent again after a crash is this.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Call {
+    /// Make a generation.
+    Ensure(Arc<GenerationSpec>),
+    /// Change a group's size.
+    Resize(Arc<Resize>),
+    /// Set what the provider may do by itself.
+    Upkeep(GenerationId, Upkeep),
+    /// Remove an empty generation.
+    Destroy(GenerationId),
+}
+
+impl Call {
+    /// The generation it is about.
+    pub fn generation(&self) -> GenerationId {
+        match self {
+            Self::Ensure(spec) => spec.id,
+            Self::Resize(resize) => resize.group().generation,
+            Self::Upkeep(generation, _) | Self::Destroy(generation) => *generation,
+        }
+    }
+
+    /// The group it is about, if it is about one alone.
+    pub fn group(&self) -> Option<GroupId> {
+        match self {
+            Self::Resize(resize) => Some(resize.group()),
+            _ => None,
+        }
+    }
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpResult {
+    /// It was done.
+    Done {
+        /// The group's size after it, of a resize.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<u32>,
+        /// Of those named to leave, who stays.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refused: Vec<(InstanceKey, Refusal)>,
+        /// Until when a copy of it may still arrive.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        echo_until: Option<Timestamp>,
+        /// Of a removal: whether nothing is left, or on its way; otherwise it had members and nothing was done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        removed: Option<bool>,
+    },
+    /// The provider accepted it, and works on it. The call stays owed.
+    Accepted {
+        /// What to follow.
+        ticket: Ticket,
+        /// Until when a copy of it may still arrive.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        echo_until: Option<Timestamp>,
+    },
+    /// It was not done and will not be.
+    Failed(Refused),
+    /// Nobody knows. The call stays owed.
+    Unknown {
+        /// Until when a copy of it may still arrive.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        echo_until: Option<Timestamp>,
+    },
+}
+
+/// Why a call was not done.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Refused {
+    /// What kind of error.
+    pub kind: ErrorKind,
+    /// Whether the same could work later.
+    pub retry: Retry,
+    /// In words.
+    pub what: Arc<str>,
+    /// Of a conflict over a size: the size found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<u32>,
+    /// Until when a copy of it may still arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo_until: Option<Timestamp>,
+}

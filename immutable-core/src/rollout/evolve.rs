@@ -1,0 +1,467 @@
+//! The only way a state changes: by one event, strictly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Retry};
+use crate::fleet::{GenerationId, GenerationSpec, GroupId, Refusal, Resize};
+use crate::id::{Epoch, InstanceKey, OpId};
+use crate::rollout::event::{Call, Event, Noted, OpResult, Recorded, Refused};
+use crate::rollout::plan::Wanted;
+use crate::rollout::state::{
+    Ending, Exit, FleetState, GenerationLife, GenerationState, Member, Outcome, Owed, Phase, Proven, RolloutState, Slots,
+};
+use crate::time::Timestamp;
+
+/// An event that cannot follow on what the state says. The state is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("illegal event: {why}")]
+pub struct IllegalEvent {
+    why: String,
+}
+
+impl From<IllegalEvent> for Error {
+    fn from(illegal: IllegalEvent) -> Self {
+        Self::new(ErrorKind::Corrupt, illegal.to_string())
+    }
+}
+
+type Legal = Result<(), IllegalEvent>;
+
+fn illegal(why: impl Into<String>) -> Legal {
+    Err(IllegalEvent { why: why.into() })
+}
+
+fn ensure(holds: bool, why: impl FnOnce() -> String) -> Legal {
+    if holds { Ok(()) } else { illegal(why()) }
+}
+
+/// The pause after the `n`th failure in a row: 1 s, doubling up to 1 min.
+pub(crate) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+}
+
+impl FleetState {
+    /// Applies one event.
+    ///
+    /// # Errors
+    /// If it cannot follow: an answer to nothing, a second call on a busy group, an earlier owner's event, a phase that does not
+    /// come next. The state is then as it was.
+    pub fn evolve(&mut self, recorded: &Recorded) -> Result<(), IllegalEvent> {
+        let Recorded { v, at, epoch, event } = recorded;
+        ensure(*v == 1, || format!("a record of format {v}; this version reads format 1"))?;
+        ensure(*at >= self.at, || format!("it is of {at}, the event before it of {}", self.at))?;
+        let claims = matches!(event, Event::Claimed { .. });
+        let epoch_now = if claims { Epoch(self.epoch.0 + 1) } else { self.epoch };
+        ensure(*epoch == epoch_now, || format!("it is of epoch {epoch}, the fleet is in epoch {epoch_now}"))?;
+        match event {
+            Event::Claimed { owner, echo_until } => {
+                // A deadline that passed while nobody watched is not missed.
+                let unwatched = at.since(self.at);
+                if let Some(give_up_at) = self.rollout.as_mut().and_then(|rollout| rollout.phase.give_up_at_mut()) {
+                    *give_up_at = *give_up_at + unwatched;
+                }
+                self.epoch = *epoch;
+                self.owner = Some(owner.clone());
+                self.owed.values_mut().for_each(|owed| owed.echo_until = owed.echo_until.max(*echo_until));
+            }
+            Event::Opened { .. } => self.open(event, *at)?,
+            Event::Heard { inbox, .. } => {
+                ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;
+                self.inbox = *inbox;
+            }
+            Event::Owed { op, call, basis } => self.owe(*op, call, *basis)?,
+            Event::Renewed { op, basis } => match self.owed.get_mut(op) {
+                Some(owed) => owed.basis = owed.basis.max(*basis),
+                None => return illegal(format!("op {op} is renewed and not owed")),
+            },
+            Event::Settled { op, result } => self.settled(*op, result, *at)?,
+            Event::Noted(noted) => self.note(noted, *at)?,
+            Event::Moved { to } => self.moved(to)?,
+            Event::Proven { generation, instances, evidence } => {
+                let proves = match self.rollout.as_ref().map(|rollout| (&rollout.phase, rollout.wanted)) {
+                    Some((Phase::Stepping { .. }, wanted)) => wanted == *generation,
+                    Some((Phase::Finishing { ending: Ending::Back { to }, .. }, _)) => to == generation,
+                    _ => false,
+                };
+                let spec = self.generations.get(generation).map(|generation| generation.spec.clone());
+                match spec.filter(|_| proves && *instances > 0) {
+                    Some(spec) => self.proven = Some(Proven { spec, at: *at, instances: *instances, evidence: *evidence }),
+                    None => return illegal(format!("generation {generation} with {instances} instances cannot be proven now")),
+                }
+            }
+            Event::Ended { outcome } => self.end(outcome)?,
+        }
+        self.at = *at;
+        Ok(())
+    }
+
+    fn open(&mut self, event: &Event, at: Timestamp) -> Legal {
+        let Event::Opened { rollout, plan } = event else {
+            return Ok(());
+        };
+        ensure(self.rollout.is_none(), || "a rollout opens while another runs".to_owned())?;
+        ensure(rollout.0 == self.next_rollout, || format!("rollout {rollout} opens, the next is {}", self.next_rollout))?;
+        ensure(*plan.fleet().id() == self.fleet, || {
+            format!("the plan is of fleet {}, this is {}", plan.fleet().id(), self.fleet)
+        })?;
+        let wanted = plan.wanted().id();
+        let fits = match plan.wanted() {
+            Wanted::New(_) => wanted.0 == self.next_generation,
+            Wanted::Existing(_) => self.generations.contains_key(&wanted),
+        };
+        ensure(fits, || format!("the plan wants generation {wanted}, which is neither there nor next"))?;
+        self.generations.values_mut().for_each(|generation| generation.charged.clear());
+        self.desired = plan.fleet().desired();
+        self.next_rollout += 1;
+        self.rollout = Some(RolloutState {
+            id: *rollout,
+            plan: Arc::new((**plan).clone()),
+            wanted,
+            baseline: self.proven.clone(),
+            phase: Phase::Preparing { give_up_at: at + plan.strategy().progress_deadline },
+            best: 0,
+            reverts: 0,
+        });
+        Ok(())
+    }
+
+    fn owe(&mut self, op: OpId, call: &Call, basis: Timestamp) -> Legal {
+        ensure(self.rollout.is_some(), || format!("op {op} is owed without a rollout"))?;
+        ensure(op == self.next_op, || format!("op {op} is owed, the next is {}", self.next_op))?;
+        match call {
+            Call::Ensure(spec) => self.owe_ensure(spec)?,
+            Call::Resize(resize) => self.owe_resize(resize)?,
+            Call::Upkeep(generation, _) | Call::Destroy(generation) => {
+                let life = self.generations.get(generation).map(|generation| generation.life);
+                ensure(life.is_some(), || format!("op {op} is about generation {generation}, which is unknown"))?;
+                ensure(!self.generation_busy(*generation), || {
+                    format!("op {op} is owed on generation {generation}, which is busy")
+                })?;
+            }
+        }
+        self.next_op = OpId(op.0 + 1);
+        self.owed.insert(op, Owed { call: call.clone(), basis, echo_until: Timestamp::default(), ticket: None });
+        Ok(())
+    }
+
+    fn owe_ensure(&mut self, spec: &Arc<GenerationSpec>) -> Legal {
+        if let Some(known) = self.generations.get(&spec.id) {
+            ensure(known.spec == *spec, || format!("generation {} is made again from another spec", spec.id))?;
+            return ensure(!self.generation_busy(spec.id), || format!("generation {} is busy", spec.id));
+        }
+        ensure(spec.id.0 == self.next_generation, || {
+            format!("generation {} is made, the next is {}", spec.id, self.next_generation)
+        })?;
+        self.next_generation += 1;
+        let generation = GenerationState {
+            spec: spec.clone(),
+            life: GenerationLife::Making,
+            upkeep: spec.upkeep,
+            first_ready: None,
+            refused: None,
+            groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
+            incidents: Default::default(),
+            charged: BTreeMap::new(),
+        };
+        self.generations.insert(spec.id, generation);
+        Ok(())
+    }
+
+    fn owe_resize(&mut self, resize: &Resize) -> Legal {
+        let group = resize.group();
+        let life = self.generations.get(&group.generation).map(|generation| generation.life);
+        ensure(life == Some(GenerationLife::Present), || format!("group {group} is resized and not there"))?;
+        ensure(!self.busy(group), || format!("group {group} is resized and busy"))?;
+        let Some(slots) = self.slots_mut(group) else {
+            return illegal(format!("group {group} is resized and unknown"));
+        };
+        ensure(resize.from() == slots.size, || {
+            format!("group {group} is resized from {}, its size is {}", resize.from(), slots.size)
+        })?;
+        match resize {
+            Resize::Raise { from, to, .. } => ensure(to > from, || format!("group {group} is raised from {from} to {to}")),
+            Resize::GiveUp { from, to, .. } => ensure(to < from, || format!("group {group} gives up from {from} to {to}")),
+            Resize::Lower { leave, .. } => {
+                ensure(!leave.is_empty(), || format!("group {group} is lowered and nobody is named"))?;
+                for key in leave {
+                    let here = slots.members.get(key).is_some_and(|member| member.exit != Exit::Gone);
+                    ensure(here, || format!("{key} is named to leave group {group} and is not in it"))?;
+                }
+                for key in leave {
+                    if let Some(member) = slots.members.get_mut(key) {
+                        member.exit = Exit::Named;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn settled(&mut self, op: OpId, result: &OpResult, at: Timestamp) -> Legal {
+        let Some(owed) = self.owed.get_mut(&op) else {
+            return illegal(format!("op {op} is answered and not owed"));
+        };
+        match result {
+            OpResult::Accepted { ticket, echo_until } => {
+                owed.ticket = Some(ticket.clone());
+                owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
+            }
+            OpResult::Unknown { echo_until } => {
+                owed.ticket = None;
+                owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
+            }
+            OpResult::Done { size, refused, echo_until, removed } => {
+                let echo = owed.echo_until.max(echo_until.unwrap_or_default());
+                if let Some(Owed { call, .. }) = self.owed.remove(&op) {
+                    self.done(&call, *size, refused, *removed, at, echo);
+                }
+            }
+            OpResult::Failed(why) => {
+                let echo = owed.echo_until.max(why.echo_until.unwrap_or_default());
+                if let Some(Owed { call, ticket, .. }) = self.owed.remove(&op) {
+                    self.failed(&call, why, ticket.is_some(), at, echo);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn done(
+        &mut self,
+        call: &Call,
+        size: Option<u32>,
+        refused: &[(InstanceKey, Refusal)],
+        removed: Option<bool>,
+        at: Timestamp,
+        echo: Timestamp,
+    ) {
+        let Some(generation) = self.generations.get_mut(&call.generation()) else {
+            return;
+        };
+        match call {
+            Call::Ensure(_) => generation.life = GenerationLife::Present,
+            Call::Upkeep(_, upkeep) => generation.upkeep = *upkeep,
+            Call::Destroy(_) if removed == Some(true) => generation.life = GenerationLife::Going,
+            Call::Destroy(_) | Call::Resize(_) => {}
+        }
+        for (cell, slots) in &mut generation.groups {
+            if call.group().is_some_and(|group| group.cell != *cell) {
+                continue;
+            }
+            slots.settled_at = at;
+            slots.failures = 0;
+            slots.quiet_until = slots.quiet_until.max(echo);
+            if let Call::Resize(resize) = call {
+                slots.size = size.unwrap_or(resize.to());
+                if matches!(**resize, Resize::Raise { .. }) {
+                    slots.raised_at = at;
+                }
+                for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
+                    unname(slots, key);
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, call: &Call, why: &Refused, begun: bool, at: Timestamp, echo: Timestamp) {
+        let Some(generation) = self.generations.get_mut(&call.generation()) else {
+            return;
+        };
+        if matches!((call, why.retry), (Call::Ensure(_), Retry::Never)) {
+            generation.refused = Some(why.what.clone());
+        }
+        for (cell, slots) in &mut generation.groups {
+            if call.group().is_some_and(|group| group.cell != *cell) {
+                continue;
+            }
+            slots.failures += 1;
+            let pause = match why.retry {
+                Retry::After(pause) => pause,
+                Retry::Never | Retry::Backoff => backoff(slots.failures),
+            };
+            slots.quiet_until = slots.quiet_until.max(echo).max(at + pause);
+            if let Some(found) = why.found {
+                slots.size = found;
+                slots.settled_at = at;
+            }
+            // As long as a copy may arrive the named may yet go, and must not be counted on.
+            let Call::Resize(resize) = call else {
+                continue;
+            };
+            match &**resize {
+                Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),
+                // An operation that began and failed may have launched some: until they are read all are counted.
+                Resize::Raise { to, .. } if begun && why.found.is_none() => slots.size = *to,
+                _ => {}
+            }
+        }
+    }
+
+    fn note(&mut self, noted: &Noted, at: Timestamp) -> Legal {
+        self.check_note(noted)?;
+        for (group, keys) in &noted.appeared {
+            let fresh = Member { seen: at, healthy: None, once: false, exit: Exit::None, charged: false };
+            if let Some(slots) = self.slots_mut(*group) {
+                slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));
+            }
+        }
+        self.each_member(&noted.healthy, |member| (member.healthy, member.once) = (Some(at), true));
+        // Who was ill when the rollout began is not a witness against the new release.
+        let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
+        self.each_member(&noted.unhealthy, |member| (member.healthy, member.once) = (None, member.once && witness));
+        self.each_member(&noted.gone, |member| member.exit = Exit::Gone);
+        for (group, size) in &noted.sizes {
+            if let Some(slots) = self.slots_mut(*group) {
+                slots.size = *size;
+            }
+        }
+        for charge in &noted.charged {
+            let Some(generation) = self.generations.get_mut(&charge.group.generation) else {
+                continue;
+            };
+            *generation.charged.entry(charge.class).or_default() += 1;
+            generation.incidents.extend(charge.incident.clone());
+            let member = charge.instance.as_ref().zip(generation.groups.get_mut(&charge.group.cell));
+            if let Some(member) = member.and_then(|(key, slots)| slots.members.get_mut(key)) {
+                member.charged = true;
+            }
+        }
+        for id in &noted.exercised {
+            if let Some(generation) = self.generations.get_mut(id) {
+                generation.first_ready = generation.first_ready.or(Some(at));
+            }
+        }
+        for id in &noted.absent {
+            self.generations.remove(id);
+        }
+        if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {
+            rollout.best = best;
+            let progress_deadline = rollout.plan.strategy().progress_deadline;
+            if let (Phase::Stepping { .. }, Some(give_up_at)) = (rollout.phase.clone(), rollout.phase.give_up_at_mut()) {
+                *give_up_at = at + progress_deadline;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_note(&self, noted: &Noted) -> Legal {
+        let unknown = |group: &GroupId| format!("group {group} is noted and unknown");
+        for (group, keys) in &noted.appeared {
+            let slots = self.slots(*group).ok_or_else(|| IllegalEvent { why: unknown(group) })?;
+            for key in keys {
+                ensure(!slots.members.contains_key(key), || format!("{key} of group {group} appears again"))?;
+            }
+        }
+        for (group, keys) in noted.healthy.iter().chain(&noted.unhealthy).chain(&noted.gone) {
+            let slots = self.slots(*group).ok_or_else(|| IllegalEvent { why: unknown(group) })?;
+            let appears = noted.appeared.get(group).map_or(&[][..], Vec::as_slice);
+            for key in keys {
+                let here = match slots.members.get(key) {
+                    Some(member) => member.exit != Exit::Gone,
+                    None => appears.binary_search(key).is_ok(),
+                };
+                ensure(here, || format!("{key} of group {group} is noted and not there"))?;
+            }
+        }
+        for group in noted.sizes.keys() {
+            ensure(self.slots(*group).is_some(), || unknown(group))?;
+            ensure(!self.busy(*group), || format!("the size of group {group} is noted while it is busy"))?;
+        }
+        for generation in noted.exercised.iter().chain(&noted.absent) {
+            ensure(self.generations.contains_key(generation), || format!("generation {generation} is noted and unknown"))?;
+        }
+        for generation in &noted.absent {
+            ensure(!self.generation_busy(*generation), || format!("generation {generation} is absent and busy"))?;
+        }
+        Ok(())
+    }
+
+    fn each_member(&mut self, keys: &BTreeMap<GroupId, Vec<InstanceKey>>, change: impl Fn(&mut Member)) {
+        for (group, keys) in keys {
+            let Some(slots) = self.slots_mut(*group) else {
+                continue;
+            };
+            for key in keys {
+                if let Some(member) = slots.members.get_mut(key) {
+                    change(member);
+                }
+            }
+        }
+    }
+
+    fn moved(&mut self, to: &Phase) -> Legal {
+        let Some(rollout) = &mut self.rollout else {
+            return illegal("a phase without a rollout");
+        };
+        let next = match (&rollout.phase, to) {
+            (Phase::Held { .. } | Phase::Preparing { .. }, Phase::Stepping { step, .. }) => step.0 == 0,
+            (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) => step.0 == from.0 + 1,
+            (Phase::Finishing { .. }, Phase::Held { .. }) | (Phase::Held { .. }, Phase::Finishing { .. }) => true,
+            (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) | (Phase::Held { .. }, Phase::Held { .. }) => false,
+            (Phase::Reverting { .. }, Phase::Stepping { .. } | Phase::Reverting { .. }) => false,
+            _ => true,
+        };
+        ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
+        match to {
+            Phase::Reverting { .. } => {
+                rollout.reverts += 1;
+                rollout.best = 0;
+            }
+            Phase::Stepping { .. } => rollout.best = 0,
+            _ => {}
+        }
+        rollout.phase = to.clone();
+        Ok(())
+    }
+
+    fn end(&mut self, outcome: &Outcome) -> Legal {
+        let Some(rollout) = &self.rollout else {
+            return illegal("an end without a rollout");
+        };
+        ensure(self.owed.is_empty(), || format!("an end with {} calls owed", self.owed.len()))?;
+        let fits = match &rollout.phase {
+            Phase::Finishing { ending, .. } => match (ending, outcome) {
+                (Ending::Forward, Outcome::Succeeded) => {
+                    let wanted = self.generations.get(&rollout.wanted).map(GenerationState::release);
+                    wanted.is_some() && self.proven.as_ref().map(|proven| proven.spec.release) == wanted
+                }
+                (Ending::Forward, Outcome::Unexercised) => self.desired == 0,
+                (Ending::Back { .. }, Outcome::RolledBack) => true,
+                (Ending::Mixed, Outcome::LeftMixed) | (Ending::Nothing, Outcome::TornDown) => true,
+                (Ending::Refused { why }, Outcome::Refused(said)) => why == said,
+                _ => false,
+            },
+            _ => false,
+        };
+        ensure(fits, || format!("it ends as {outcome:?} in {:?}", rollout.phase))?;
+        self.last = Some((rollout.id, outcome.clone()));
+        self.rollout = None;
+        for slots in self.generations.values_mut().flat_map(|generation| generation.groups.values_mut()) {
+            slots.members.retain(|_, member| member.exit != Exit::Gone);
+        }
+        Ok(())
+    }
+
+    /// The generation that is wanted now, if one is.
+    pub(crate) fn wanted_now(&self) -> Option<GenerationId> {
+        let rollout = self.rollout.as_ref()?;
+        match &rollout.phase {
+            Phase::Preparing { .. } | Phase::Stepping { .. } => Some(rollout.wanted),
+            Phase::Reverting { to, .. } => Some(*to),
+            Phase::Finishing { ending, .. } => match ending {
+                Ending::Forward => Some(rollout.wanted),
+                Ending::Back { to } => Some(*to),
+                Ending::Mixed | Ending::Nothing | Ending::Refused { .. } => None,
+            },
+            Phase::Held { .. } => None,
+        }
+    }
+}
+
+fn unname(slots: &mut Slots, key: &InstanceKey) {
+    if let Some(member) = slots.members.get_mut(key).filter(|member| member.exit == Exit::Named) {
+        member.exit = Exit::None;
+    }
+}

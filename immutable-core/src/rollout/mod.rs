@@ -1,0 +1,36 @@
+//! The engine: pure functions over a fleet's state. No clock, no I/O, no randomness; the [controller](crate::controller) drives it.
+//!
+//! - [`decide`] looks at the [state](FleetState) and at what was [seen](Seen), and says what to do next and why.
+//! - [`settle`] turns the answer to a call into events, [`command`] what a person asks for.
+//! - [`FleetState::evolve`] is the only thing that changes a state: by one [`Event`], strictly.
+//!
+//! What is owed to a provider is part of the state ([`FleetState::owed`]): events are journaled first, calls are sent after.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
+
+mod budget;
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod plan;
+mod report;
+mod seen;
+mod settle;
+mod state;
+mod strategy;
+
+pub use budget::{Amount, AmountError, Budget, Percent, PercentError};
+pub use command::{AbortTo, Command, CommandId, What, command};
+pub use decide::{Decision, MAX_VIEW_AGE, decide};
+pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
+pub use evolve::IllegalEvent;
+pub(crate) use evolve::backoff;
+pub use plan::{Basis, Envelope, Plan, PlanFor, PlannedStep, Subject, Wanted};
+pub use report::{Blocker, Counts, Feasibility, Report};
+pub use seen::{Facts, Seen};
+pub use settle::settle;
+pub use state::{
+    Ending, Exit, FleetState, GenerationLife, GenerationState, Hold, Member, Need, Outcome, Owed, Phase, Proven, RevertCause,
+    RolloutState, Slots, StepState,
+};
+pub use strategy::{OnFirstFailure, Step, Strategy};

@@ -1,0 +1,428 @@
+//! A rollout as data: what changes, how far each step goes, what it needs, and how it would be undone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::artifact::{Artifact, ArtifactName, Digest, Version};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fleet::{
+    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, TemplateChange, Upkeep,
+};
+use crate::rollout::budget::{Amount, Budget};
+use crate::rollout::report::Feasibility;
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState};
+use crate::rollout::strategy::{OnFirstFailure, Step, Strategy};
+use crate::time::Human;
+
+/// A rollout as data. `Display` prints it for review, serde as JSON with `"format": 1`.
+///
+/// It is bound to its [`Basis`]: what the fleet was when it was made. Started on anything else it is refused.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Plan {
+    format: Format,
+    fleet: Fleet,
+    from: Option<Subject>,
+    to: Subject,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    template_changes: Vec<TemplateChange>,
+    wanted: Wanted,
+    strategy: Strategy,
+    steps: Vec<PlannedStep>,
+    rollback: Feasibility,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
+    basis: Basis,
+}
+
+/// The number 1, and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+struct Format;
+
+impl From<Format> for u32 {
+    fn from(_: Format) -> Self {
+        1
+    }
+}
+
+impl TryFrom<u32> for Format {
+    type Error = String;
+
+    fn try_from(format: u32) -> Result<Self, String> {
+        if format == 1 { Ok(Self) } else { Err(format!("a plan of format {format}; this version reads format 1")) }
+    }
+}
+
+/// An artifact, as a plan names it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Subject {
+    /// Its name.
+    pub name: ArtifactName,
+    /// Its version.
+    pub version: Version,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl Subject {
+    pub(crate) fn of(spec: &GenerationSpec) -> Self {
+        Self { name: spec.name.clone(), version: spec.version.clone(), digest: spec.release.artifact }
+    }
+}
+
+/// `acmeinc/web 1.1.0`
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+/// The generation that gets the fleet.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// One that is made.
+    New(Arc<GenerationSpec>),
+    /// One that is there, of the same release.
+    Existing(GenerationId),
+}
+
+impl Wanted {
+    /// Its ordinal.
+    pub fn id(&self) -> GenerationId {
+        match self {
+            Self::New(spec) => spec.id,
+            Self::Existing(id) => *id,
+        }
+    }
+}
+
+/// One step, and what the fleet may look like during it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PlannedStep {
+    /// The step.
+    pub step: Step,
+    /// How many instances the wanted release has at its end.
+    pub wanted: u32,
+    /// How many the others have at its end.
+    pub leaving: u32,
+    /// What holds all along.
+    pub envelope: Envelope,
+}
+
+/// What holds all along a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Envelope {
+    /// At least so many are ready, unless there were fewer before.
+    pub min_ready: u32,
+    /// At most so many exist, starting and leaving ones included.
+    pub max_live: u32,
+}
+
+/// What the fleet was when the plan was made: what is proven, what exists, what is desired. Not its instances.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Basis {
+    /// The proven release.
+    pub proven: Option<Release>,
+    /// The generations, and the digest of each one's spec.
+    pub generations: BTreeMap<GenerationId, Digest>,
+    /// The size.
+    pub desired: u32,
+    /// The ordinal of the next generation.
+    pub next_generation: GenerationId,
+}
+
+impl Basis {
+    /// What the fleet is.
+    pub fn of(state: &FleetState) -> Self {
+        Self {
+            proven: state.proven.as_ref().map(|proven| proven.spec.release),
+            generations: state.generations.iter().map(|(id, generation)| (*id, generation.spec.digest())).collect(),
+            desired: state.desired,
+            next_generation: GenerationId(state.next_generation),
+        }
+    }
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanFor<'a> {
+    /// What is wanted of the fleet.
+    pub fleet: &'a Fleet,
+    /// What it should run.
+    pub artifact: &'a Artifact,
+    /// How it gets there.
+    pub strategy: &'a Strategy,
+    /// What the provider can do.
+    pub capabilities: &'a FleetCapabilities,
+}
+
+impl Plan {
+    /// Makes a plan from what is known of the fleet.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if it can never work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
+    pub fn new(state: &FleetState, wish: PlanFor<'_>) -> Result<Self> {
+        let PlanFor { fleet, artifact, strategy, capabilities } = wish;
+        let health = fleet.health();
+        fleet.check()?;
+        strategy.check(fleet.desired(), health.boot_deadline, health.min_ready)?;
+        if let Some(rollout) = &state.rollout {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "rollout {} to {} runs in fleet {}; wait for its end, or abort it",
+                    rollout.id, rollout.plan.to, state.fleet
+                ),
+            ));
+        }
+        let place = fleet.id().place();
+        let image = artifact.image_in(place).ok_or_else(|| {
+            let images: Vec<_> = artifact.images().map(|image| image.place().to_string()).collect();
+            let has = if images.is_empty() { "no image at all".to_owned() } else { format!("images in {}", images.join(", ")) };
+            Error::invalid(format!("{artifact} has no image in {place}, it has {has}; build or copy one there"))
+        })?;
+        let release = Release { artifact: artifact.digest(), template: fleet.launch_template().digest() };
+        let budget = strategy.budget(fleet.desired());
+        let groups = groups(fleet, budget.ceiling.max(1), capabilities)?;
+        let spec = GenerationSpec {
+            fleet: fleet.id().clone(),
+            id: GenerationId(state.next_generation),
+            name: artifact.name().clone(),
+            version: artifact.version().clone(),
+            release,
+            image: image.clone(),
+            template: fleet.launch_template().clone(),
+            groups,
+            upkeep: fleet.specified_upkeep(),
+            labels: BTreeMap::new(),
+        };
+        let room = |generation: &GenerationState| {
+            let placed = |spec: &GenerationSpec| spec.groups.iter().map(|group| group.placement.clone()).collect::<Vec<_>>();
+            generation.life == GenerationLife::Present
+                && generation.release() == release
+                && placed(&generation.spec) == placed(&spec)
+        };
+        let wanted = match state.generations.iter().rev().find(|(_, generation)| room(generation)) {
+            Some((id, _)) => Wanted::Existing(*id),
+            None => Wanted::New(Arc::new(spec)),
+        };
+        let proven = state.proven.as_ref().map(|proven| &proven.spec);
+        Ok(Self {
+            format: Format,
+            from: proven.map(|spec| Subject::of(spec)),
+            to: Subject { name: artifact.name().clone(), version: artifact.version().clone(), digest: artifact.digest() },
+            template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
+            steps: strategy.steps.iter().map(|step| planned(*step, budget)).collect(),
+            rollback: Feasibility::planned(state, wanted.id()),
+            findings: Vec::new(),
+            basis: Basis::of(state),
+            fleet: fleet.clone(),
+            wanted,
+            strategy: strategy.clone(),
+        })
+    }
+
+    /// Adds what the provider found.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if any of it blocks.
+    pub fn with_findings(mut self, findings: Vec<Finding>) -> Result<Self> {
+        let blocking: Vec<_> = findings.iter().filter(|finding| finding.blocks).map(|finding| &*finding.what).collect();
+        if !blocking.is_empty() {
+            return Err(Error::invalid(format!(
+                "{} cannot be launched in {}: {}",
+                self.to,
+                self.fleet.id(),
+                blocking.join("; ")
+            )));
+        }
+        self.findings = findings;
+        Ok(self)
+    }
+
+    /// Whether the fleet is still what the plan was made for.
+    ///
+    /// # Errors
+    /// [`Stale`](ErrorKind::Stale), naming what has changed.
+    pub fn check_basis(&self, state: &FleetState) -> Result<()> {
+        let (then, now) = (&self.basis, Basis::of(state));
+        let changed = if then.proven != now.proven {
+            "another release is proven"
+        } else if then.generations != now.generations || then.next_generation != now.next_generation {
+            "its generations are others"
+        } else if then.desired != now.desired {
+            "its size is another"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::Stale,
+            format!("fleet {} has changed since the plan was made: {changed}; plan again", state.fleet),
+        ))
+    }
+
+    /// Of which fleet.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The release that is proven now, if one is.
+    pub fn from(&self) -> Option<&Subject> {
+        self.from.as_ref()
+    }
+
+    /// What the fleet should run.
+    pub fn to(&self) -> &Subject {
+        &self.to
+    }
+
+    /// The generation that gets the fleet.
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// How it gets there.
+    pub fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
+    /// The steps.
+    pub fn steps(&self) -> &[PlannedStep] {
+        &self.steps
+    }
+
+    /// What changes in the launch template.
+    pub fn template_changes(&self) -> &[TemplateChange] {
+        &self.template_changes
+    }
+
+    /// Whether, and how, it could be undone.
+    pub fn rollback(&self) -> &Feasibility {
+        &self.rollback
+    }
+
+    /// What the fleet was when the plan was made.
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// The budget.
+    pub fn budget(&self) -> Budget {
+        self.strategy.budget(self.fleet.desired())
+    }
+
+    /// SHA-256 of the plan's canonical JSON.
+    ///
+    /// # Errors
+    /// Never in practice: a plan is text, numbers and maps keyed by text.
+    pub fn digest(&self) -> Result<Digest> {
+        Digest::of_json(self)
+    }
+}
+
+/// A spec as it is first made: as much upkeep switched off as can be.
+pub(crate) fn quiet(spec: &GenerationSpec, heals: Heals) -> GenerationSpec {
+    let heal = heals == Heals::Always && spec.upkeep.heal;
+    GenerationSpec { upkeep: Upkeep { heal, ..Upkeep::NONE }, ..spec.clone() }
+}
+
+fn planned(step: Step, budget: Budget) -> PlannedStep {
+    let Step::Scale { to } = step;
+    let wanted = to.up(budget.desired).min(budget.desired);
+    PlannedStep {
+        step,
+        wanted,
+        leaving: budget.desired - wanted,
+        envelope: Envelope { min_ready: budget.floor, max_live: budget.ceiling },
+    }
+}
+
+/// Groups enough for the ceiling in each placement, none larger than the provider allows.
+fn groups(fleet: &Fleet, ceiling: u32, capabilities: &FleetCapabilities) -> Result<Vec<GroupSpec>> {
+    let placements = fleet.placements();
+    if !capabilities.zonal && placements.iter().any(|placement| matches!(placement, Placement::Zone(_))) {
+        return Err(Error::invalid(format!(
+            "fleet {} names zones and its provider places groups in a region only; leave the zones out",
+            fleet.id()
+        )));
+    }
+    let zones = u32::try_from(placements.len()).unwrap_or(u32::MAX);
+    // Any one placement may have to carry more than its share while others are refused, but never more than its groups hold.
+    let share = ceiling.div_ceil(zones);
+    let max = capabilities.group_size_max.max(1);
+    let each = share.div_ceil(max);
+    let count = each.checked_mul(zones).and_then(|count| u16::try_from(count).ok()).ok_or_else(|| {
+        Error::invalid(format!(
+            "fleet {} would need {each} groups in each placement; at most {} are possible",
+            fleet.id(),
+            u16::MAX
+        ))
+    })?;
+    let placed = (0..count).map(|cell| {
+        let placement = placements.get(usize::from(cell) % placements.len().max(1)).cloned().unwrap_or(Placement::Region);
+        GroupSpec { cell, placement, max }
+    });
+    Ok(placed.collect())
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let budget = self.budget();
+        let health = self.fleet.health();
+        writeln!(f, "fleet {}", self.fleet.id())?;
+        match &self.from {
+            Some(from) => writeln!(f, "- {from} ({:#})", from.digest)?,
+            None => writeln!(f, "- nothing proven")?,
+        }
+        let generation = self.wanted.id().name(self.fleet.id());
+        let made = if matches!(self.wanted, Wanted::New(_)) { "new" } else { "there already" };
+        writeln!(f, "+ {} ({:#}) as generation {generation}, {made}", self.to, self.to.digest)?;
+        for change in &self.template_changes {
+            writeln!(f, "~ template {change}")?;
+        }
+        if self.basis.desired != budget.desired {
+            writeln!(f, "~ size {} → {}", self.basis.desired, budget.desired)?;
+        }
+        let Strategy { max_surge, max_unavailable, max_failed, probe_attempts, .. } = &self.strategy;
+        let shown = |amount: &Amount, count: u32| match amount {
+            Amount::Count(count) => count.to_string(),
+            Amount::Percent(_) => format!("{amount} = {count}"),
+        };
+        writeln!(
+            f,
+            "  {} instances: at least {} ready, at most {} in all (max_unavailable {}, max_surge {})",
+            budget.desired,
+            budget.floor,
+            budget.ceiling,
+            shown(max_unavailable, max_unavailable.down(budget.desired)),
+            shown(max_surge, max_surge.up(budget.desired)),
+        )?;
+        writeln!(
+            f,
+            "  {} tried alone; ready after {} of health, down after {} without; given up once more than {} failed",
+            if *probe_attempts == 1 { "one instance is".to_owned() } else { format!("up to {probe_attempts} instances are") },
+            Human(health.min_ready),
+            Human(health.boot_deadline),
+            shown(max_failed, max_failed.down(budget.desired)),
+        )?;
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "  step {}: {} of the new, {} of the old", number + 1, step.wanted, step.leaving)?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "  note: {}", finding.what)?;
+        }
+        write!(f, "  if it fails: {}", self.undone())
+    }
+}
+
+impl Plan {
+    fn undone(&self) -> String {
+        match (&self.from, self.strategy.on_first_failure) {
+            (Some(from), _) => format!("back to {from} under the same budget ({})", self.rollback),
+            (None, OnFirstFailure::TearDown) => "what was launched is removed; nothing is proven to go back to".to_owned(),
+            (None, OnFirstFailure::Hold) => "it stays as it is and asks; nothing is proven to go back to".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What the engine says of itself: what it waits for, which number or time would unblock it, and what a rollback would be now.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::fleet::{FailureClass, GenerationId};
+use crate::id::{InstanceKey, OpId};
+use crate::rollout::budget::Budget;
+use crate::rollout::plan::Subject;
+use crate::rollout::state::{FleetState, GenerationLife, Need};
+use crate::time::{Human, Timestamp};
+
+/// How a rollout stands. `Display` makes one sentence of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// When.
+    pub at: Timestamp,
+    /// What is wanted now: the plan's release, or the baseline if it is going back. `None` if nothing moves.
+    pub toward: Option<Subject>,
+    /// Why it is going back, if it is.
+    pub back: Option<Arc<str>>,
+    /// The numbers.
+    pub counts: Counts,
+    /// The budget.
+    pub budget: Budget,
+    /// What it waits for; empty if it goes on at once.
+    pub waits: Vec<Blocker>,
+    /// What a rollback would be now.
+    pub rollback: Feasibility,
+}
+
+/// The numbers of a rollout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How many instances of the wanted generation exist, asked-for ones included.
+    pub launched: u32,
+    /// How many of them are ready.
+    pub ready: u32,
+    /// How many it will have.
+    pub goal: u32,
+    /// How many instances of other generations have not left.
+    pub leaving: u32,
+    /// How many instances are ready in all: the availability.
+    pub available: u32,
+    /// How many exist in all, asked-for and leaving ones included.
+    pub live: u32,
+}
+
+/// Something that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Blocker {
+    /// Instances of the wanted generation to become ready.
+    Ready {
+        /// How many are.
+        ready: u32,
+        /// How many must be.
+        of: u32,
+        /// The one that has waited longest, and its boot deadline.
+        next: Option<(InstanceKey, Timestamp)>,
+    },
+    /// The first instance of a release that never ran here.
+    Probe {
+        /// Until when it may take.
+        until: Option<Timestamp>,
+    },
+    /// Instances to leave.
+    Leaving {
+        /// How many.
+        instances: u32,
+    },
+    /// Room under the ceiling.
+    Room {
+        /// How many exist.
+        live: u32,
+        /// How many may.
+        ceiling: u32,
+    },
+    /// More ready instances, before others may leave.
+    Floor {
+        /// How many are ready.
+        available: u32,
+        /// How many must stay so.
+        floor: u32,
+    },
+    /// An answer of the provider.
+    Call {
+        /// To which call.
+        op: OpId,
+    },
+    /// A provider that refused a call.
+    Backoff {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A fresh, whole view of a group.
+    View {
+        /// Why there is none.
+        why: Arc<str>,
+    },
+    /// The registry's word on the release.
+    Registry,
+    /// Machines: the provider had none to give.
+    Capacity {
+        /// How many were asked for and did not come.
+        missing: u32,
+    },
+    /// The health of everything at once: nobody is charged for it.
+    Environment,
+    /// A person.
+    Person(Need),
+}
+
+/// Whether, and how, a rollout could be undone now.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Feasibility {
+    /// The whole baseline still runs.
+    Instant,
+    /// Part of it does; the rest is launched again.
+    Partial {
+        /// How many run.
+        running: u32,
+        /// How many must.
+        of: u32,
+    },
+    /// All of it is launched again.
+    Replace,
+    /// It cannot.
+    Impossible(Arc<str>),
+}
+
+impl Feasibility {
+    /// Before anything moves.
+    pub(crate) fn planned(state: &FleetState, wanted: GenerationId) -> Self {
+        let Some(proven) = &state.proven else {
+            return Self::no_baseline();
+        };
+        let running = state.generations.iter().filter(|(id, generation)| {
+            **id != wanted && generation.life == GenerationLife::Present && generation.release() == proven.spec.release
+        });
+        match running.map(|(_, generation)| generation.size()).max() {
+            Some(size) => Self::of(size, state.desired),
+            None => Self::Replace,
+        }
+    }
+
+    pub(crate) fn of(running: u32, of: u32) -> Self {
+        match running {
+            _ if running >= of => Self::Instant,
+            0 => Self::Replace,
+            _ => Self::Partial { running, of },
+        }
+    }
+
+    pub(crate) fn no_baseline() -> Self {
+        Self::Impossible("no release is proven".into())
+    }
+}
+
+impl fmt::Display for Feasibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instant => f.write_str("instant"),
+            Self::Partial { running, of } => write!(f, "partial, {running} of {of} still run"),
+            Self::Replace => f.write_str("by launching it again"),
+            Self::Impossible(why) => write!(f, "impossible: {why}"),
+        }
+    }
+}
+
+impl Report {
+    /// A blocker as words.
+    fn blocker(&self, f: &mut fmt::Formatter<'_>, blocker: &Blocker) -> fmt::Result {
+        let left = |until: &Timestamp| Human(std::time::Duration::from_secs(until.since(self.at).as_secs()));
+        match blocker {
+            Blocker::Ready { ready, of, next } => {
+                write!(f, "{} of {of} to be ready", of.saturating_sub(*ready))?;
+                match next {
+                    Some((key, until)) => write!(f, " ({key}, boot deadline in {})", left(until)),
+                    None => Ok(()),
+                }
+            }
+            Blocker::Probe { until: Some(until) } => {
+                write!(f, "the first instance to be ready (boot deadline in {})", left(until))
+            }
+            Blocker::Probe { until: None } => f.write_str("the first instance to be launched"),
+            Blocker::Leaving { instances } => write!(f, "{instances} to leave"),
+            Blocker::Room { live, ceiling } => write!(f, "room: {live} of at most {ceiling} exist"),
+            Blocker::Floor { available, floor } => write!(f, "more to be ready: {available} are, {floor} must stay so"),
+            Blocker::Call { op } => write!(f, "the provider's answer to call {op}"),
+            Blocker::Backoff { until } => write!(f, "the provider to take calls again (in {})", left(until)),
+            Blocker::View { why } => write!(f, "a whole view ({why})"),
+            Blocker::Registry => f.write_str("the registry's word on the release"),
+            Blocker::Capacity { missing } => write!(f, "capacity: {missing} asked for did not come"),
+            Blocker::Environment => f.write_str("the health of the whole fleet, old and new"),
+            Blocker::Person(need) => write!(f, "a person: {need}"),
+        }
+    }
+}
+
+/// `waiting for 2 of 5 to be ready (web-0007-c, boot deadline in 41s); rollback now would be instant`
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.waits.as_slice(), &self.toward) {
+            (_, Some(toward)) if self.back.is_some() => write!(f, "going back to {toward}")?,
+            ([], Some(toward)) => write!(f, "going on to {toward}")?,
+            ([], None) => f.write_str("finishing")?,
+            _ => {}
+        }
+        match (&self.back, self.waits.as_slice()) {
+            (None, []) => {}
+            (Some(why), []) => write!(f, " ({why})")?,
+            (back, waits) => {
+                if back.is_some() {
+                    f.write_str(", ")?;
+                }
+                f.write_str("waiting for ")?;
+                for (index, blocker) in waits.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    self.blocker(f, blocker)?;
+                }
+            }
+        }
+        if self.back.is_some() { Ok(()) } else { write!(f, "; rollback now would be {}", self.rollback) }
+    }
+}
+
+/// Whether a failure of this class is the release's fault.
+pub(crate) fn burns(class: FailureClass) -> bool {
+    !matches!(class, FailureClass::Capacity | FailureClass::Quota | FailureClass::Platform)
+}

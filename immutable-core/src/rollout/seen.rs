@@ -1,0 +1,73 @@
+//! What the engine is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::artifact::Digest;
+use crate::fleet::{GroupId, Heals, Observation};
+use crate::id::OpId;
+use crate::time::Timestamp;
+
+/// What was looked at, each with its time.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Seen<'a> {
+    /// The fleet.
+    pub fleet: &'a Observation,
+    /// When that look was asked for, by the clock that gives `now`; or, if a call was answered while it was under way, before that.
+    pub as_of: Timestamp,
+    /// How many instances each group had in the last whole view that this owner had of it.
+    pub earlier: Option<&'a BTreeMap<GroupId, u32>>,
+    /// What the registry says.
+    pub facts: Option<&'a Facts>,
+    /// Which calls are under way.
+    pub in_flight: Option<&'a BTreeSet<OpId>>,
+    /// Whether the provider heals by itself.
+    pub heals: Heals,
+}
+
+impl<'a> Seen<'a> {
+    /// A look at a fleet, asked for at `as_of`. Without [facts](Seen::facts) nothing is launched.
+    pub fn new(fleet: &'a Observation, as_of: Timestamp) -> Self {
+        Self { fleet, as_of, earlier: None, facts: None, in_flight: None, heals: Heals::Switchable }
+    }
+
+    /// With what the registry says.
+    #[must_use]
+    pub fn facts(mut self, facts: &'a Facts) -> Self {
+        self.facts = Some(facts);
+        self
+    }
+
+    /// With how many instances each group had in the last whole view of it.
+    #[must_use]
+    pub fn earlier(mut self, earlier: &'a BTreeMap<GroupId, u32>) -> Self {
+        self.earlier = Some(earlier);
+        self
+    }
+
+    /// With the calls that are under way.
+    #[must_use]
+    pub fn in_flight(mut self, in_flight: &'a BTreeSet<OpId>) -> Self {
+        self.in_flight = Some(in_flight);
+        self
+    }
+
+    /// With whether the provider heals by itself.
+    #[must_use]
+    pub fn heals(mut self, heals: Heals) -> Self {
+        self.heals = heals;
+        self
+    }
+}
+
+/// What the registry says of artifacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// When it was asked.
+    pub as_of: Timestamp,
+    /// The artifacts that are recorded and not revoked.
+    pub good: BTreeSet<Digest>,
+    /// Those that are revoked, and why.
+    pub revoked: BTreeMap<Digest, Arc<str>>,
+}

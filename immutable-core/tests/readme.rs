@@ -1,0 +1,87 @@
+//! The programs of the README, run. That they are the same text is checked here too.
+
+mod in_a_test {
+    use immutable_core::{Fleet, MemoryCloud, Outcome, Result, Strategy};
+
+    #[tokio::test(start_paused = true)] // virtual time: no waiting
+    async fn a_bad_image_never_takes_the_fleet() -> Result<()> {
+        let cloud = MemoryCloud::seeded(7);
+        let good = cloud.bake("acmeinc/web", "1.0.0")?;
+        let bad = cloud.bake("acmeinc/web", "1.1.0")?;
+        cloud.never_healthy(&bad);
+
+        let controller = cloud.controller(); // a journal in memory, the cloud's clock
+        let fleet = Fleet::new("web", cloud.place()).size(12);
+        let strategy = Strategy::rolling().max_surge(3);
+
+        let plan = controller.plan(&fleet, &good, strategy.clone()).await?;
+        assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
+        let plan = controller.plan(&fleet, &bad, strategy).await?;
+        assert_eq!(controller.run(plan).await?, Outcome::RolledBack);
+        assert_eq!(cloud.running(), [(good.digest(), 12)].into());
+        Ok(())
+    }
+}
+
+mod in_a_program {
+    use futures_util::StreamExt;
+    use immutable_core::pipeline::packer;
+    use immutable_core::rollout::AbortTo;
+    use immutable_core::{Controller, Fleet, MemoryCloud, MemoryJournal, Outcome, Result, Strategy};
+
+    async fn deploy(cloud: &MemoryCloud, manifest: &str) -> Result<Outcome> {
+        let controller = Controller::new(cloud, MemoryJournal::new()).with_clock(cloud.clock());
+        let artifact = packer::read(manifest).expect(["amazon-ebs"]).aws_account("123456789012").artifact()?;
+        let artifact = cloud.import(&artifact)?; // as another cloud takes a copy: the artifact stays the same
+        controller.registry().publish(&artifact, &"ci".into()).await?;
+
+        let fleet = Fleet::new("web", cloud.place()).size(12);
+        let plan = controller.plan(&fleet, &artifact, Strategy::rolling()).await?;
+        println!("{plan}"); // for people; serde gives it as JSON. Review, confirm
+
+        let rollout = controller.start(plan).await?; // journaled from here on
+        let mut reports = rollout.reports(); // what it waits for, and whether a rollback now would be instant
+        let watch = async {
+            while let Some(report) = reports.next().await {
+                println!("{report}")
+            }
+        };
+        let drive = rollout.drive(); // may be dropped at any await and called again, here or in another process
+        tokio::select! {
+            outcome = drive => outcome,
+            () = watch => rollout.drive().await,
+        }
+    }
+
+    async fn stop(rollout: &immutable_core::Rollout) -> Result<()> {
+        rollout.abort(AbortTo::Back, "ann").await?; // from any process: whoever drives it hears it
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_deploys_and_can_be_stopped() -> Result<()> {
+        let cloud = MemoryCloud::seeded(7);
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/packer-1.6.6-acmeinc-web-1.0.0.json");
+        assert_eq!(deploy(&cloud, manifest).await?, Outcome::Succeeded);
+
+        let controller = cloud.controller();
+        let web = cloud.bake("acmeinc/web", "2.0.0")?;
+        let fleet = Fleet::new("api", cloud.place()).size(2);
+        let rollout = controller.start(controller.plan(&fleet, &web, Strategy::rolling()).await?).await?;
+        stop(&rollout).await?;
+        // Nothing is proven in this fleet, so there is no way back: the command is refused, and the rollout goes on.
+        assert_eq!(rollout.drive().await?, Outcome::Succeeded);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_readme_says_the_same() {
+    let strip = |text: &str| text.split_whitespace().collect::<String>();
+    let (readme, here) = (include_str!("../../README.md"), strip(include_str!("readme.rs")));
+    let programs: Vec<_> = readme.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    assert_eq!(programs.len(), 2);
+    for program in programs {
+        assert!(here.contains(&strip(program)), "the README's program is not the one that is run here:\n{program}");
+    }
+}
