@@ -52,6 +52,8 @@ pub struct Controller {
     providers: BTreeMap<Place, Provider>,
     journal: Arc<dyn Journal>,
     registry: Arc<dyn ImageRegistry>,
+    /// Whether that is the one on the journal.
+    own_registry: bool,
     clock: Arc<dyn Clock>,
     owner: OwnerId,
     poll: Duration,
@@ -68,6 +70,7 @@ impl Controller {
         Self {
             providers: BTreeMap::from([(provider.place.clone(), provider)]),
             registry: Arc::new(JournalRegistry::new(journal.clone(), clock.clone())),
+            own_registry: true,
             owner: unique_owner(&*clock),
             journal,
             clock,
@@ -85,10 +88,12 @@ impl Controller {
         self
     }
 
-    /// Runs on another clock; the registry on the journal too.
+    /// Runs on another clock; so does the registry, if it is the one on the journal.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.registry = Arc::new(JournalRegistry::new(self.journal.clone(), clock.clone()));
+        if self.own_registry {
+            self.registry = Arc::new(JournalRegistry::new(self.journal.clone(), clock.clone()));
+        }
         self.clock = clock;
         self
     }
@@ -96,7 +101,7 @@ impl Controller {
     /// Asks another registry.
     #[must_use]
     pub fn with_registry(mut self, registry: Arc<dyn ImageRegistry>) -> Self {
-        self.registry = registry;
+        (self.registry, self.own_registry) = (registry, false);
         self
     }
 

@@ -14,10 +14,8 @@ mod rollback;
 mod sight;
 mod view;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::fleet::GroupId;
 use crate::rollout::event::Event;
 use crate::rollout::report::Report;
 use crate::rollout::seen::Seen;
@@ -38,8 +36,6 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// When the same view would lead to another decision; always later than `now`. `None`: not before something else happens.
     pub wake_at: Option<Timestamp>,
-    /// What to look at next time.
-    pub look: BTreeSet<GroupId>,
     /// What is waited for.
     pub report: Report,
 }

@@ -115,8 +115,6 @@ impl Proposal {
         let report = self.report(&view);
         let mut events = Vec::new();
         let basis = view.seen.as_of;
-        let absent: BTreeSet<_> = view.noted.absent.iter().copied().collect();
-        let look = view.state.known_groups().into_iter().filter(|group| !absent.contains(&group.generation)).collect();
         if !view.noted.is_empty() {
             events.push(Event::Noted(view.noted));
         }
@@ -127,7 +125,7 @@ impl Proposal {
         events.extend(self.proven);
         events.extend(self.to.map(|to| Event::Moved { to }));
         events.extend(self.ended.map(|outcome| Event::Ended { outcome }));
-        Decision { events, wake_at: self.wake, look, report }
+        Decision { events, wake_at: self.wake, report }
     }
 
     fn report(&mut self, view: &View<'_>) -> Report {
