@@ -91,7 +91,8 @@ impl<'a> View<'a> {
             return; // a stale view brings nobody back
         }
         if instance.life == Life::Gone {
-            if member.is_some() || accused(rollout) == Some(id.generation) {
+            // Of the wanted generation also one that was never seen alive is noted; who was gone before the first step is nobody's failure.
+            if member.is_some() || rollout.wanted == id.generation {
                 if member.is_none() {
                     self.noted.appeared.entry(id).or_default().push(key.clone());
                 }
