@@ -197,13 +197,6 @@ impl Driver {
                     return Ok(()); // accepted, and still going on
                 };
                 let now = self.now();
-                if matches!(result, OpResult::Unknown { .. }) {
-                    let (tries, again) = self.tries.entry(op).or_insert((0, now));
-                    *tries += 1;
-                    *again = now + backoff(*tries);
-                } else {
-                    self.tries.remove(&op);
-                }
                 if let Some((_, owed)) = self.state.owed().find(|(id, _)| *id == op) {
                     let about = self.state.known_groups().into_iter().filter(|group| {
                         group.generation == owed.call.generation() && owed.call.group().is_none_or(|other| other == *group)
@@ -211,8 +204,20 @@ impl Driver {
                     self.answered.extend(about);
                 }
                 self.look_at = self.look_at.min(now + AFTER_AN_ANSWER.min(self.controller.poll));
-                let events = settle(&self.state, op, result);
-                self.apply(events)
+                let events = settle(&self.state, op, result, now);
+                self.apply(events)?;
+                // What is still owed is sent again, or followed.
+                match self.state.owed().find(|(id, _)| *id == op) {
+                    Some((_, owed)) if owed.ticket.is_none() => {
+                        let (tries, again) = self.tries.entry(op).or_insert((0, now));
+                        *tries += 1;
+                        *again = now + backoff(*tries);
+                    }
+                    _ => {
+                        self.tries.remove(&op);
+                    }
+                }
+                Ok(())
             }
             Done::Looked(asked, look) => {
                 self.looking = false;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Refusal, Resize};
 use crate::id::{Epoch, InstanceKey, OpId};
+use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Noted, OpResult, Recorded, Refused};
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{
@@ -57,14 +58,18 @@ impl FleetState {
         ensure(*epoch == epoch_now, || format!("it is of epoch {epoch}, the fleet is in epoch {epoch_now}"))?;
         match event {
             Event::Claimed { owner, echo_until } => {
-                // A deadline that passed while nobody watched is not missed.
-                let unwatched = at.since(self.at);
+                // A deadline that passed while nobody watched is not missed. A short silence is nothing to tell by.
+                let silent = at.since(self.at);
+                let unwatched = if silent > 2 * MAX_VIEW_AGE { silent } else { Duration::ZERO };
                 if let Some(give_up_at) = self.rollout.as_mut().and_then(|rollout| rollout.phase.give_up_at_mut()) {
                     *give_up_at = *give_up_at + unwatched;
                 }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
-                self.owed.values_mut().for_each(|owed| owed.echo_until = owed.echo_until.max(*echo_until));
+                for owed in self.owed.values_mut() {
+                    owed.echo_until = owed.echo_until.max(*echo_until);
+                    owed.uncertain = true;
+                }
             }
             Event::Opened { .. } => self.open(event, *at)?,
             Event::Heard { inbox, .. } => {
@@ -142,7 +147,8 @@ impl FleetState {
             }
         }
         self.next_op = OpId(op.0 + 1);
-        self.owed.insert(op, Owed { call: call.clone(), basis, echo_until: Timestamp::default(), ticket: None });
+        self.owed
+            .insert(op, Owed { call: call.clone(), basis, echo_until: Timestamp::default(), uncertain: false, ticket: None });
         Ok(())
     }
 
@@ -209,6 +215,7 @@ impl FleetState {
                 owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
             }
             OpResult::Unknown { echo_until } => {
+                owed.uncertain = true;
                 owed.ticket = None;
                 owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
             }

@@ -143,6 +143,8 @@ pub struct Owed {
     pub basis: Timestamp,
     /// Until when a copy of it may still arrive.
     pub echo_until: Timestamp,
+    /// Whether a copy of it was sent, or may have been, whose result nobody knows.
+    pub uncertain: bool,
     /// Set once the provider has accepted it.
     pub ticket: Option<Ticket>,
 }

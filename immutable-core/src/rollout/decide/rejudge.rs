@@ -56,7 +56,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // The named are not counted as ready already.
             !view.environment && view.ready >= floor
         }
-        Resize::GiveUp { .. } => group.idle,
+        Resize::GiveUp { to, .. } => group.idle && group.members() <= *to,
     })
 }
 
