@@ -42,6 +42,7 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         in_flight: BTreeSet::new(),
         tries: BTreeMap::new(),
         earlier: BTreeMap::new(),
+        viewed: BTreeMap::new(),
         facts: None,
         look_at: now,
         looking: false,
@@ -72,6 +73,8 @@ struct Driver {
     tries: BTreeMap<OpId, (u32, Timestamp)>,
     /// How many instances each group had in its last whole view.
     earlier: BTreeMap<GroupId, u32>,
+    /// The time of the newest view of each group.
+    viewed: BTreeMap<GroupId, Timestamp>,
     facts: Option<Facts>,
     look_at: Timestamp,
     looking: bool,
@@ -241,6 +244,13 @@ impl Driver {
                 seen.age = seen.age.max(Duration::from_millis(1));
             }
         }
+        // What was seen is not unseen by an older view that comes later.
+        fleet.groups.retain(|seen| {
+            let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_default());
+            let newer = as_of >= *last;
+            *last = as_of.max(*last);
+            newer
+        });
         if let Ok(facts) = look.facts {
             self.facts = Some(facts);
         }
@@ -270,6 +280,7 @@ impl Driver {
         }
         let known = self.state.known_groups();
         self.earlier.retain(|group, _| known.contains(group));
+        self.viewed.retain(|group, _| known.contains(group));
         let now = self.now();
         let next = now + if self.failed_looks > 0 { backoff(self.failed_looks) } else { self.controller.poll };
         self.look_at = wake_at.map_or(next, |wake| wake.min(next));

@@ -117,7 +117,14 @@ impl FleetState {
             Wanted::Existing(_) => self.generations.contains_key(&wanted),
         };
         ensure(fits, || format!("the plan wants generation {wanted}, which is neither there nor next"))?;
-        self.generations.values_mut().for_each(|generation| generation.charged.clear());
+        // Who is gone is remembered for as long as an old view may still show them.
+        let forgotten = at.since(self.at) > 2 * MAX_VIEW_AGE;
+        for generation in self.generations.values_mut() {
+            generation.charged.clear();
+            for slots in generation.groups.values_mut().filter(|_| forgotten) {
+                slots.members.retain(|_, member| member.exit != Exit::Gone);
+            }
+        }
         self.desired = plan.fleet().desired();
         self.next_rollout += 1;
         self.rollout = Some(RolloutState {
@@ -445,9 +452,6 @@ impl FleetState {
         ensure(fits, || format!("it ends as {outcome:?} in {:?}", rollout.phase))?;
         self.last = Some((rollout.id, outcome.clone()));
         self.rollout = None;
-        for slots in self.generations.values_mut().flat_map(|generation| generation.groups.values_mut()) {
-            slots.members.retain(|_, member| member.exit != Exit::Gone);
-        }
         Ok(())
     }
 

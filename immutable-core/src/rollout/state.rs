@@ -91,7 +91,7 @@ pub struct Slots {
     pub quiet_until: Timestamp,
     /// How many writes in a row failed.
     pub failures: u32,
-    /// Every instance seen in it, the gone ones until the rollout ends.
+    /// Every instance seen in it, the gone ones for as long as an old view may still show them.
     pub members: BTreeMap<InstanceKey, Member>,
 }
 

@@ -65,11 +65,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// An instance that is known and was not seen: gone if the view is whole, in doubt if not.
+    /// An instance that is known and was not seen: gone if the view is whole and newer than its first sight, in doubt if not.
     fn unseen(&mut self, id: GroupId, key: &'a InstanceKey, member: &Member, rollout: &RolloutState, group: &mut GroupView<'a>) {
         match member.exit {
             Exit::Gone => {}
-            _ if group.whole => self.gone(id, key, Some(member), None, rollout),
+            _ if group.whole && group.as_of >= member.seen => self.gone(id, key, Some(member), None, rollout),
             Exit::Named => group.leavers += 1,
             Exit::None => group.doubt.push(key),
         }

@@ -55,6 +55,8 @@ pub(super) struct GroupView<'a> {
     pub(super) size: u32,
     /// Upper bound of what exists.
     pub(super) live: u32,
+    /// The time of the view it was counted on.
+    pub(super) as_of: Timestamp,
     /// Whether it was seen, wholly, after the last write to it.
     pub(super) whole: bool,
     /// Whether it was seen, if only in part, after the last write to it.
@@ -166,18 +168,15 @@ impl<'a> View<'a> {
         seen: Option<&'a GroupSeen>,
         rollout: &'a RolloutState,
     ) {
-        let as_of = |age| {
-            Timestamp::from_millis(
-                self.seen.as_of.as_millis() - i64::try_from(std::time::Duration::as_millis(&age)).unwrap_or(i64::MAX),
-            )
-        };
-        let seen = seen.filter(|seen| self.now.since(as_of(seen.age)) <= MAX_VIEW_AGE);
-        let after = seen.is_some_and(|seen| as_of(seen.age) >= slots.settled_at);
+        let as_of = seen.map_or_else(Timestamp::default, |seen| self.seen.as_of - seen.age);
+        let seen = seen.filter(|_| self.now.since(as_of) <= MAX_VIEW_AGE);
+        let after = seen.is_some() && as_of >= slots.settled_at;
         let whole = after && seen.is_some_and(|seen| seen.coverage == Coverage::Whole);
         let state = seen.map(|seen| &seen.state);
         let busy = self.state.busy(id);
         let mut group = GroupView {
             size: slots.size,
+            as_of,
             whole,
             fresh: after,
             absent: whole && state == Some(&GroupState::Absent),
