@@ -2,14 +2,15 @@
 
 use crate::id::OpId;
 use crate::rollout::event::{Event, OpResult};
-use crate::rollout::state::FleetState;
+use crate::rollout::state::{FleetState, Owed};
 use crate::time::Timestamp;
 
 /// Turns the answer to an owed call into events. An answer to a call that is not owed any more, and one that says nothing new,
 /// has none.
 ///
 /// A refusal speaks of one copy of the call alone. Of a resize that was sent before, with an unknown result, it closes the account only if it
-/// tells the size and no earlier copy can arrive any more; until then the result stays unknown.
+/// tells the size and no earlier copy can arrive any more; until then the result stays unknown. An accepted operation that ends as failed
+/// is the end of all its copies.
 pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) -> Vec<Event> {
     let Some(owed) = state.owed.get(&op) else {
         return Vec::new();
@@ -29,4 +30,10 @@ pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) ->
         OpResult::Unknown { echo_until } => !owed.uncertain || owed.ticket.is_some() || later(echo_until),
     };
     if news { vec![Event::Settled { op, result }] } else { Vec::new() }
+}
+
+/// Whether a copy sent earlier may have done, or may yet do, what this one was refused.
+fn open(owed: &Owed, now: Timestamp, found: Option<u32>) -> bool {
+    let another = owed.uncertain && owed.ticket.is_none() && owed.call.group().is_some();
+    another && (now < owed.echo_until || found.is_none())
 }
