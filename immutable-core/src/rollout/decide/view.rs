@@ -47,8 +47,10 @@ pub(super) struct GroupView<'a> {
     pub(super) doubt: Vec<&'a InstanceKey>,
     /// Members that something holds: neither ready nor to be named, since they would stay.
     pub(super) held: u32,
-    /// Named to leave by a call that is no longer owed, and still there.
+    /// Named to leave by a call that is no longer owed, still there, and not down.
     pub(super) stray: Vec<&'a InstanceKey>,
+    /// The same, of those that are down.
+    pub(super) stray_down: Vec<&'a InstanceKey>,
     /// How many are on their way out.
     pub(super) leavers: u32,
     /// Its size, as settled or as read now.
