@@ -113,7 +113,7 @@ fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Ph
         AbortTo::Back if rollout.baseline.is_none() => {
             Err("no release is proven to go back to; abort to nothing, or leave it mixed".to_owned())
         }
-        AbortTo::Back => Ok(revert(state, rollout, RevertCause::Asked, now)),
+        AbortTo::Back => Ok(revert(state, &[], rollout, RevertCause::Asked, now)),
         AbortTo::Mixed => {
             Ok(Phase::Finishing { ending: Ending::Mixed, give_up_at: now + rollout.plan.strategy().rollback_deadline })
         }

@@ -400,13 +400,16 @@ impl FleetState {
             (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) => step.0 == from.0 + 1,
             (Phase::Finishing { .. }, Phase::Held { .. }) | (Phase::Held { .. }, Phase::Finishing { .. }) => true,
             (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) | (Phase::Held { .. }, Phase::Held { .. }) => false,
-            (Phase::Reverting { .. }, Phase::Stepping { .. } | Phase::Reverting { .. }) => false,
+            (Phase::Reverting { to: lost, .. }, Phase::Reverting { to, .. }) => {
+                to.0 == self.next_generation && !self.generations.contains_key(lost)
+            }
+            (Phase::Reverting { .. }, Phase::Stepping { .. }) => false,
             _ => true,
         };
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         match to {
             Phase::Reverting { .. } => {
-                rollout.reverts += 1;
+                rollout.reverts += u32::from(!matches!(rollout.phase, Phase::Reverting { .. }));
                 rollout.best = 0;
             }
             Phase::Stepping { .. } => rollout.best = 0,
