@@ -1,0 +1,11 @@
+//! The engine and its driver, judged from outside: tables over `decide`, `settle`, `command` and `evolve`, whole rollouts under an
+//! oracle that knows the truth, golden files, and what watchers and rivals see.
+
+mod rollout {
+    mod decide_capacity;
+    mod decide_failure;
+    mod decide_finish;
+    mod decide_health;
+    mod kit;
+    mod sight;
+}
