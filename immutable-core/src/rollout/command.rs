@@ -42,7 +42,8 @@ impl serde::Serialize for CommandId {
 impl<'de> serde::Deserialize<'de> for CommandId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bits = u128::from_str_radix(&text, 16).ok().filter(|_| text.len() == 32);
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bits = u128::from_str_radix(&text, 16).ok().filter(|_| digits);
         let error = || serde::de::Error::custom(format!("`{text}` is not a command's id; write it as 32 hexadecimal digits"));
         Ok(Self(bits.ok_or_else(error)?.to_be_bytes()))
     }
