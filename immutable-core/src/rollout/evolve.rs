@@ -292,8 +292,9 @@ impl FleetState {
             };
             match &**resize {
                 Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),
-                // An operation that began and failed may have launched some: until they are read all are counted.
-                Resize::Raise { to, .. } if begun && why.found.is_none() => slots.size = *to,
+                // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
+                // are read all are counted.
+                Resize::Raise { to, .. } if (begun || echo > at) && why.found.is_none() => slots.size = *to,
                 _ => {}
             }
         }

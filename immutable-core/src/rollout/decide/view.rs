@@ -187,13 +187,15 @@ impl<'a> View<'a> {
             free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
             ..GroupView::default()
         };
-        let mut reported = 0;
-        if let Some(GroupState::Present { size, working, .. }) = state {
-            reported = *size;
-            if whole && *size != slots.size && *working != Working::Busy && !busy {
-                self.noted.sizes.insert(id, *size);
-                group.size = *size;
-            }
+        let reported = match state {
+            Some(GroupState::Present { size, .. }) => *size,
+            _ => 0,
+        };
+        let settled = !matches!(state, Some(GroupState::Present { working: Working::Busy, .. } | GroupState::Deleting));
+        // As long as a call is owed, or a copy of one may arrive, the size is not yet what it will be.
+        if whole && settled && reported != slots.size && !busy && self.now >= slots.quiet_until {
+            self.noted.sizes.insert(id, reported);
+            group.size = reported;
         }
         if slots.quiet_until > self.now {
             self.wake(slots.quiet_until);
