@@ -2,10 +2,12 @@
 //! oracle that knows the truth, golden files, and what watchers and rivals see.
 
 mod rollout {
+    mod commands;
     mod decide_capacity;
     mod decide_failure;
     mod decide_finish;
     mod decide_health;
     mod kit;
+    mod settle;
     mod sight;
 }

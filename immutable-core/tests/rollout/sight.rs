@@ -56,6 +56,12 @@ impl Look {
         self
     }
 
+    /// The last group is another of its generation's.
+    pub(super) fn cell(mut self, cell: u16) -> Self {
+        self.last().group.cell = cell;
+        self
+    }
+
     fn last(&mut self) -> &mut GroupSeen {
         self.fleet.groups.last_mut().unwrap()
     }
