@@ -7,6 +7,8 @@ mod rollout {
     mod decide_failure;
     mod decide_finish;
     mod decide_health;
+    mod evolve;
+    mod evolve_any;
     mod kit;
     mod settle;
     mod sight;

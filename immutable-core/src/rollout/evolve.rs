@@ -152,7 +152,7 @@ impl FleetState {
             return ensure(!self.generation_busy(spec.id), || format!("generation {} is busy", spec.id));
         }
         ensure(spec.id.0 == self.next_generation, || {
-            format!("generation {} is made, the next is {}", spec.id, self.next_generation)
+            format!("generation {} is made, the next is {}", spec.id, GenerationId(self.next_generation))
         })?;
         self.next_generation += 1;
         let generation = GenerationState {

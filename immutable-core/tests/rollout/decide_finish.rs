@@ -181,7 +181,7 @@ fn a_group_that_somebody_deleted_has_no_size_and_is_not_raised() {
     let fleet = Stage::fleet(3).zones(["a".into(), "b".into()]);
     let mut stage = Stage::rolling_of(fleet, Strategy::rolling().max_surge(1));
     let second = immutable_core::fleet::GroupId { cell: 1, ..super::kit::group(1) };
-    stage.note(|noted| drop(noted.sizes.insert(second, 2)));
+    stage.note(|noted| _ = noted.sizes.insert(second, 2));
     let new = |look: Look| look.group(2, 0, "").group(2, 0, "").cell(1);
     let look = || look().group(1, 3, "a+ b+ c+").absent(1).cell(1);
     row("one of the old", &stage, &new(look()), "noted size 0001.1 0\nowed 5 raise 0002.0 0 to 1");

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use immutable_core::artifact::{Built, Provenance};
-use immutable_core::fleet::{
-    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, HealthPolicy, Refusal, Resize, Upkeep,
-};
+use immutable_core::fleet::{Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Resize, Upkeep};
 use immutable_core::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
     Basis, Call, Ending, Event, FleetState, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, StepState, Strategy, Wanted,
@@ -273,10 +271,6 @@ impl Stage {
 
     pub(super) fn rollout(&self) -> RolloutId {
         self.state.rollout().unwrap().id
-    }
-
-    pub(super) fn policy(&self) -> HealthPolicy<'_> {
-        self.fleet.health()
     }
 
     pub(super) fn basis(&self) -> Basis {
