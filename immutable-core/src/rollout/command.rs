@@ -42,7 +42,8 @@ impl serde::Serialize for CommandId {
 impl<'de> serde::Deserialize<'de> for CommandId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bits = u128::from_str_radix(&text, 16).ok().filter(|_| text.len() == 32);
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bits = u128::from_str_radix(&text, 16).ok().filter(|_| digits);
         let error = || serde::de::Error::custom(format!("`{text}` is not a command's id; write it as 32 hexadecimal digits"));
         Ok(Self(bits.ok_or_else(error)?.to_be_bytes()))
     }
@@ -113,7 +114,7 @@ fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Ph
         AbortTo::Back if rollout.baseline.is_none() => {
             Err("no release is proven to go back to; abort to nothing, or leave it mixed".to_owned())
         }
-        AbortTo::Back => Ok(revert(state, rollout, RevertCause::Asked, now)),
+        AbortTo::Back => Ok(revert(state, &[], rollout, RevertCause::Asked, now)),
         AbortTo::Mixed => {
             Ok(Phase::Finishing { ending: Ending::Mixed, give_up_at: now + rollout.plan.strategy().rollback_deadline })
         }

@@ -165,7 +165,7 @@ impl FleetState {
             return ensure(!self.generation_busy(spec.id), || format!("generation {} is busy", spec.id));
         }
         ensure(spec.id.0 == self.next_generation, || {
-            format!("generation {} is made, the next is {}", spec.id, self.next_generation)
+            format!("generation {} is made, the next is {}", spec.id, GenerationId(self.next_generation))
         })?;
         self.next_generation += 1;
         let generation = GenerationState {
@@ -306,8 +306,9 @@ impl FleetState {
             };
             match &**resize {
                 Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),
-                // An operation that began and failed may have launched some: until they are read all are counted.
-                Resize::Raise { to, .. } if begun && why.found.is_none() => slots.size = *to,
+                // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
+                // are read all are counted.
+                Resize::Raise { to, .. } if (begun || echo > at) && why.found.is_none() => slots.size = *to,
                 _ => {}
             }
         }
@@ -414,13 +415,16 @@ impl FleetState {
             (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) => step.0 == from.0 + 1,
             (Phase::Finishing { .. }, Phase::Held { .. }) | (Phase::Held { .. }, Phase::Finishing { .. }) => true,
             (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) | (Phase::Held { .. }, Phase::Held { .. }) => false,
-            (Phase::Reverting { .. }, Phase::Stepping { .. } | Phase::Reverting { .. }) => false,
+            (Phase::Reverting { to: lost, .. }, Phase::Reverting { to, .. }) => {
+                to.0 == self.next_generation && !self.generations.contains_key(lost)
+            }
+            (Phase::Reverting { .. }, Phase::Stepping { .. }) => false,
             _ => true,
         };
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         match to {
             Phase::Reverting { .. } => {
-                rollout.reverts += 1;
+                rollout.reverts += u32::from(!matches!(rollout.phase, Phase::Reverting { .. }));
                 rollout.best = 0;
             }
             Phase::Stepping { .. } => rollout.best = 0,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::proposal::Proposal;
-use super::view::View;
+use super::view::{View, count};
 use crate::fleet::Resize;
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
@@ -14,7 +14,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     };
     let patience = rollout.plan.fleet().health().boot_deadline;
     for (id, group) in &view.groups {
-        let missing = group.size.saturating_sub(group.members());
+        // Who was named in vain is a member still.
+        let there = group.members() + count(group.stray.len() + group.stray_down.len());
+        let missing = group.size.saturating_sub(there);
         let Some(slots) = view.state.slots(*id).filter(|_| missing > 0 && group.whole && proposal.may_write(view, *id)) else {
             continue;
         };
@@ -23,7 +25,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         if view.now < due {
             proposal.wake_at(view, due);
         } else if group.idle {
-            let call = Resize::GiveUp { group: *id, from: group.size, to: group.members() };
+            let call = Resize::GiveUp { group: *id, from: group.size, to: there };
             proposal.call(view, Call::Resize(Arc::new(call)));
         }
         if !view.seen.fleet.incidents.is_empty() {

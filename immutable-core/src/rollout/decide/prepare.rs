@@ -32,7 +32,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
                 }
             }
         }
-        Phase::Reverting { to, .. } => {
+        Phase::Reverting { why, to, at } => {
+            // Deleted by someone else: the same release is made anew, within the same time.
+            let next = GenerationId(view.state.next_generation);
+            let known = view.state.generations.contains_key(to) || *to == next;
+            if !known || view.noted.absent.contains(to) {
+                return proposal.move_to(Phase::Reverting { why: why.clone(), to: next, at: *at });
+            }
             let spec = rollout.baseline.as_ref().map(|proven| GenerationSpec { id: *to, ..(*proven.spec).clone() });
             match made(view, *to, spec.map(Arc::new)) {
                 Made::Yes | Made::Waits => {}

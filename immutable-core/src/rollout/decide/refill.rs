@@ -46,7 +46,7 @@ fn spread(view: &View<'_>, proposal: &Proposal, wanted: crate::fleet::Generation
         return raised;
     };
     let limit = |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map_or(0, |group| group.max);
-    let open = view.generation(wanted).filter(|(id, group)| group.whole && proposal.may_write(view, **id));
+    let open = view.generation(wanted).filter(|(id, group)| group.whole && !group.absent && proposal.may_write(view, **id));
     let mut heap: BinaryHeap<_> = open.map(|(id, group)| Reverse((group.size, *id, limit(id)))).collect();
     for _ in 0..more {
         while heap.peek().is_some_and(|Reverse((size, _, limit))| size >= limit) {

@@ -19,10 +19,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
     let (others, ours): (Vec<_>, Vec<_>) =
         view.groups.keys().filter(|id| writable(id)).partition(|id| Some(id.generation) != aim.wanted);
-    // Those named before by a call that came to nothing are named again: they are counted as leaving already.
+    // Those named before by a call that came to nothing are named again. They are counted as leaving already; but while the floor is
+    // broken without them, those that may still serve stay.
+    let spared = view.environment || view.ready < aim.floor;
     for id in others.iter().chain(&ours) {
         if let Some(group) = view.groups.get(id) {
-            group.stray.iter().for_each(|key| names.name(*id, key));
+            let stray = group.stray.iter().filter(|_| !spared);
+            stray.chain(&group.stray_down).for_each(|key| names.name(*id, key));
         }
     }
     if !view.environment {

@@ -70,14 +70,20 @@ fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
 /// What follows when the wanted release is given up.
 pub(super) fn give_up(view: &View<'_>, rollout: &RolloutState, why: RevertCause) -> Phase {
     match (&rollout.baseline, rollout.plan.strategy().on_first_failure) {
-        (Some(_), _) => revert(view.state, rollout, why, view.now),
+        (Some(_), _) => revert(view.state, &view.noted.absent, rollout, why, view.now),
         (None, OnFirstFailure::TearDown) => tear_down(rollout, view.now),
         (None, OnFirstFailure::Hold) => held(rollout, Need::NoBaseline { why: why.to_string().into() }, view.now),
     }
 }
 
-/// Back to the baseline: to a generation of it that is there, or to one that is made.
-pub(crate) fn revert(state: &FleetState, rollout: &RolloutState, why: RevertCause, now: Timestamp) -> Phase {
+/// Back to the baseline: to a generation of it that is there, and not among the `absent`, or to one that is made.
+pub(crate) fn revert(
+    state: &FleetState,
+    absent: &[GenerationId],
+    rollout: &RolloutState,
+    why: RevertCause,
+    now: Timestamp,
+) -> Phase {
     let Some(baseline) = &rollout.baseline else {
         return held(rollout, Need::NoBaseline { why: why.to_string().into() }, now);
     };
@@ -86,19 +92,20 @@ pub(crate) fn revert(state: &FleetState, rollout: &RolloutState, why: RevertCaus
         let why = format!("it is the very release that is given up: {why}").into();
         return held(rollout, Need::BaselineUnlaunchable { why }, now);
     }
+    let there = generation_of(state, baseline.spec.release, |id| id != rollout.wanted && !absent.contains(&id));
     Phase::Reverting {
         why,
-        to: generation_of(state, baseline.spec.release, rollout.wanted).unwrap_or(GenerationId(state.next_generation)),
+        to: there.unwrap_or(GenerationId(state.next_generation)),
         at: StepState::Moving { give_up_at: now + rollout.plan.strategy().rollback_deadline },
     }
 }
 
 /// The generation of a release that has the most to offer; of equals the newest.
-fn generation_of(state: &FleetState, release: Release, not: GenerationId) -> Option<GenerationId> {
+fn generation_of(state: &FleetState, release: Release, may: impl Fn(GenerationId) -> bool) -> Option<GenerationId> {
     let there = state
         .generations
         .iter()
-        .filter(|(id, generation)| **id != not && generation.life == GenerationLife::Present && generation.release() == release);
+        .filter(|(id, generation)| may(**id) && generation.life == GenerationLife::Present && generation.release() == release);
     there.max_by_key(|(id, generation)| (generation.size(), **id)).map(|(id, _)| *id)
 }
 

@@ -118,10 +118,16 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
+        let deadline = known.seen + policy.boot_deadline;
+        // One bad look is noted; two in a row are an illness.
+        let ill = verdict == Verdict::Unhealthy && !was_healthy;
+        let late = known.healthy.is_none() && !known.once && self.now >= deadline;
+        let stopped = instance.life == Life::Stopped;
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
             if instance.life != Life::Leaving && group.free && group.fresh {
-                group.stray.push(key);
+                let stray = if ill || late || stopped { &mut group.stray_down } else { &mut group.stray };
+                stray.push(key);
             }
             return;
         }
@@ -140,11 +146,6 @@ impl<'a> View<'a> {
             Some(since) if serves => self.wake(since + policy.min_ready),
             _ => {}
         }
-        let deadline = known.seen + policy.boot_deadline;
-        // One bad look is noted; two in a row are an illness.
-        let ill = verdict == Verdict::Unhealthy && !was_healthy;
-        let late = known.healthy.is_none() && !known.once && self.now >= deadline;
-        let stopped = instance.life == Life::Stopped;
         if ill || late || stopped {
             group.down.push(key);
             if (ill && known.once) || late || stopped {

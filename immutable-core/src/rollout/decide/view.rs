@@ -47,8 +47,10 @@ pub(super) struct GroupView<'a> {
     pub(super) doubt: Vec<&'a InstanceKey>,
     /// Members that something holds: neither ready nor to be named, since they would stay.
     pub(super) held: u32,
-    /// Named to leave by a call that is no longer owed, and still there.
+    /// Named to leave by a call that is no longer owed, still there, and not down.
     pub(super) stray: Vec<&'a InstanceKey>,
+    /// The same, of those that are down.
+    pub(super) stray_down: Vec<&'a InstanceKey>,
     /// How many are on their way out.
     pub(super) leavers: u32,
     /// Its size, as settled or as read now.
@@ -184,13 +186,15 @@ impl<'a> View<'a> {
             free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
             ..GroupView::default()
         };
-        let mut reported = 0;
-        if let Some(GroupState::Present { size, working, .. }) = state {
-            reported = *size;
-            if whole && *size != slots.size && *working != Working::Busy && !busy {
-                self.noted.sizes.insert(id, *size);
-                group.size = *size;
-            }
+        let reported = match state {
+            Some(GroupState::Present { size, .. }) => *size,
+            _ => 0,
+        };
+        let settled = !matches!(state, Some(GroupState::Present { working: Working::Busy, .. } | GroupState::Deleting));
+        // As long as a call is owed, or a copy of one may arrive, the size is not yet what it will be.
+        if whole && settled && reported != slots.size && !busy && self.now >= slots.quiet_until {
+            self.noted.sizes.insert(id, reported);
+            group.size = reported;
         }
         if slots.quiet_until > self.now {
             self.wake(slots.quiet_until);

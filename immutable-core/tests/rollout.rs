@@ -1,0 +1,15 @@
+//! The engine and its driver, judged from outside: tables over `decide`, `settle`, `command` and `evolve`, whole rollouts under an
+//! oracle that knows the truth, golden files, and what watchers and rivals see.
+
+mod rollout {
+    mod commands;
+    mod decide_capacity;
+    mod decide_failure;
+    mod decide_finish;
+    mod decide_health;
+    mod evolve;
+    mod evolve_any;
+    mod kit;
+    mod settle;
+    mod sight;
+}

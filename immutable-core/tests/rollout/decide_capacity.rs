@@ -1,0 +1,225 @@
+//! `decide` over capacity: probe, refill, ceiling, floor, views, and slots that nothing fills.
+
+use immutable_core::rollout::{Amount, OnFirstFailure, Percent, Strategy};
+
+use super::kit::{Stage, give_up, lower, raise};
+use super::sight::{Look, look, row};
+
+/// A surge of so many, none fewer.
+fn surge(instances: u32) -> Strategy {
+    Strategy::rolling().max_surge(instances)
+}
+
+/// None more, so many fewer.
+fn fewer(instances: u32) -> Strategy {
+    Strategy::rolling().max_surge(0).max_unavailable(instances)
+}
+
+/// The old ones are all well, and the new group has nothing.
+fn fresh() -> Look {
+    look().group(1, 3, "a+ b+ c+").group(2, 0, "")
+}
+
+#[test]
+fn a_release_that_never_ran_gets_one_instance() {
+    row("one", &Stage::rolling(surge(1)), &fresh(), "owed 5 raise 0002.0 0 to 1");
+    row("one, whatever the room", &Stage::rolling(surge(3)), &fresh(), "owed 5 raise 0002.0 0 to 1");
+    row("it needs room, so one leaves", &Stage::rolling(fewer(2)), &fresh(), "owed 5 lower 0001.0 3 by a");
+
+    let mut asked = Stage::rolling(surge(3));
+    asked.owe(raise(2, 0, 1));
+    row("it is asked for", &asked, &fresh(), "");
+    asked.settle(super::kit::done(1));
+    row("it is promised", &asked, &fresh().group(2, 1, "").clone(), "");
+    asked.appear(2, "d");
+    row("it boots", &asked, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d:"), "");
+
+    let mut leaving = Stage::rolling(fewer(2));
+    leaving.retire(1, "a");
+    row("one is on its way out for it", &leaving, &look().group(1, 2, "a< b+ c+").group(2, 0, ""), "");
+    let left = look().group(1, 2, "ax b+ c+").group(2, 0, "");
+    row("it has left", &leaving, &left, "noted gone 0001.0 a\nowed 6 raise 0002.0 0 to 1");
+    let healed = look().group(1, 3, "a< b+ c+ e:").group(2, 0, "");
+    row("no second leaves while one does", &leaving, &healed, "noted appeared 0001.0 e size 0001.0 3");
+}
+
+#[test]
+fn nobody_else_is_retired_on_its_account() {
+    let stage = Stage::rolling(surge(1).max_unavailable(2));
+    row("there is room without", &stage, &fresh(), "owed 5 raise 0002.0 0 to 1");
+    let mut boots = stage.clone();
+    boots.launch(2, "d");
+    row("nor while it boots", &boots, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d:"), "");
+}
+
+#[test]
+fn a_freed_slot_is_filled_at_once_up_to_the_ceiling() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    let one = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
+    row("as many may leave as are ready beyond the floor", &stage, &one, "noted progress 1\nowed 6 lower 0001.0 3 by a");
+    let mut wide = Stage::rolling(surge(3));
+    wide.ready(2, "d");
+    row("leave and fill together", &wide, &one, "noted progress 1\nowed 6 lower 0001.0 3 by a\nowed 7 raise 0002.0 1 to 3");
+    stage.retire(1, "a");
+    let leaving = look().group(1, 2, "a< b+ c+").group(2, 1, "d+");
+    row("who leaves counts to the ceiling", &stage, &leaving, "noted progress 1");
+    let left = look().group(1, 2, "b+ c+").group(2, 1, "d+");
+    row("and no longer when gone", &stage, &left, "noted gone 0001.0 a progress 1\nowed 7 raise 0002.0 1 to 2");
+    stage.owe(raise(2, 1, 2));
+    row("what is asked for is not asked for again", &stage, &left, "noted gone 0001.0 a progress 1");
+    stage.settle(super::kit::done(2));
+    let promised = look().group(1, 2, "b+ c+").group(2, 2, "d+");
+    row("nor what is promised", &stage, &promised, "noted gone 0001.0 a progress 1");
+}
+
+#[test]
+fn what_others_add_is_no_breach_and_nothing_is_raised_above_it() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    let more = look().group(1, 5, "a+ b+ c+ e+ f+").group(2, 1, "d+");
+    let decided = "noted appeared 0001.0 e,f healthy 0001.0 e,f size 0001.0 5\nowed 6 lower 0001.0 5 by a,e,f";
+    row("those in doubt leave first, then one that is ready", &stage, &more, decided);
+    let wider = look().group(1, 3, "a+ b+ c+").group(2, 4, "d+");
+    row("somebody raised the wanted group", &stage, &wider, "noted size 0002.0 4\nowed 6 lower 0001.0 3 by a");
+}
+
+#[test]
+fn the_floor_counts_what_is_ready_alone() {
+    let mut stage = Stage::rolling(surge(3).max_unavailable(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    let with = |old: &str, size| look().group(1, size, old).group(2, 1, "d+");
+    let fill = "owed 7 raise 0002.0 1 to 3";
+    let two = format!("owed 6 lower 0001.0 3 by a,b\n{fill}");
+    row("four are ready, two must stay", &stage, &with("a+ b+ c+", 3), &two);
+    let doubt = format!("owed 6 lower 0001.0 3 by a,c\n{fill}");
+    row("of unknown health leaves first, and one ready", &stage, &with("a+ b+ c?", 3), &doubt);
+    let down = format!("noted unhealthy 0001.0 a\nowed 6 lower 0001.0 3 by a,b\n{fill}");
+    row("one bad look puts it in doubt", &stage, &with("a- b+ c+", 3), &down);
+    let mut ill = stage.clone();
+    ill.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b").into_iter().collect())));
+    row("two make it down: down may always leave", &ill, &with("a- b- c+", 3), &format!("owed 6 lower 0001.0 3 by a,b\n{fill}"));
+}
+
+#[test]
+fn where_the_floor_is_broken_only_what_is_down_may_leave() {
+    let mut stage = Stage::rolling(fewer(1));
+    let all_down = look().group(1, 3, "a- b- c-").group(2, 0, "");
+    row("one bad look is no illness", &stage, &all_down, "noted unhealthy 0001.0 a,b,c");
+    stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b c").into_iter().collect())));
+    row("one goes, for the probe", &stage, &all_down, "owed 5 lower 0001.0 3 by a");
+    let unknown = look().group(1, 3, "a? b? c?").group(2, 0, "");
+    row("unknown is not down", &Stage::rolling(fewer(1)), &unknown, "");
+    let mut going = stage.clone();
+    going.retire(1, "a");
+    row("one at a time", &going, &look().group(1, 2, "a< b- c-").group(2, 0, ""), "");
+    going.gone(1, "a");
+    going.ready(2, "d");
+    going.note(|noted| noted.progress = Some(1));
+    let next = look().group(1, 2, "b- c-").group(2, 1, "d+");
+    row("as fast as it is replaced", &going, &next, "owed 7 lower 0001.0 2 by b");
+    going.retire(1, "b");
+    going.gone(1, "b");
+    going.launch(2, "e");
+    let booting = look().group(1, 1, "c-").group(2, 2, "d+ e:");
+    row("not while its replacement boots", &going, &booting, "");
+}
+
+#[test]
+fn a_view_in_part_or_too_old_raises_nothing() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    let part = || look().group(1, 3, "a+").partly();
+    let lower = "owed 6 lower 0001.0 3 by a";
+    row("the old in part", &stage, &part().group(2, 1, "d+"), "");
+    row(
+        "unless there was a whole one, which bounds it",
+        &stage,
+        &part().earlier(1, 3).group(2, 1, "d+"),
+        "owed 6 raise 0002.0 1 to 2",
+    );
+    row("even if that was larger", &stage, &part().earlier(1, 5).group(2, 1, "d+"), "");
+    let wanted = |look: Look| look.group(2, 1, "d+").partly();
+    row("the wanted in part", &stage, &wanted(look().group(1, 3, "a+ b+ c+")), lower);
+    row("the wanted in part, with a whole one before", &stage, &wanted(look().group(1, 3, "a+ b+ c+")).earlier(2, 1), lower);
+    let old = look().group(1, 3, "a+ b+ c+").aged(61).group(2, 1, "d+");
+    row("too old", &stage, &old, "");
+    row(
+        "old enough",
+        &stage,
+        &look().group(1, 3, "a+ b+ c+").aged(1).group(2, 1, "d+"),
+        "owed 6 lower 0001.0 3 by a\nowed 7 raise 0002.0 1 to 2",
+    );
+    let mut written = stage.clone();
+    written.retire(1, "a");
+    let before = look().group(1, 3, "a+ b+ c+").aged(1).group(2, 1, "d+");
+    row("from before our last write", &written, &before, "");
+    let silent = look();
+    row("nothing at all", &stage, &silent, "");
+}
+
+#[test]
+fn facts_are_asked_of_each_raise() {
+    let stage = Stage::rolling(surge(1));
+    row("the registry does not know it", &stage, &fresh().unheard("1.1.0"), "");
+    row("nor that it was asked a minute ago", &stage, &fresh().asked(61), "");
+}
+
+#[test]
+fn slots_that_nothing_fills_are_given_up_when_late_and_idle() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d");
+    stage.owe(raise(2, 1, 2));
+    stage.settle(super::kit::done(2));
+    stage.note(|noted| noted.progress = Some(1));
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    let short = || look().group(1, 2, "b+ c+").group(2, 2, "d+");
+    stage.pass(599);
+    row("it may still come", &stage, &short(), "owed 8 raise 0002.0 2 to 3");
+    stage.pass(1);
+    row("late and idle", &stage, &short(), "owed 8 give up 0002.0 2 to 1");
+    row("late and busy", &stage, &short().busy(), "owed 8 raise 0002.0 2 to 3");
+    row("late and seen in part", &stage, &short().partly().earlier(2, 1), "");
+    let mut asked = stage.clone();
+    asked.owe(give_up(2, 2, 1));
+    row("asked once", &asked, &short(), "");
+    asked.settle(super::kit::done(1));
+    row("then filled again", &asked, &look().group(1, 2, "b+ c+").group(2, 1, "d+"), "owed 9 raise 0002.0 1 to 3");
+    let unwanted = look().group(1, 2, "b+").group(2, 2, "d+");
+    row(
+        "of what should leave nothing more is awaited",
+        &stage,
+        &unwanted,
+        "noted gone 0001.0 c\nowed 8 give up 0001.0 2 to 1\nowed 9 give up 0002.0 2 to 1",
+    );
+}
+
+#[test]
+fn sizes_are_read_again_when_nothing_is_owed() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.launch(2, "d");
+    let other = || look().group(1, 4, "a+ b+ c+").group(2, 1, "d:");
+    row("another's resize", &stage, &other(), "noted size 0001.0 4\nowed 6 give up 0001.0 4 to 3");
+    row("not while it works", &stage, &other().busy(), "noted size 0001.0 4\nowed 6 give up 0001.0 4 to 3");
+    row("not from a part", &stage, &look().group(1, 4, "a+ b+ c+").partly().group(2, 1, "d:"), "");
+    row("not while the provider works on it", &stage, &look().group(1, 4, "a+ b+ c+").busy().group(2, 1, "d:"), "");
+    stage.owe(lower(1, 3, "a"));
+    row("not while a call is owed", &stage, &other(), "");
+}
+
+#[test]
+fn of_an_empty_fleet_one_is_tried_if_there_is_room() {
+    let empty = |strategy| Stage::first(Stage::fleet(0), strategy);
+    let nothing = look().group(1, 0, "");
+    row("with a surge", &empty(surge(1)), &nothing, "owed 2 raise 0001.0 0 to 1");
+    let percent = Strategy::rolling().max_surge(Amount::from(Percent::new(25).unwrap()));
+    row("a quarter of nothing is nothing", &empty(percent), &nothing, "owed 2 upkeep 0001 heal true");
+    let mut tried = empty(surge(1).on_first_failure(OnFirstFailure::Hold));
+    tried.ready(1, "a");
+    let one = look().group(1, 1, "a+");
+    row("it is ready", &tried, &one, "noted progress 1\nowed 3 upkeep 0001 heal true");
+}

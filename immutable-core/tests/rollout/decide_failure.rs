@@ -1,0 +1,255 @@
+//! `decide` over failure: who is given up when, and what follows.
+
+use immutable_core::fleet::Heals;
+use immutable_core::id::StepIx;
+use immutable_core::rollout::{Call, Event, OnFirstFailure, Phase, RevertCause, StepState, Strategy};
+
+use super::kit::{MINUTE, Stage, done, lower, raise};
+use super::sight::{Look, look, row};
+
+fn surge(instances: u32) -> Strategy {
+    Strategy::rolling().max_surge(instances)
+}
+
+/// Going back to generation 1 because somebody asked: `d` of generation 2 is ready, `a` has left.
+fn reverting() -> Stage {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: super::kit::group(1).generation, at });
+    stage
+}
+
+fn old_and(new: &str, size: u32) -> Look {
+    look().group(1, 3, "a+ b+ c+").group(2, size, new)
+}
+
+#[test]
+fn a_first_deployment_that_fails_is_torn_down_or_asks() {
+    let hold = surge(1).on_first_failure(OnFirstFailure::Hold);
+    for (what, strategy, decided) in [
+        ("torn down", surge(1), "moved finishing with nothing until +4200s"),
+        (
+            "asks",
+            hold,
+            "moved held: the release failed (its first instance failed: it was not healthy by its boot deadline) and no release is proven to go back to",
+        ),
+    ] {
+        let mut stage = Stage::first(Stage::fleet(3), strategy);
+        stage.launch(1, "a");
+        stage.pass(600);
+        row(what, &stage, &look().group(1, 1, "a:"), &format!("noted charged 0001.0 a health\n{decided}"));
+    }
+    let mut going = Stage::first(Stage::fleet(3), surge(1));
+    going.ready(1, "a b");
+    let give_up_at = going.now + 60 * MINUTE;
+    going.moved(Phase::Finishing { ending: immutable_core::rollout::Ending::Nothing, give_up_at });
+    row("all of it goes, whatever the floor", &going, &look().group(1, 2, "a+ b+"), "owed 3 lower 0001.0 2 by a,b");
+    going.retire(1, "a b");
+    row("not removed while some are leaving", &going, &look().group(1, 0, "a< b<"), "");
+    row("then removed", &going, &look().group(1, 0, ""), "noted gone 0001.0 a,b\nowed 4 destroy 0001");
+}
+
+#[test]
+fn a_probe_is_tried_as_often_as_allowed() {
+    let mut stage = Stage::rolling(surge(1).probe_attempts(2));
+    stage.launch(2, "d");
+    stage.pass(600);
+    row("the first fails and goes", &stage, &old_and("d:", 1), "noted charged 0002.0 d health\nowed 6 lower 0002.0 1 by d");
+    stage.apply(old_and("d:", 1).decide(&stage).events[0].clone());
+    stage.retire(2, "d");
+    row("not while it leaves", &stage, &old_and("d<", 0), "");
+    row("then a second", &stage, &old_and("dx", 0), "noted gone 0002.0 d\nowed 7 raise 0002.0 0 to 1");
+    stage.gone(2, "d");
+    stage.launch(2, "e");
+    stage.pass(600);
+    row(
+        "and no third",
+        &stage,
+        &old_and("e:", 1),
+        "noted charged 0002.0 e health\nmoved back to 0001 until +4830s: its first 2 instances failed: it was not healthy by its boot deadline",
+    );
+}
+
+#[test]
+fn a_step_without_progress_is_given_up() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.pass(1199);
+    row("just in time", &stage, &old_and("d+", 1), "owed 6 lower 0001.0 3 by a");
+    stage.pass(1);
+    row("too long", &stage, &old_and("d+", 1), "moved back to 0001 until +4840s: no progress within the deadline");
+    let progress = look().group(1, 3, "a+ b+ c+").group(2, 2, "d+ e+");
+    let mut more = stage.clone();
+    more.pass(0);
+    let late = progress.decide(&more).events;
+    assert!(!late.is_empty());
+    let mut stuck = Stage::rolling(surge(1));
+    stuck.ready(2, "d");
+    stuck.retire(1, "a");
+    stuck.gone(1, "a");
+    stuck.ready(2, "e");
+    stuck.retire(1, "b");
+    stuck.gone(1, "b");
+    stuck.ready(2, "f");
+    stuck.note(|noted| noted.progress = Some(3));
+    stuck.pass(1200);
+    row(
+        "only the held does not leave",
+        &stuck,
+        &look().group(1, 1, "c=").group(2, 3, "d+ e+ f+"),
+        "moved held: what should be removed does not go",
+    );
+}
+
+#[test]
+fn progress_counts_on_the_very_look_that_brings_it() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.launch(2, "e");
+    stage.pass(1100);
+    stage.healthy(2, "e");
+    stage.pass(100);
+    row("progress at the deadline", &stage, &old_and("d+ e+", 2), "noted progress 2\nowed 7 lower 0001.0 3 by a,b");
+}
+
+#[test]
+fn a_rollback_has_a_deadline_and_then_asks() {
+    let mut stage = reverting();
+    let look = || look().group(1, 2, "b+ c+").group(2, 1, "d+");
+    row("the baseline is filled first", &stage, &look(), "owed 7 raise 0001.0 2 to 3");
+    stage.owe(raise(1, 2, 3));
+    stage.pass(59);
+    row("it waits", &stage, &look(), "");
+    stage.pass(60 * 60 - 59);
+    let asks = look().decide(&stage).events;
+    assert_eq!(super::sight::said(asks.last().unwrap()), "moved held: the rollback has taken longer than its deadline");
+}
+
+#[test]
+fn a_revoked_release_goes_back_and_a_revoked_baseline_is_not_launched() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.launch(2, "d");
+    row(
+        "the wanted",
+        &stage,
+        &old_and("d:", 1).revoked("1.1.0"),
+        "moved back to 0001 until +3630s: the release was revoked: it leaks",
+    );
+    row("the baseline, while all of it runs", &stage, &old_and("d:", 1).revoked("1.0.0"), "");
+    let short = look().group(1, 2, "b+ c+").group(2, 1, "d+").revoked("1.0.0");
+    row(
+        "the baseline, when it would have to be launched",
+        &reverting(),
+        &short,
+        "moved held: the proven release cannot be launched: it was revoked: it leaks",
+    );
+    let first = Stage::first(Stage::fleet(3), surge(1));
+    row("a first release", &first, &look().group(1, 0, "").revoked("1.0.0"), "moved finishing with nothing until +3600s");
+}
+
+#[test]
+fn what_somebody_else_deleted_is_replaced() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    row(
+        "the wanted",
+        &stage,
+        &look().group(1, 3, "a+ b+ c+").absent(2),
+        "noted gone 0002.0 d absent 0002\nmoved back to 0001 until +3640s: generation 0002 was deleted by someone else",
+    );
+    row(
+        "the baseline, on the way forward",
+        &stage,
+        &look().absent(1).group(2, 1, "d+"),
+        "noted gone 0001.0 a,b,c absent 0001 progress 1\nowed 6 raise 0002.0 1 to 3",
+    );
+    let mut without = stage.clone();
+    without.gone(1, "a b c");
+    without.note(|noted| noted.absent.push(super::kit::group(1).generation));
+    let gone = look().absent(2);
+    row(
+        "then the wanted: the baseline is made anew",
+        &without,
+        &gone,
+        "noted gone 0002.0 d absent 0002\nmoved back to 0003 until +3640s: generation 0002 was deleted by someone else",
+    );
+    row(
+        "both at once",
+        &stage,
+        &look().absent(1).absent(2),
+        "noted gone 0001.0 a,b,c gone 0002.0 d absent 0001 absent 0002\nmoved back to 0003 until +3640s: generation 0002 was deleted by someone else",
+    );
+    row(
+        "the baseline, on the way back to it",
+        &reverting(),
+        &look().absent(1).group(2, 1, "d+"),
+        "noted gone 0001.0 b,c absent 0001\nmoved back to 0003 until +3640s: asked for",
+    );
+}
+
+#[test]
+fn a_baseline_made_anew_has_its_release_under_a_new_ordinal() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.gone(1, "a b c");
+    stage.note(|noted| noted.absent.push(super::kit::group(1).generation));
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Deadline, to: super::kit::group(3).generation, at });
+    let look = || look().group(2, 1, "d+");
+    row("it is made", &stage, &look(), "owed 6 ensure 0003 of 1.0.0 heal false");
+    let Event::Owed { call: Call::Ensure(spec), .. } = look().decide(&stage).events[0].clone() else { panic!() };
+    stage.owe(Call::Ensure(spec));
+    stage.settle(done(None));
+    row("and launched, under the ceiling", &stage, &look().group(3, 0, ""), "owed 7 raise 0003.0 0 to 3");
+}
+
+#[test]
+fn a_step_that_is_not_the_first_goes_on_from_the_state_alone() {
+    let stage = Stage::rolling(surge(1));
+    assert!(matches!(&stage.state.rollout().unwrap().phase, Phase::Stepping { step: StepIx(0), .. }));
+    let mut always = Stage::empty(Stage::fleet(3), surge(1));
+    always.heals = Heals::Always;
+    always.open("1.0.0");
+    always.claim();
+    row("where healing cannot be switched off it is not asked for", &always, &look(), "owed 1 ensure 0001 of 1.0.0 heal true");
+    let mut quiet = Stage::empty(Stage::fleet(3), surge(1));
+    quiet.open("1.0.0");
+    quiet.claim();
+    row("where it can, the wanted does not heal until it is proven", &quiet, &look(), "owed 1 ensure 0001 of 1.0.0 heal false");
+}
+
+#[test]
+fn who_was_named_by_a_call_that_came_to_nothing_is_named_again_while_the_floor_holds() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(lower(1, 3, "a"));
+    let echo_until = Some(stage.now + 2 * MINUTE);
+    let why = immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Throttled,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "too many".into(),
+        found: None,
+        echo_until,
+    };
+    stage.settle(immutable_core::rollout::OpResult::Failed(why));
+    let same = || old_and("d+", 1);
+    row("a copy may yet arrive: it counts as leaving, and is left alone", &stage, &same(), "");
+    stage.pass(120);
+    row("none can any more: named again", &stage, &same(), "owed 7 lower 0001.0 3 by a");
+    row("a partial view: not named on what is not seen", &stage, &look().group(1, 3, "b+ c+").partly().group(2, 1, "d+"), "");
+    let mut lost = stage.clone();
+    lost.gone(1, "b");
+    let short = || look().group(1, 3, "a+ c+");
+    row("another was lost meanwhile: the floor would not hold", &lost, &short().busy().group(2, 1, "d+"), "");
+    let idle = short().group(2, 1, "d+");
+    row("and of the slots only the one that is empty is given up", &lost, &idle, "owed 7 give up 0001.0 3 to 2");
+    lost.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a").into_iter().collect())));
+    let down = look().group(1, 3, "a- c+").group(2, 1, "d+");
+    row("what is down may go whatever the floor", &lost, &down, "owed 7 lower 0001.0 3 by a");
+}

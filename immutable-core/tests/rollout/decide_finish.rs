@@ -1,0 +1,190 @@
+//! `decide` over the end: upkeep, proof, removal, and calls that are judged again.
+
+use immutable_core::fleet::{GenerationId, Upkeep};
+use immutable_core::rollout::{Call, Ending, Phase, Strategy};
+
+use super::kit::{MINUTE, Stage, done, lower, raise, removed};
+use super::sight::{Look, look, row};
+
+/// Three of 1.1.0 are ready, generation 1 is empty.
+fn replaced() -> Stage {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    for (new, old) in [("d", "a"), ("e", "b"), ("f", "c")] {
+        stage.ready(2, new);
+        stage.retire(1, old);
+        stage.gone(1, old);
+    }
+    stage.note(|noted| noted.progress = Some(3));
+    stage
+}
+
+/// As [`replaced`], and the provider heals generation 2.
+fn restored() -> Stage {
+    let mut stage = replaced();
+    stage.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    stage.settle(done(None));
+    stage
+}
+
+fn finishing() -> Stage {
+    let mut stage = restored();
+    stage.apply(after().decide(&stage).events[0].clone());
+    let give_up_at = stage.now + 60 * MINUTE;
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at });
+    stage
+}
+
+fn after() -> Look {
+    look().group(1, 0, "").group(2, 3, "d+ e+ f+")
+}
+
+#[test]
+fn upkeep_then_proof_then_removal_then_the_end() {
+    row("what the provider may do by itself is set", &replaced(), &after(), "owed 11 upkeep 0002 heal true");
+    let mut owed = replaced();
+    owed.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    row("not proven while it is owed", &owed, &after(), "");
+    row("proven", &restored(), &after(), "proven 0002 of 3\nmoved finishing forward until +3660s");
+    let mut stage = finishing();
+    row("the old is removed", &stage, &after(), "owed 12 destroy 0001");
+    stage.owe(Call::Destroy(GenerationId(1)));
+    stage.settle(removed());
+    row("not over until it is seen gone", &stage, &after(), "");
+    row("over", &stage, &look().absent(1).group(2, 3, "d+ e+ f+"), "noted absent 0001\nended succeeded");
+}
+
+#[test]
+fn proof_needs_whole_views_after_the_last_answer_of_everything_ready() {
+    let stage = restored();
+    for (what, look) in [
+        ("the old in part", look().group(1, 0, "").partly().earlier(1, 0).group(2, 3, "d+ e+ f+")),
+        ("the new in part", look().group(1, 0, "").group(2, 3, "d+ e+ f+").partly().earlier(2, 3)),
+        ("from before the last answer", look().group(1, 0, "").group(2, 3, "d+ e+ f+").aged(1)),
+        ("one of unknown health", look().group(1, 0, "").group(2, 3, "d+ e+ f?")),
+        ("one of another image", look().group(1, 0, "").group(2, 3, "d+ e+ f%")),
+        ("one held", look().group(1, 0, "").group(2, 3, "d+ e+ f=")),
+        ("not everything", look().group(2, 3, "d+ e+ f+")),
+    ] {
+        row(what, &stage, &look, "");
+    }
+    let leaving = look().group(1, 0, "z<").group(2, 3, "d+ e+ f+");
+    row("an old one still leaving", &stage, &leaving, "noted appeared 0001.0 z");
+    let more = look().group(1, 0, "").group(2, 4, "d+ e+ f+ g+");
+    row("one too many", &stage, &more, "noted appeared 0002.0 g healthy 0002.0 g size 0002.0 4\nowed 12 lower 0002.0 4 by g");
+}
+
+#[test]
+fn nothing_is_removed_that_has_or_may_have_members() {
+    let stage = finishing();
+    for (what, look, decided) in [
+        ("one that leaves", look().group(1, 0, "z<").group(2, 3, "d+ e+ f+"), "noted appeared 0001.0 z"),
+        ("a size", look().group(1, 1, "").group(2, 3, "d+ e+ f+"), "noted size 0001.0 1\nowed 12 give up 0001.0 1 to 0"),
+        ("seen in part", look().group(1, 0, "").partly().earlier(1, 0).group(2, 3, "d+ e+ f+"), ""),
+        ("not seen", look().group(2, 3, "d+ e+ f+"), ""),
+    ] {
+        row(what, &stage, &look, decided);
+    }
+    let z = look().group(1, 1, "z+").group(2, 3, "d+ e+ f+");
+    row(
+        "somebody launched one: it is in doubt, and leaves",
+        &stage,
+        &z,
+        "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 1\nowed 12 lower 0001.0 1 by z",
+    );
+}
+
+#[test]
+fn of_an_empty_fleet_nothing_is_proven_unless_one_was_tried() {
+    let mut stage = Stage::first(Stage::fleet(0), Strategy::rolling());
+    stage.owe(Call::Upkeep(GenerationId(1), Upkeep::default()));
+    stage.settle(done(None));
+    let empty = || look().group(1, 0, "");
+    row("no proof", &stage, &empty(), "moved finishing forward until +3600s");
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + 60 * MINUTE });
+    row("unexercised", &stage, &empty(), "ended unexercised: the fleet is empty, nothing is proven");
+
+    let mut tried = Stage::first(Stage::fleet(0), Strategy::rolling().max_surge(1));
+    tried.ready(1, "a");
+    tried.note(|noted| noted.progress = Some(1));
+    tried.owe(Call::Upkeep(GenerationId(1), Upkeep::default()));
+    tried.settle(done(None));
+    let one = || look().group(1, 1, "a+");
+    row("one was tried", &tried, &one(), "proven 0001 of 1\nmoved finishing forward until +3610s");
+    let proven = one().decide(&tried).events;
+    proven.into_iter().for_each(|event| tried.apply(event));
+    row("and leaves", &tried, &one(), "owed 4 lower 0001.0 1 by a");
+    tried.retire(1, "a");
+    row("then it is over", &tried, &look().group(1, 0, "ax"), "noted gone 0001.0 a\nended succeeded");
+}
+
+#[test]
+fn an_old_raise_is_judged_again() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.owe(raise(2, 0, 1));
+    let before = |seconds| {
+        let mut stage = stage.clone();
+        stage.pass(seconds);
+        stage
+    };
+    let fresh = || look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    row("young enough", &before(59), &fresh(), "");
+    row("it stands", &before(60), &fresh(), "renewed 5 +90s");
+    let above = || look().group(1, 4, "a+ b+ c+ z+").group(2, 0, "");
+    let withdrawn = "settled 5 failed Stale found Some(0): withdrawn: it was decided on a view that no longer holds";
+    row(
+        "no room any more: withdrawn",
+        &before(60),
+        &above(),
+        &format!("noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4\n{withdrawn}"),
+    );
+    let happened = look().group(1, 4, "a+ b+ c+ z+").group(2, 1, "d:");
+    row(
+        "no room, and it took effect",
+        &before(60),
+        &happened,
+        "noted appeared 0001.0 z appeared 0002.0 d healthy 0001.0 z size 0001.0 4\nsettled 5 done Some(1)",
+    );
+    row("no room, and under way", &before(60), &above().in_flight(5), "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4");
+    row("in part", &before(60), &look().group(1, 3, "a+").partly().group(2, 0, ""), "");
+    row("the registry does not say", &before(60), &fresh().unheard("1.1.0"), withdrawn);
+    let mut echo = stage.clone();
+    let echo_until = Some(stage.now + 3 * MINUTE);
+    echo.settle(immutable_core::rollout::OpResult::Unknown { echo_until });
+    echo.pass(60);
+    let noted = "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4";
+    row("a copy may still arrive", &echo, &above(), noted);
+    echo.pass(120);
+    row("none can", &echo, &above(), &format!("{noted}\n{withdrawn}"));
+}
+
+#[test]
+fn an_old_lower_is_judged_again() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(lower(1, 3, "a"));
+    stage.pass(60);
+    let with = |old: &str| look().group(1, 3, old).group(2, 1, "d+");
+    row("it stands", &stage, &with("a+ b+ c+"), "renewed 6 +100s");
+    let withdrawn = "settled 6 failed Stale found Some(3): withdrawn: it was decided on a view that no longer holds";
+    row("the floor would not hold: withdrawn", &stage, &with("a+ b+ c?"), withdrawn);
+    let happened = look().group(1, 2, "a< b+ c?").group(2, 1, "d+");
+    row("the floor would not hold, and it took effect", &stage, &happened, "settled 6 done Some(2)");
+    row("under way", &stage, &with("a+ b+ c?").in_flight(6), "");
+    let events = with("a+ b+ c?").decide(&stage).events;
+    events.into_iter().for_each(|event| stage.apply(event));
+    row("the withdrawn is counted on again", &stage, &with("a+ b+ c?"), "");
+}
+
+#[test]
+fn a_group_that_somebody_deleted_has_no_size_and_is_not_raised() {
+    let fleet = Stage::fleet(3).zones(["a".into(), "b".into()]);
+    let mut stage = Stage::rolling_of(fleet, Strategy::rolling().max_surge(1));
+    let second = immutable_core::fleet::GroupId { cell: 1, ..super::kit::group(1) };
+    stage.note(|noted| _ = noted.sizes.insert(second, 2));
+    let new = |look: Look| look.group(2, 0, "").group(2, 0, "").cell(1);
+    let look = || look().group(1, 3, "a+ b+ c+").absent(1).cell(1);
+    row("one of the old", &stage, &new(look()), "noted size 0001.1 0\nowed 5 raise 0002.0 0 to 1");
+    let half = look().absent(2).group(2, 0, "").cell(1);
+    row("one of the new", &stage, &half, "noted size 0001.1 0\nowed 5 raise 0002.1 0 to 1");
+}

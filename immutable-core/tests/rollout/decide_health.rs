@@ -1,0 +1,187 @@
+//! `decide` over health: when an instance is ready, down or in doubt, to the millisecond, and who is blamed.
+
+use std::time::Duration;
+
+use immutable_core::fleet::{FailureClass, Verdict};
+use immutable_core::rollout::Strategy;
+
+use super::kit::{Stage, group, keys};
+use super::sight::{look, row};
+
+/// A release on its way, one more at a time: `d` of it is asked for and boots.
+fn booting() -> Stage {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.launch(2, "d");
+    stage
+}
+
+/// As [`booting`], and `d` is ready.
+fn ready() -> Stage {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1).max_failed(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage
+}
+
+fn milliseconds(mut stage: Stage, more: u64) -> Stage {
+    stage.now = stage.now + Duration::from_millis(more);
+    stage
+}
+
+#[test]
+fn ready_after_min_ready_to_the_millisecond() {
+    let mut stage = booting();
+    stage.healthy(2, "d");
+    let healthy = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
+    row("1 ms short", &milliseconds(stage.clone(), 9_999), &healthy, "");
+    let decided = "noted exercised 0002 progress 1\nowed 6 lower 0001.0 3 by a";
+    row("on it", &milliseconds(stage.clone(), 10_000), &healthy, decided);
+    let wake = healthy.decide(&milliseconds(stage.clone(), 9_999)).wake_at;
+    assert_eq!(wake, Some(stage.now + Duration::from_secs(10)), "and it wakes for it");
+    stage.pass(9);
+    let ill = look().group(1, 3, "a+ b+ c+").group(2, 1, "d-");
+    row("illness begins it anew", &stage, &ill, "noted unhealthy 0002.0 d");
+    let unknown = look().group(1, 3, "a+ b+ c+").group(2, 1, "d?");
+    stage.pass(9);
+    row("unknown does not count", &stage, &unknown, "");
+    row("and takes nothing away", &stage, &healthy, decided);
+}
+
+#[test]
+fn down_at_its_boot_deadline_to_the_millisecond() {
+    let stage = booting();
+    for sign in ["d:", "d~", "d-", "d?"] {
+        let look = look().group(1, 3, "a+ b+ c+").group(2, 1, sign);
+        row("1 ms before", &milliseconds(stage.clone(), 599_999), &look, "");
+        let decided = "noted charged 0002.0 d health\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline";
+        row("on it", &milliseconds(stage.clone(), 600_000), &look, decided);
+    }
+    let wake = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").decide(&stage).wake_at;
+    assert_eq!(wake, Some(stage.now + Duration::from_secs(600)));
+    let mut flapping = booting();
+    flapping.healthy(2, "d");
+    let unknown = look().group(1, 3, "a+ b+ c+").group(2, 1, "d?");
+    row("who was healthy once is not late", &milliseconds(flapping, 700_000), &unknown, "");
+}
+
+#[test]
+fn required_sources_are_all_heard() {
+    use Verdict::{Healthy, Starting, Unhealthy, Unknown};
+    let fleet = Stage::fleet(3).required_sources(["boot".into(), "elb".into()]).min_ready(Duration::ZERO);
+    let mut stage = Stage::rolling_of(fleet, Strategy::rolling().max_surge(1));
+    stage.launch(2, "d");
+    let with = |sources: &[(&str, Verdict)]| look().group(1, 3, "a+ b+ c+").group(2, 1, "d+").says(sources);
+    let old = "noted"; // of the old nobody says what is required: they are in doubt
+    let _ = old;
+    row(
+        "both healthy",
+        &stage,
+        &with(&[("boot", Healthy), ("elb", Healthy)]),
+        "noted healthy 0002.0 d exercised 0002 progress 1",
+    );
+    for (what, sources) in [
+        ("one is missing", &[("boot", Healthy), ("consul", Healthy)][..]),
+        ("one is unknown", &[("boot", Healthy), ("elb", Unknown)]),
+        ("one is starting", &[("boot", Healthy), ("elb", Starting)]),
+        ("none speaks", &[]),
+    ] {
+        row(what, &stage, &with(sources), "");
+    }
+    let mut well = stage.clone();
+    well.healthy(2, "d");
+    row("one says ill, whatever is missing", &well, &with(&[("elb", Unhealthy)]), "noted unhealthy 0002.0 d");
+    let other = with(&[("boot", Healthy), ("elb", Healthy), ("consul", Unhealthy)]);
+    row("who is not required is not heard", &stage, &other, "noted healthy 0002.0 d exercised 0002 progress 1");
+}
+
+#[test]
+fn another_image_and_a_held_one_are_never_ready() {
+    let mut stage = booting();
+    stage.healthy(2, "d");
+    stage.pass(60);
+    row("another image", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d%"), "");
+    row("held", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d="), "");
+    row(
+        "another image among the old does not count to the floor",
+        &ready(),
+        &look().group(1, 3, "a% b+ c+").group(2, 1, "d+"),
+        "owed 6 lower 0001.0 3 by a",
+    );
+    row("a held one is not named", &ready(), &look().group(1, 3, "a= b+ c+").group(2, 1, "d+"), "");
+}
+
+#[test]
+fn black_outs_freeze() {
+    row("of all", &ready(), &look().group(1, 3, "a? b? c?").group(2, 1, "d?"), "");
+    row("of the old", &ready(), &look().group(1, 3, "a? b? c?").group(2, 1, "d+"), "");
+    row("of the new", &ready(), &look().group(1, 3, "a+ b+ c+").group(2, 1, "d?"), "");
+    let mut ill = ready();
+    ill.note(|noted| {
+        noted.unhealthy.insert(group(1), keys("a b c").into_iter().collect());
+        noted.unhealthy.insert(group(2), keys("d").into_iter().collect());
+    });
+    row("old and new ill together: nobody is charged or named", &ill, &look().group(1, 3, "a- b- c-").group(2, 1, "d-"), "");
+    let mut new = ready();
+    new.note(|noted| drop(noted.unhealthy.insert(group(2), keys("d").into_iter().collect())));
+    let alone = look().group(1, 3, "a+ b+ c+").group(2, 1, "d-");
+    row("the new alone: it is charged and replaced", &new, &alone, "noted charged 0002.0 d health\nowed 6 lower 0002.0 1 by d");
+}
+
+#[test]
+fn incidents_are_charged_once() {
+    let well = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
+    let lower = "owed 6 lower 0001.0 3 by a";
+    let told = || well().incident("i-1", 2, None, FailureClass::Image);
+    row("told of", &ready(), &told(), &format!("noted charged 0002.0 i-1 image\n{lower}"));
+    let mut charged = ready();
+    let events = told().decide(&charged).events;
+    charged.apply(events[0].clone());
+    row("told of again", &charged, &told(), lower);
+    let second = told().incident("i-2", 2, None, FailureClass::Image);
+    row(
+        "one too many",
+        &charged,
+        &second,
+        "noted charged 0002.0 i-2 image\nmoved back to 0001 until +3640s: 2 instances failed, 1 may; the last: in its words",
+    );
+    row("of the old", &ready(), &well().incident("i-3", 1, None, FailureClass::Image), lower);
+    let capacity = well().incident("i-4", 2, None, FailureClass::Capacity).incident("i-5", 2, None, FailureClass::Platform);
+    row(
+        "not the release's fault",
+        &ready(),
+        &capacity.incident("i-6", 2, None, FailureClass::Quota),
+        &format!("noted charged 0002.0 i-4 capacity charged 0002.0 i-5 platform charged 0002.0 i-6 quota\n{lower}"),
+    );
+    let mut late = booting();
+    late.pass(600);
+    let both = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").incident("i-7", 2, Some("d"), FailureClass::Image);
+    row(
+        "an instance and its incident are one",
+        &late,
+        &both,
+        "noted charged 0002.0 d health\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline",
+    );
+}
+
+#[test]
+fn who_is_gone_before_it_was_healthy_failed() {
+    let gone = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    row(
+        "the probe",
+        &booting(),
+        &gone,
+        "noted gone 0002.0 d size 0002.0 0 charged 0002.0 d unknown\nmoved back to 0001 until +3630s: its first instance failed: it was gone before it was healthy",
+    );
+    row(
+        "one that was ready is lost, not failed",
+        &ready(),
+        &gone,
+        "noted gone 0002.0 d size 0002.0 0\nowed 6 raise 0002.0 0 to 1",
+    );
+    let stale = look().group(1, 3, "a+ b+ c+").group(2, 0, "d+");
+    let mut after = ready();
+    after.gone(2, "d");
+    row("gone is final: a stale view brings nobody back", &after, &stale, "noted size 0002.0 0\nowed 6 raise 0002.0 0 to 1");
+    let part = look().group(1, 3, "a+ b+ c+").group(2, 1, "").partly();
+    row("absence from a part is not absence", &booting(), &part, "");
+}

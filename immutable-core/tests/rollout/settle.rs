@@ -1,0 +1,184 @@
+//! `settle`: what follows from each answer, and what the state then says.
+
+use immutable_core::Timestamp;
+use immutable_core::error::{ErrorKind, Retry};
+use immutable_core::fleet::{GenerationId, Ticket, Upkeep};
+use immutable_core::id::OpId;
+use immutable_core::rollout::{Call, Event, Exit, GenerationLife, OpResult, Refused, Strategy, settle};
+
+use super::kit::{MINUTE, Stage, done, group, held_back, key, lower, raise, removed};
+
+fn refused(kind: ErrorKind, retry: Retry) -> Refused {
+    Refused { kind, retry, what: "in its words".into(), found: None, echo_until: None }
+}
+
+fn accepted(ticket: &str, echo_until: Option<Timestamp>) -> OpResult {
+    OpResult::Accepted { ticket: Ticket(ticket.into()), echo_until }
+}
+
+/// A stage that owes this call, as op 5.
+fn owing(call: Call) -> Stage {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    assert_eq!(stage.owe(call), OpId(5));
+    stage
+}
+
+impl Stage {
+    /// Settles op 5 as the driver does; how many events that made.
+    fn answer(&mut self, result: OpResult) -> usize {
+        let events = settle(&self.state, OpId(5), result);
+        let many = events.len();
+        events.into_iter().for_each(|event| self.apply(event));
+        many
+    }
+
+    fn owed(&self) -> usize {
+        self.state.owed().count()
+    }
+
+    fn size(&self, generation: u32) -> u32 {
+        self.state.slots(group(generation)).unwrap().size
+    }
+
+    fn exit(&self, generation: u32, name: &str) -> Exit {
+        self.state.slots(group(generation)).unwrap().members[&key(name)].exit
+    }
+
+    fn quiet_until(&self, generation: u32) -> Timestamp {
+        self.state.slots(group(generation)).unwrap().quiet_until
+    }
+}
+
+#[test]
+fn an_answer_to_what_is_not_owed_says_nothing() {
+    let stage = Stage::rolling(Strategy::rolling());
+    for result in [done(1), accepted("t", None), OpResult::Unknown { echo_until: None }] {
+        assert_eq!(settle(&stage.state, OpId(5), result.clone()), []);
+        assert_eq!(settle(&stage.state, OpId(1), result), [], "settled long ago");
+    }
+}
+
+#[test]
+fn done_sets_the_size_that_was_answered() {
+    for (answered, size) in [(Some(2), 2), (Some(1), 1), (None, 2)] {
+        let mut stage = owing(raise(2, 0, 2));
+        assert_eq!(stage.answer(done(answered)), 1);
+        assert_eq!((stage.owed(), stage.size(2)), (0, size), "{answered:?}");
+    }
+    let mut stage = owing(lower(1, 3, "a b"));
+    stage.answer(done(1));
+    assert_eq!((stage.size(1), stage.exit(1, "a"), stage.exit(1, "c")), (1, Exit::Named, Exit::None));
+}
+
+#[test]
+fn who_is_held_stays_and_is_no_longer_named() {
+    let mut stage = owing(lower(1, 3, "a b"));
+    stage.answer(held_back(2, "a"));
+    assert_eq!((stage.size(1), stage.exit(1, "a"), stage.exit(1, "b")), (2, Exit::None, Exit::Named));
+}
+
+#[test]
+fn failed_frees_whom_it_named_unless_a_copy_may_arrive() {
+    let mut stage = owing(lower(1, 3, "a"));
+    assert_eq!(stage.answer(OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff))), 1);
+    assert_eq!((stage.owed(), stage.size(1), stage.exit(1, "a")), (0, 3, Exit::None));
+    assert_eq!(stage.quiet_until(1), stage.now + MINUTE / 60, "the first pause is a second");
+
+    let mut stage = owing(lower(1, 3, "a"));
+    let echo_until = Some(stage.now + MINUTE);
+    stage.answer(OpResult::Failed(Refused { echo_until, ..refused(ErrorKind::Throttled, Retry::Backoff) }));
+    assert_eq!((stage.exit(1, "a"), stage.quiet_until(1)), (Exit::Named, stage.now + MINUTE));
+
+    let mut stage = owing(lower(1, 3, "a"));
+    stage.answer(OpResult::Failed(Refused { found: Some(7), ..refused(ErrorKind::Conflict, Retry::Never) }));
+    assert_eq!((stage.size(1), stage.exit(1, "a")), (7, Exit::None), "the size found is the size");
+}
+
+#[test]
+fn a_raise_that_failed_counts_as_long_as_a_copy_may_arrive() {
+    let mut stage = owing(raise(2, 0, 1));
+    let echo_until = Some(stage.now + MINUTE);
+    stage.answer(OpResult::Unknown { echo_until });
+    stage.answer(OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff)));
+    assert_eq!((stage.owed(), stage.size(2)), (0, 1), "an earlier copy may launch one yet");
+    let look = || super::sight::look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    super::sight::row("it is not read again before", &stage, &look(), "");
+    stage.pass(60);
+    super::sight::row("but then", &stage, &look(), "noted size 0002.0 0\nowed 6 raise 0002.0 0 to 1");
+
+    let mut stage = owing(raise(2, 0, 1));
+    stage.answer(OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff)));
+    assert_eq!(stage.size(2), 0, "nothing was sent but this");
+
+    let mut stage = owing(raise(2, 0, 1));
+    stage.answer(accepted("t", None));
+    stage.answer(OpResult::Failed(refused(ErrorKind::Internal, Retry::Backoff)));
+    assert_eq!(stage.size(2), 1, "it began, and may have launched some");
+}
+
+#[test]
+fn the_pauses_after_failures_double_up_to_a_minute() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        stage.owe(raise(2, 0, 1));
+        stage.settle(OpResult::Failed(refused(ErrorKind::Quota, Retry::Backoff)));
+        pauses.push(stage.quiet_until(2).since(stage.now).as_secs());
+        stage.now = stage.quiet_until(2);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    stage.owe(raise(2, 0, 1));
+    stage.settle(OpResult::Failed(refused(ErrorKind::Throttled, Retry::After(2 * MINUTE))));
+    assert_eq!(stage.quiet_until(2), stage.now + 2 * MINUTE, "as long as the provider asks");
+    stage.owe(raise(2, 0, 1));
+    stage.settle(done(1));
+    assert_eq!(stage.state.slots(group(2)).unwrap().failures, 0);
+}
+
+#[test]
+fn accepted_and_unknown_stay_owed_and_are_told_once() {
+    let mut stage = owing(raise(2, 0, 1));
+    let soon = Some(stage.now + MINUTE);
+    assert_eq!(stage.answer(OpResult::Unknown { echo_until: None }), 0, "nothing new");
+    assert_eq!(stage.answer(OpResult::Unknown { echo_until: soon }), 1);
+    assert_eq!(stage.answer(OpResult::Unknown { echo_until: soon }), 0);
+    assert_eq!(stage.answer(accepted("t", None)), 1);
+    assert_eq!(stage.answer(accepted("t", soon)), 0);
+    assert_eq!(stage.answer(accepted("u", None)), 1);
+    assert_eq!(stage.answer(OpResult::Unknown { echo_until: None }), 1, "the ticket is lost");
+    let (_, owed) = stage.state.owed().next().unwrap();
+    assert_eq!((owed.ticket.clone(), Some(owed.echo_until)), (None, soon), "the latest echo counts");
+    stage.answer(done(1));
+    assert_eq!((stage.owed(), Some(stage.quiet_until(2))), (0, soon));
+}
+
+#[test]
+fn a_generation_is_there_once_made_and_going_once_removed() {
+    let life = |stage: &Stage, id| stage.state.generations()[&GenerationId(id)].life;
+    let mut stage = owing(Call::Destroy(GenerationId(2)));
+    stage.answer(OpResult::Done { size: None, refused: Vec::new(), echo_until: None, removed: Some(false) });
+    assert_eq!(life(&stage, 2), GenerationLife::Present, "it had members");
+    let mut stage = owing(Call::Destroy(GenerationId(2)));
+    stage.answer(removed());
+    assert_eq!(life(&stage, 2), GenerationLife::Going);
+
+    let mut stage = owing(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    stage.answer(done(None));
+    assert_eq!(stage.state.generations()[&GenerationId(2)].upkeep, Upkeep::default());
+
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+    stage.open("1.1.0");
+    stage.claim();
+    let spec = super::sight::look().group(1, 3, "a+ b+ c+").decide(&stage).events;
+    let Event::Owed { call, .. } = &spec[0] else { panic!("{spec:?}") };
+    stage.owe(call.clone());
+    assert_eq!(life(&stage, 2), GenerationLife::Making);
+    stage.settle(OpResult::Failed(refused(ErrorKind::Taken, Retry::Never)));
+    assert_eq!(stage.state.generations()[&GenerationId(2)].refused.as_deref(), Some("in its words"));
+    super::sight::row(
+        "what can never be made is refused",
+        &stage,
+        &super::sight::look().group(1, 3, "a+ b+ c+").absent(2),
+        "moved finishing refused until +3630s: in its words",
+    );
+}

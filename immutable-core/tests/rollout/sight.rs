@@ -1,0 +1,265 @@
+//! Views, spelled; decisions, said in one line an event.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use immutable_core::Timestamp;
+use immutable_core::fleet::{
+    Coverage, Evidence, FailureClass, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life, Observation,
+    Resize, Trouble, Verdict, Working,
+};
+use immutable_core::id::OpId;
+use immutable_core::rollout::{Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, decide};
+
+use super::kit::{Stage, artifact, group, image, key, start};
+
+/// One look.
+#[derive(Clone)]
+pub(super) struct Look {
+    fleet: Observation,
+    facts: Facts,
+    earlier: BTreeMap<GroupId, u32>,
+    in_flight: BTreeSet<OpId>,
+    age: Duration,
+}
+
+/// A look at which the registry says that 1.0.0 and 1.1.0 are good.
+pub(super) fn look() -> Look {
+    let good = ["1.0.0", "1.1.0"].map(|version| artifact(version).digest());
+    let facts = Facts { good: good.into(), ..Facts::default() };
+    let earlier = BTreeMap::new();
+    Look { fleet: Observation::default(), facts, earlier, in_flight: BTreeSet::new(), age: Duration::ZERO }
+}
+
+impl Look {
+    /// A group as it is seen. An instance is spelled by its name and a sign: `a+` healthy, `a-` unhealthy, `a?` of unknown health, `a~` running
+    /// and not checked yet, `a:` booting, `a!` stopped, `a<` leaving, `ax` gone, `a=` healthy and protected, `a%` healthy and of another image.
+    pub(super) fn group(mut self, generation: u32, size: u32, instances: &str) -> Self {
+        let image = image(if generation % 2 == 1 { "1.0.0" } else { "1.1.0" });
+        let state = GroupState::Present { size, working: Working::Idle, spec: None, upkeep: None };
+        let instances: Vec<_> = instances.split_whitespace().map(|spelled| instance(spelled, &image)).collect();
+        self.fleet.groups.push(GroupSeen {
+            group: group(generation),
+            age: Duration::ZERO,
+            coverage: Coverage::Whole,
+            state,
+            instances: Arc::new(instances),
+        });
+        self
+    }
+
+    /// A group that is not there.
+    pub(super) fn absent(mut self, generation: u32) -> Self {
+        self = self.group(generation, 0, "");
+        self.last().state = GroupState::Absent;
+        self
+    }
+
+    /// The last group is another of its generation's.
+    pub(super) fn cell(mut self, cell: u16) -> Self {
+        self.last().group.cell = cell;
+        self
+    }
+
+    fn last(&mut self) -> &mut GroupSeen {
+        self.fleet.groups.last_mut().unwrap()
+    }
+
+    /// The last group was seen only in part.
+    pub(super) fn partly(mut self) -> Self {
+        self.last().coverage = Coverage::Part("a page failed".into());
+        self
+    }
+
+    /// The provider works on the last group.
+    pub(super) fn busy(mut self) -> Self {
+        if let GroupState::Present { working, .. } = &mut self.last().state {
+            *working = Working::Busy;
+        }
+        self
+    }
+
+    /// The last group's view is so old.
+    pub(super) fn aged(mut self, seconds: u64) -> Self {
+        self.last().age = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Of the last instance of the last group these sources say something.
+    pub(super) fn says(mut self, sources: &[(&str, Verdict)]) -> Self {
+        let health = sources.iter().map(|(source, verdict)| Health { source: (*source).into(), verdict: *verdict }).collect();
+        let instances = Arc::make_mut(&mut self.last().instances);
+        instances.last_mut().unwrap().health = health;
+        self
+    }
+
+    /// There was a last whole view of a group, of so many.
+    pub(super) fn earlier(mut self, generation: u32, instances: u32) -> Self {
+        self.earlier.insert(group(generation), instances);
+        self
+    }
+
+    /// The provider tells of a failure.
+    pub(super) fn incident(mut self, id: &str, generation: u32, name: Option<&str>, class: FailureClass) -> Self {
+        let trouble = Trouble { class, code: "Code".into(), message: "in its words".into() };
+        self.fleet.incidents.push(Incident { id: id.into(), group: group(generation), instance: name.map(key), trouble });
+        self
+    }
+
+    pub(super) fn revoked(mut self, version: &str) -> Self {
+        self.facts.good.remove(&artifact(version).digest());
+        self.facts.revoked.insert(artifact(version).digest(), "it leaks".into());
+        self
+    }
+
+    pub(super) fn unheard(mut self, version: &str) -> Self {
+        self.facts.good.remove(&artifact(version).digest());
+        self
+    }
+
+    pub(super) fn in_flight(mut self, op: u64) -> Self {
+        self.in_flight.insert(OpId(op));
+        self
+    }
+
+    /// The whole look was asked for so long ago.
+    pub(super) fn asked(mut self, seconds_ago: u64) -> Self {
+        self.age = Duration::from_secs(seconds_ago);
+        self
+    }
+
+    pub(super) fn decide(&self, stage: &Stage) -> Decision {
+        let as_of = Timestamp::from_millis(stage.now.as_millis() - self.age.as_millis() as i64);
+        let facts = Facts { as_of, ..self.facts.clone() };
+        let seen = Seen::new(&self.fleet, as_of).facts(&facts).earlier(&self.earlier).in_flight(&self.in_flight);
+        decide(&stage.state, &seen.heals(stage.heals), stage.now)
+    }
+
+    /// What is decided at this look, a line an event.
+    pub(super) fn says_decide(&self, stage: &Stage) -> String {
+        let decision = self.decide(stage);
+        let mut after = stage.clone();
+        decision.events.iter().for_each(|event| after.apply(event.clone()));
+        decision.events.iter().map(said).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn instance(spelled: &str, image: &str) -> Instance {
+    let (name, sign) = spelled.split_at(spelled.len() - 1);
+    let (life, verdict) = match sign {
+        "+" | "=" | "%" => (Life::Running, Verdict::Healthy),
+        "-" => (Life::Running, Verdict::Unhealthy),
+        "?" => (Life::Running, Verdict::Unknown),
+        "~" => (Life::Running, Verdict::Starting),
+        ":" => (Life::Booting, Verdict::Starting),
+        "!" => (Life::Stopped, Verdict::Unknown),
+        "<" => (Life::Leaving, Verdict::Unknown),
+        "x" => (Life::Gone, Verdict::Unknown),
+        other => panic!("{other} of {spelled} is no sign"),
+    };
+    let image = if sign == "%" { "img-other" } else { image };
+    Instance {
+        key: key(name),
+        zone: None,
+        runs: Evidence::Instance(image.into()),
+        life,
+        held: (sign == "=").then_some(Held::Protected),
+        health: Arc::new([Health { source: "check".into(), verdict }]),
+        trouble: None,
+    }
+}
+
+fn seconds(at: Timestamp) -> String {
+    let millis = at.as_millis() - start().as_millis();
+    if millis % 1000 == 0 { format!("+{}s", millis / 1000) } else { format!("+{millis}ms") }
+}
+
+/// One event in one line.
+pub(super) fn said(event: &Event) -> String {
+    match event {
+        Event::Noted(noted) => format!("noted{}", noted_said(noted)),
+        Event::Owed { op, call, .. } => format!("owed {op} {}", call_said(call)),
+        Event::Renewed { op, basis } => format!("renewed {op} {}", seconds(*basis)),
+        Event::Settled { op, result } => format!("settled {op} {}", result_said(result)),
+        Event::Moved { to } => format!("moved {}", phase_said(to)),
+        Event::Proven { generation, instances, .. } => format!("proven {generation} of {instances}"),
+        Event::Ended { outcome } => format!("ended {outcome}"),
+        Event::Heard { refused, .. } => format!("heard {}", refused.as_deref().unwrap_or("and carried out")),
+        Event::Opened { rollout, .. } => format!("opened {rollout}"),
+        Event::Claimed { owner, .. } => format!("claimed by {owner}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn noted_said(noted: &Noted) -> String {
+    let Noted { appeared, healthy, unhealthy, gone, sizes, charged, exercised, absent, progress } = noted;
+    let mut said = String::new();
+    for (what, keys) in [("appeared", appeared), ("healthy", healthy), ("unhealthy", unhealthy), ("gone", gone)] {
+        for (group, keys) in keys {
+            let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+            said += &format!(" {what} {group} {}", keys.join(","));
+        }
+    }
+    sizes.iter().for_each(|(group, size)| said += &format!(" size {group} {size}"));
+    for charge in charged {
+        let whom =
+            charge.instance.as_ref().map_or_else(|| charge.incident.as_deref().unwrap_or("").to_owned(), ToString::to_string);
+        said += &format!(" charged {} {whom} {}", charge.group, charge.class);
+    }
+    exercised.iter().for_each(|id| said += &format!(" exercised {id}"));
+    absent.iter().for_each(|id| said += &format!(" absent {id}"));
+    progress.iter().for_each(|ready| said += &format!(" progress {ready}"));
+    said
+}
+
+fn call_said(call: &Call) -> String {
+    match call {
+        Call::Ensure(spec) => format!("ensure {} of {} heal {}", spec.id, spec.version, spec.upkeep.heal),
+        Call::Upkeep(id, upkeep) => format!("upkeep {id} heal {}", upkeep.heal),
+        Call::Destroy(id) => format!("destroy {id}"),
+        Call::Resize(resize) => match &**resize {
+            Resize::Raise { group, from, to } => format!("raise {group} {from} to {to}"),
+            Resize::GiveUp { group, from, to } => format!("give up {group} {from} to {to}"),
+            Resize::Lower { group, from, leave } => {
+                let leave: Vec<_> = leave.iter().map(ToString::to_string).collect();
+                format!("lower {group} {from} by {}", leave.join(","))
+            }
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn result_said(result: &OpResult) -> String {
+    match result {
+        OpResult::Done { size, .. } => format!("done {size:?}"),
+        OpResult::Failed(why) => format!("failed {:?} found {:?}: {}", why.kind, why.found, why.what),
+        other => format!("{other:?}"),
+    }
+}
+
+fn phase_said(phase: &Phase) -> String {
+    let until = phase.give_up_at().map_or_else(String::new, |until| format!(" until {}", seconds(until)));
+    match phase {
+        Phase::Preparing { .. } => format!("preparing{until}"),
+        Phase::Stepping { step, at: StepState::Moving { .. } } => format!("step {step}{until}"),
+        Phase::Reverting { why, to, .. } => format!("back to {to}{until}: {why}"),
+        Phase::Finishing { ending, .. } => match ending {
+            Ending::Forward => format!("finishing forward{until}"),
+            Ending::Back { to } => format!("finishing back to {to}{until}"),
+            Ending::Mixed => format!("finishing mixed{until}"),
+            Ending::Nothing => format!("finishing with nothing{until}"),
+            Ending::Refused { why } => format!("finishing refused{until}: {why}"),
+            other => panic!("{other:?}"),
+        },
+        Phase::Held { why: Hold::Needs(need), .. } => format!("held: {need}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One row: on this stage, at this look, exactly this is decided.
+#[track_caller]
+pub(super) fn row(what: &str, stage: &Stage, look: &Look, decided: &str) {
+    let expected: Vec<_> = decided.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(look.says_decide(stage), expected.join("\n"), "{what}");
+}
