@@ -71,8 +71,8 @@ struct Driver {
     in_flight: BTreeSet<OpId>,
     /// Of calls whose result is unknown: how often they were sent, and when again.
     tries: BTreeMap<OpId, (u32, Timestamp)>,
-    /// How many instances each group had in its last whole view.
-    earlier: BTreeMap<GroupId, u32>,
+    /// How many instances each group had in its last whole view, and its size.
+    earlier: BTreeMap<GroupId, (u32, u32)>,
     /// The time of the newest view of each group.
     viewed: BTreeMap<GroupId, Timestamp>,
     facts: Option<Facts>,
@@ -132,7 +132,7 @@ impl Driver {
     fn over(&self) -> Result<Option<Outcome>> {
         match (self.state.rollout(), self.state.last()) {
             (Some(running), _) if running.id == self.rollout => match &running.phase {
-                Phase::Held { why: Hold::Needs(need), .. } if self.in_flight.is_empty() && self.state.owed().next().is_none() => {
+                Phase::Held { why: Hold::Needs(need), .. } if self.in_flight.is_empty() => {
                     // An answer may lie in the inbox: before it asks it has looked.
                     Ok(self.looked.then(|| Outcome::Needs(need.clone())))
                 }
@@ -159,6 +159,10 @@ impl Driver {
 
     /// Sends what is owed, was decided on a view that still holds, and is not under way.
     fn send(&mut self) {
+        // While a person is asked nothing is sent: what is owed stays owed.
+        if matches!(self.state.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { .. })) {
+            return;
+        }
         let now = self.now();
         let follow = self.controller.poll;
         for (id, owed) in self.state.owed() {
@@ -224,7 +228,7 @@ impl Driver {
             }
             Done::Looked(asked, look) => {
                 self.looking = false;
-                self.looked = true;
+                self.looked |= look.inbox.is_ok();
                 self.decide(asked, look)
             }
         }
@@ -276,7 +280,8 @@ impl Driver {
         }
         for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
             let there = seen.instances.iter().filter(|instance| instance.life != Life::Gone).count();
-            self.earlier.insert(seen.group, u32::try_from(there).unwrap_or(u32::MAX));
+            let size = self.state.slots(seen.group).map_or(0, |slots| slots.size);
+            self.earlier.insert(seen.group, (u32::try_from(there).unwrap_or(u32::MAX), size));
         }
         let known = self.state.known_groups();
         self.earlier.retain(|group, _| known.contains(group));

@@ -66,6 +66,10 @@ impl FleetState {
                 }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
+                let booting = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
+                for member in booting.flat_map(|slots| slots.members.values_mut()).filter(|member| !member.once) {
+                    member.seen = member.seen + unwatched;
+                }
                 for owed in self.owed.values_mut() {
                     owed.echo_until = owed.echo_until.max(*echo_until);
                     owed.uncertain = true;
@@ -124,6 +128,10 @@ impl FleetState {
             for slots in generation.groups.values_mut().filter(|_| forgotten) {
                 slots.members.retain(|_, member| member.exit != Exit::Gone);
             }
+        }
+        // Of a generation that was there before, nobody is charged for who was in it.
+        for slots in self.generations.get_mut(&wanted).into_iter().flat_map(|generation| generation.groups.values_mut()) {
+            slots.members.values_mut().for_each(|member| member.charged = true);
         }
         self.desired = plan.fleet().desired();
         self.next_rollout += 1;
@@ -265,16 +273,24 @@ impl FleetState {
                 continue;
             }
             slots.settled_at = at;
-            slots.failures = 0;
             slots.quiet_until = slots.quiet_until.max(echo);
+            let mut lacking = !refused.is_empty();
             if let Call::Resize(resize) = call {
                 slots.size = size.unwrap_or(resize.to());
+                let short = matches!(&**resize, Resize::Raise { to, .. } if slots.size < *to);
+                lacking |= short;
+                slots.short |= short || matches!(**resize, Resize::GiveUp { .. });
                 if matches!(**resize, Resize::Raise { .. }) {
                     slots.raised_at = at;
                 }
                 for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
                     unname(slots, key);
                 }
+            }
+            // Done, and not all that was asked: to ask at once again would be to ask for ever.
+            slots.failures = if lacking { slots.failures + 1 } else { 0 };
+            if lacking {
+                slots.quiet_until = slots.quiet_until.max(at + backoff(slots.failures));
             }
         }
     }
@@ -316,16 +332,19 @@ impl FleetState {
 
     fn note(&mut self, noted: &Noted, at: Timestamp) -> Legal {
         self.check_note(noted)?;
+        // Who was there before, and how they were, says nothing against the new release.
+        let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
         for (group, keys) in &noted.appeared {
-            let fresh = Member { seen: at, healthy: None, once: false, exit: Exit::None, charged: false };
+            let fresh = Member { seen: at, healthy: None, ill: None, once: false, exit: Exit::None, charged: !witness };
             if let Some(slots) = self.slots_mut(*group) {
+                slots.short = false;
                 slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));
             }
         }
-        self.each_member(&noted.healthy, |member| (member.healthy, member.once) = (Some(at), true));
-        // Who was ill when the rollout began is not a witness against the new release.
-        let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
-        self.each_member(&noted.unhealthy, |member| (member.healthy, member.once) = (None, member.once && witness));
+        self.each_member(&noted.healthy, |member| (member.healthy, member.ill, member.once) = (Some(at), None, true));
+        self.each_member(&noted.unhealthy, |member| {
+            (member.healthy, member.ill, member.once) = (None, Some(at), member.once && witness);
+        });
         self.each_member(&noted.gone, |member| member.exit = Exit::Gone);
         for (group, size) in &noted.sizes {
             if let Some(slots) = self.slots_mut(*group) {
@@ -352,7 +371,7 @@ impl FleetState {
             self.generations.remove(id);
         }
         if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {
-            rollout.best = best;
+            rollout.best = rollout.best.max(best);
             let progress_deadline = rollout.plan.strategy().progress_deadline;
             if let (Phase::Stepping { .. }, Some(give_up_at)) = (rollout.phase.clone(), rollout.phase.give_up_at_mut()) {
                 *give_up_at = at + progress_deadline;
@@ -424,7 +443,11 @@ impl FleetState {
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         match to {
             Phase::Reverting { .. } => {
-                rollout.reverts += u32::from(!matches!(rollout.phase, Phase::Reverting { .. }));
+                if !matches!(rollout.phase, Phase::Reverting { .. }) {
+                    rollout.reverts += 1;
+                    // The size was the plan's too.
+                    self.desired = rollout.plan.basis().desired;
+                }
                 rollout.best = 0;
             }
             Phase::Stepping { .. } => rollout.best = 0,

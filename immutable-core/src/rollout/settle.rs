@@ -16,11 +16,7 @@ pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) ->
         return Vec::new();
     };
     let result = match result {
-        OpResult::Failed(why)
-            if owed.uncertain && owed.call.group().is_some() && (now < owed.echo_until || why.found.is_none()) =>
-        {
-            OpResult::Unknown { echo_until: why.echo_until }
-        }
+        OpResult::Failed(why) if open(owed, now, why.found) => OpResult::Unknown { echo_until: why.echo_until },
         result => result,
     };
     let later = |until: &Option<Timestamp>| until.is_some_and(|until| until > owed.echo_until);

@@ -89,8 +89,10 @@ pub struct Slots {
     pub raised_at: Timestamp,
     /// Before this nothing different may be written to it.
     pub quiet_until: Timestamp,
-    /// How many writes in a row failed.
+    /// How many writes in a row failed, or came short.
     pub failures: u32,
+    /// Whether what was last asked for did not come: others are asked first.
+    pub short: bool,
     /// Every instance seen in it, the gone ones for as long as an old view may still show them.
     pub members: BTreeMap<InstanceKey, Member>,
 }
@@ -104,13 +106,16 @@ pub struct Member {
     /// Since when it is healthy, as far as anyone knows.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<Timestamp>,
+    /// When it was last seen to be unhealthy after health, until it is healthy again.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub ill: Option<Timestamp>,
     /// Whether it was ever healthy in this rollout, or when it began.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
     /// Where it is on its way out.
     #[serde(rename = "e", default, skip_serializing_if = "Exit::is_none")]
     pub exit: Exit,
-    /// Whether its failure has been charged.
+    /// Whether its failure has been charged, or would be nobody's fault: it was there before the rollout.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub charged: bool,
 }
@@ -285,7 +290,7 @@ pub enum Ending {
     },
     /// Everything stays as it is.
     Mixed,
-    /// Everything goes.
+    /// What the rollout launched goes.
     Nothing,
     /// Nothing was launched, and nothing will be.
     Refused {
@@ -322,6 +327,8 @@ pub enum Need {
     RollbackDeadline,
     /// What should leave does not.
     StuckLeaving,
+    /// Nothing can be decided: for too long no whole view, or no word on anybody's health.
+    ProviderSilent,
 }
 
 impl fmt::Display for Need {
@@ -331,6 +338,7 @@ impl fmt::Display for Need {
             Self::BaselineUnlaunchable { why } => write!(f, "the proven release cannot be launched: {why}"),
             Self::RollbackDeadline => f.write_str("the rollback has taken longer than its deadline"),
             Self::StuckLeaving => f.write_str("what should be removed does not go"),
+            Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }
     }
 }

@@ -26,7 +26,7 @@ fn owing(call: Call) -> Stage {
 impl Stage {
     /// Settles op 5 as the driver does; how many events that made.
     fn answer(&mut self, result: OpResult) -> usize {
-        let events = settle(&self.state, OpId(5), result);
+        let events = settle(&self.state, OpId(5), result, self.state.at());
         let many = events.len();
         events.into_iter().for_each(|event| self.apply(event));
         many
@@ -53,8 +53,8 @@ impl Stage {
 fn an_answer_to_what_is_not_owed_says_nothing() {
     let stage = Stage::rolling(Strategy::rolling());
     for result in [done(1), accepted("t", None), OpResult::Unknown { echo_until: None }] {
-        assert_eq!(settle(&stage.state, OpId(5), result.clone()), []);
-        assert_eq!(settle(&stage.state, OpId(1), result), [], "settled long ago");
+        assert_eq!(settle(&stage.state, OpId(5), result.clone(), stage.state.at()), []);
+        assert_eq!(settle(&stage.state, OpId(1), result, stage.state.at()), [], "settled long ago");
     }
 }
 

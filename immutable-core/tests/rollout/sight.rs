@@ -19,7 +19,7 @@ use super::kit::{Stage, artifact, group, image, key, start};
 pub(super) struct Look {
     fleet: Observation,
     facts: Facts,
-    earlier: BTreeMap<GroupId, u32>,
+    earlier: BTreeMap<GroupId, (u32, u32)>,
     in_flight: BTreeSet<OpId>,
     age: Duration,
 }
@@ -96,7 +96,7 @@ impl Look {
 
     /// There was a last whole view of a group, of so many.
     pub(super) fn earlier(mut self, generation: u32, instances: u32) -> Self {
-        self.earlier.insert(group(generation), instances);
+        self.earlier.insert(group(generation), (instances, instances));
         self
     }
 
