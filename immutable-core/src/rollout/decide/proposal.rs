@@ -132,7 +132,7 @@ impl Proposal {
         let wanted = self.aim.and_then(|aim| aim.wanted);
         let of_wanted = |of: fn(&super::view::GroupView<'_>) -> u32| wanted.map_or(0, |wanted| view.sum(wanted, of));
         let counts = Counts {
-            launched: of_wanted(|group| group.members().max(group.size)),
+            launched: of_wanted(|group| group.promised()),
             ready: of_wanted(|group| count(group.ready.len())),
             goal: self.aim.map_or(0, |aim| aim.goal),
             leaving: view.sum_others(wanted, |group| group.live),
