@@ -94,6 +94,13 @@ impl Look {
         self
     }
 
+    /// The last instance of the last group failed by the fault of this class.
+    pub(super) fn because(mut self, class: FailureClass) -> Self {
+        let trouble = Trouble { class, code: "Code".into(), message: "in its words".into() };
+        Arc::make_mut(&mut self.last().instances).last_mut().unwrap().trouble = Some(Arc::new(trouble));
+        self
+    }
+
     /// There was a last whole view of a group, of so many.
     pub(super) fn earlier(mut self, generation: u32, instances: u32) -> Self {
         self.earlier.insert(group(generation), instances);
