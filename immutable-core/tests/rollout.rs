@@ -10,6 +10,9 @@ mod rollout {
     mod evolve;
     mod evolve_any;
     mod kit;
+    mod oracle;
     mod settle;
     mod sight;
+    mod whole;
+    mod world;
 }

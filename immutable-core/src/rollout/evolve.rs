@@ -442,10 +442,10 @@ impl FleetState {
         };
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         match to {
-            Phase::Reverting { .. } => {
-                if !matches!(rollout.phase, Phase::Reverting { .. }) {
-                    rollout.reverts += 1;
-                    // The size was the plan's too.
+            Phase::Reverting { to: revert_to, .. } => {
+                rollout.reverts += u32::from(!matches!(rollout.phase, Phase::Reverting { .. }));
+                // Of a plan that changes nothing but the size, the size is what is taken back.
+                if *revert_to == rollout.wanted {
                     self.desired = rollout.plan.basis().desired;
                 }
                 rollout.best = 0;

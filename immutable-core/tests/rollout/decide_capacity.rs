@@ -1,5 +1,6 @@
 //! `decide` over capacity: probe, refill, ceiling, floor, views, and slots that nothing fills.
 
+use immutable_core::fleet::FailureClass;
 use immutable_core::rollout::{Amount, OnFirstFailure, Percent, Strategy};
 
 use super::kit::{Stage, give_up, lower, raise};
@@ -41,6 +42,16 @@ fn a_release_that_never_ran_gets_one_instance() {
     row("it has left", &leaving, &left, "noted gone 0001.0 a\nowed 6 raise 0002.0 0 to 1");
     let healed = look().group(1, 3, "a< b+ c+ e:").group(2, 0, "");
     row("no second leaves while one does", &leaving, &healed, "noted appeared 0001.0 e size 0001.0 3");
+}
+
+#[test]
+fn a_probe_that_came_and_went_between_two_looks_was_tried() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.owe(raise(2, 0, 1));
+    stage.settle(super::kit::done(1));
+    let lost = look().group(1, 3, "a+ b+ c+").group(2, 0, "dx").incident("i", 2, Some("d"), FailureClass::Platform);
+    let lost = lost.because(FailureClass::Platform);
+    row("no second", &stage, &lost, "noted appeared 0002.0 d gone 0002.0 d size 0002.0 0 charged 0002.0 d platform");
 }
 
 #[test]
@@ -109,6 +120,7 @@ fn where_the_floor_is_broken_only_what_is_down_may_leave() {
     let all_down = look().group(1, 3, "a- b- c-").group(2, 0, "");
     row("one bad look is no illness", &stage, &all_down, "noted unhealthy 0001.0 a,b,c");
     stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b c").into_iter().collect())));
+    stage.pass(1);
     row("one goes, for the probe", &stage, &all_down, "owed 5 lower 0001.0 3 by a");
     let unknown = look().group(1, 3, "a? b? c?").group(2, 0, "");
     row("unknown is not down", &Stage::rolling(fewer(1)), &unknown, "");
@@ -222,4 +234,28 @@ fn of_an_empty_fleet_one_is_tried_if_there_is_room() {
     tried.ready(1, "a");
     let one = look().group(1, 1, "a+");
     row("it is ready", &tried, &one, "noted progress 1\nowed 3 upkeep 0001 heal true");
+}
+
+#[test]
+fn an_emptied_fleet_lets_all_go_though_nothing_new_was_tried() {
+    let mut stage = Stage::proven_of(Stage::fleet(2), fewer(1));
+    stage.fleet = Stage::fleet(0);
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    row("to size 0", &stage, &look().group(1, 2, "a+ b+").group(2, 0, ""), "owed 5 lower 0001.0 2 by a,b");
+}
+
+#[test]
+fn what_one_group_is_asked_for_is_not_asked_of_another() {
+    let mut stage = Stage::rolling_of(Stage::fleet(2).zones(["a".into(), "b".into()]), surge(2));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    let view = || look().group(1, 2, "a+ b+").group(1, 0, "").cell(1).group(2, 1, "d+");
+    let new = || view().group(2, 0, "").cell(1);
+    row("the empty group first", &stage, &new(), "owed 6 lower 0001.0 2 by a\nowed 7 raise 0002.1 0 to 1");
+    let events = new().decide(&stage).events;
+    events.into_iter().for_each(|event| stage.apply(event));
+    row("while that is owed, no other", &stage, &new(), "");
 }

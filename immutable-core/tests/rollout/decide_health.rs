@@ -50,7 +50,13 @@ fn ready_after_min_ready_to_the_millisecond() {
 #[test]
 fn down_at_its_boot_deadline_to_the_millisecond() {
     let stage = booting();
-    for sign in ["d:", "d~", "d-", "d?"] {
+    row(
+        "of one that runs and is not heard nothing is known",
+        &milliseconds(stage.clone(), 600_000),
+        &look().group(1, 3, "a+ b+ c+").group(2, 1, "d?"),
+        "",
+    );
+    for sign in ["d:", "d~", "d-"] {
         let look = look().group(1, 3, "a+ b+ c+").group(2, 1, sign);
         row("1 ms before", &milliseconds(stage.clone(), 599_999), &look, "");
         let decided = "noted charged 0002.0 d health\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline";
@@ -123,6 +129,7 @@ fn black_outs_freeze() {
     row("old and new ill together: nobody is charged or named", &ill, &look().group(1, 3, "a- b- c-").group(2, 1, "d-"), "");
     let mut new = ready();
     new.note(|noted| drop(noted.unhealthy.insert(group(2), keys("d").into_iter().collect())));
+    new.pass(1);
     let alone = look().group(1, 3, "a+ b+ c+").group(2, 1, "d-");
     row("the new alone: it is charged and replaced", &new, &alone, "noted charged 0002.0 d health\nowed 6 lower 0002.0 1 by d");
 }

@@ -51,7 +51,8 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         // Of an empty fleet nothing is proven, so the baseline's shell stays.
         Ending::Forward => Box::new(move |id| id != rollout.wanted && proven == wanted),
         Ending::Back { to } => Box::new(move |id| id != *to),
-        Ending::Nothing => Box::new(move |id| id == rollout.wanted),
+        // What was there before stays, if anybody is in it.
+        Ending::Nothing => Box::new(move |id| id == rollout.wanted || view.sum(id, |group| group.live) == 0),
         Ending::Refused { .. } => Box::new(move |id| id == rollout.wanted && rollout.plan.basis().next_generation == id),
         Ending::Mixed => Box::new(|_| false),
     };

@@ -42,7 +42,7 @@ fn all_ready(view: &View<'_>, aim: Option<Aim>) -> bool {
         return false;
     };
     let ready = view.sum(wanted, |group| group.ready_count());
-    let asked = view.sum(wanted, |group| group.size.max(group.members()));
+    let asked = view.sum(wanted, |group| group.promised());
     let in_the_way = view.sum_where(|id| aim.leaves(id), |group| group.leavers + group.held + count(group.kept.len()));
     ready >= aim.goal || (ready > 0 && ready == asked && in_the_way > 0)
 }

@@ -12,11 +12,15 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some((wanted, generation)) = aim.wanted.and_then(|wanted| Some((wanted, view.state.generations.get(&wanted)?))) else {
         return;
     };
+    // What launches nothing has nothing to show.
     if view.exercised(generation.release()) || aim.goal == 0 {
         return;
     }
     let live = view.sum(wanted, |group| group.live);
-    let tried: usize = generation.groups.values().map(|slots| slots.members.len()).sum();
+    let known: usize = generation.groups.values().map(|slots| slots.members.len()).sum();
+    // One that came and went between two looks was a try too.
+    let appeared = view.noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
+    let tried = known + appeared.map(|(_, keys)| keys.len()).sum::<usize>();
     let again = count(tried) < rollout.plan.strategy().probe_attempts;
     let probe = u32::from(live == 0 && again);
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);

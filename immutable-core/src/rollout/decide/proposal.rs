@@ -141,7 +141,7 @@ impl Proposal {
         let wanted = self.aim.and_then(|aim| aim.wanted);
         let of_wanted = |of: fn(&super::view::GroupView<'_>) -> u32| wanted.map_or(0, |wanted| view.sum(wanted, of));
         let counts = Counts {
-            launched: of_wanted(|group| group.members().max(group.size)),
+            launched: of_wanted(|group| group.promised()),
             ready: of_wanted(|group| group.ready_count()),
             goal: self.aim.map_or(0, |aim| aim.goal),
             leaving: self.aim.map_or(0, |aim| view.sum_where(|id| aim.leaves(id), |group| group.live)),

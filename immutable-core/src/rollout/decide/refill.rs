@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
 use super::proposal::Proposal;
-use super::view::View;
+use super::view::{GroupView, View};
 use crate::fleet::{GroupId, Resize};
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
@@ -18,7 +18,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(generation) = view.state.generations.get(&wanted) else {
         return;
     };
-    let asked = view.sum(wanted, |group| group.size.max(group.members()));
+    let asked = view.sum(wanted, GroupView::promised);
     let missing = aim.goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
     if missing == 0 {
         return;

@@ -57,7 +57,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 /// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
 fn making_room(view: &View<'_>, aim: &Aim) -> u32 {
     let on_the_way = aim.wanted.map_or(0, |wanted| {
-        view.sum(wanted, |group| group.members().max(group.size).saturating_sub(group.ready_count() + count(group.failed.len())))
+        view.sum(wanted, |group| group.promised().saturating_sub(group.ready_count() + count(group.failed.len())))
     });
     let leavers = view.groups.values().map(|group| group.leavers).sum();
     view.budget.slack().saturating_sub(on_the_way).saturating_sub(leavers)

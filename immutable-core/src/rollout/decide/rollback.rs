@@ -7,7 +7,9 @@ use super::view::{View, count};
 use crate::fleet::{GenerationId, Release};
 use crate::rollout::plan::Wanted;
 use crate::rollout::report::burns;
-use crate::rollout::state::{Ending, FleetState, GenerationLife, Hold, Need, Phase, RevertCause, RolloutState, StepState};
+use crate::rollout::state::{
+    Ending, FleetState, GenerationLife, GenerationState, Hold, Need, Phase, RevertCause, RolloutState, StepState,
+};
 use crate::rollout::strategy::OnFirstFailure;
 use crate::time::Timestamp;
 
@@ -95,7 +97,11 @@ pub(crate) fn revert(
         let why = format!("it is the very release that is given up: {why}").into();
         return held(rollout, Need::BaselineUnlaunchable { why }, now);
     }
-    let there = generation_of(state, baseline.spec.release, |id| (same || id != rollout.wanted) && !absent.contains(&id));
+    let there = generation_of(state, baseline.spec.release, |id, generation| {
+        // It must hold the fleet at its size now, unless going back takes back the size.
+        let holds = generation.spec.groups.iter().map(|group| u64::from(group.max)).sum::<u64>() >= u64::from(state.desired);
+        !absent.contains(&id) && if id == rollout.wanted { same } else { holds }
+    });
     Phase::Reverting {
         why,
         to: there.unwrap_or(GenerationId(state.next_generation)),
@@ -104,11 +110,14 @@ pub(crate) fn revert(
 }
 
 /// The generation of a release that has the most to offer; of equals the newest.
-fn generation_of(state: &FleetState, release: Release, may: impl Fn(GenerationId) -> bool) -> Option<GenerationId> {
-    let there = state
-        .generations
-        .iter()
-        .filter(|(id, generation)| may(**id) && generation.life == GenerationLife::Present && generation.release() == release);
+fn generation_of(
+    state: &FleetState,
+    release: Release,
+    may: impl Fn(GenerationId, &GenerationState) -> bool,
+) -> Option<GenerationId> {
+    let there = state.generations.iter().filter(|(id, generation)| {
+        may(**id, generation) && generation.life == GenerationLife::Present && generation.release() == release
+    });
     there.max_by_key(|(id, generation)| (generation.size(), **id)).map(|(id, _)| *id)
 }
 

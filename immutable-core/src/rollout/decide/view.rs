@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
-use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Resize, Working};
+use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Working};
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
 use crate::rollout::event::{Call, Noted};
@@ -61,6 +61,8 @@ pub(super) struct GroupView<'a> {
     pub(super) leavers: u32,
     /// Its size, as settled or as read now.
     pub(super) size: u32,
+    /// The size that a call which is owed asks for, or may find still.
+    pub(super) asked: u32,
     /// Upper bound of what exists.
     pub(super) live: u32,
     /// The time of the view it was counted on.
@@ -90,6 +92,11 @@ impl GroupView<'_> {
     /// Everything that exists and is not on its way out.
     pub(super) fn members(&self) -> u32 {
         self.ready_count() + count(self.down.len() + self.doubt.len()) + self.held
+    }
+
+    /// Its members, there or promised.
+    pub(super) fn promised(&self) -> u32 {
+        self.members().max(self.size).max(self.asked)
     }
 }
 
@@ -192,6 +199,7 @@ impl<'a> View<'a> {
         let mut group = GroupView {
             size: slots.size,
             as_of,
+            asked: self.asked(id),
             whole,
             fresh: after,
             absent: whole && state == Some(&GroupState::Absent),
@@ -224,6 +232,15 @@ impl<'a> View<'a> {
         self.groups.insert(id, group);
     }
 
+    /// The larger size that a resize which is owed goes to, or comes from; 0 without one.
+    fn asked(&self, id: GroupId) -> u32 {
+        let resizes = self.state.owed.values().filter_map(|owed| match &owed.call {
+            Call::Resize(resize) if resize.group() == id => Some(resize.to().max(resize.from())),
+            _ => None,
+        });
+        resizes.max().unwrap_or(0)
+    }
+
     /// The largest of what is there, what was asked for, what was settled and what is reported, and on top what is leaving.
     fn live_in(
         &mut self,
@@ -233,18 +250,10 @@ impl<'a> View<'a> {
         reported: u32,
         life: GenerationLife,
     ) -> u32 {
-        let asked = self.state.owed.values().filter_map(|owed| match &owed.call {
-            Call::Resize(resize) if resize.group() == id => Some(match &**resize {
-                Resize::Raise { to, .. } => *to,
-                Resize::Lower { .. } | Resize::GiveUp { .. } => resize.from(),
-            }),
-            _ => None,
-        });
-        let asked = asked.max().unwrap_or(0);
         if group.absent || life == GenerationLife::Making {
-            return asked;
+            return group.asked;
         }
-        let now = group.members().max(group.size).max(asked).max(reported).saturating_add(group.leavers);
+        let now = group.promised().max(reported).saturating_add(group.leavers);
         let part = match seen {
             Some(GroupSeen { coverage: Coverage::Part(why), .. }) => why.clone(),
             Some(_) if group.whole || group.fresh => return now,
@@ -253,7 +262,7 @@ impl<'a> View<'a> {
         };
         match self.seen.earlier.and_then(|earlier| earlier.get(&id)) {
             // What was there then, and what was asked for since.
-            Some((then, size)) => now.max(then.saturating_add(group.size.max(asked).saturating_sub(*size))),
+            Some((then, size)) => now.max(then.saturating_add(group.size.max(group.asked).saturating_sub(*size))),
             None => {
                 self.blind = Some(format!("of group {id}: {part}").into());
                 now
