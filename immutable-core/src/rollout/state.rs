@@ -304,7 +304,7 @@ pub enum Ending {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hold {
-    /// A person must decide.
+    /// A person must decide; until then nothing is sent, and what is owed stays owed.
     Needs(Need),
 }
 
@@ -361,7 +361,8 @@ pub enum Outcome {
     TornDown,
     /// Nothing was launched.
     Refused(Arc<str>),
-    /// It has not ended: a person is asked. Never journaled as an end.
+    /// It has not ended: nothing moves until a person decides. [Abort](crate::controller::Rollout::abort) it, back or to what there is; to go on after the
+    /// cause is gone, leave it mixed and plan the same artifact again: what is there is used. Never journaled as an end.
     Needs(Need),
 }
 

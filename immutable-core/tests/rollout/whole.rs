@@ -134,20 +134,3 @@ fn one_by_hand() {
     let played = World::new(&example()).play().unwrap();
     assert_eq!(played.outcomes, [Outcome::Succeeded, Outcome::RolledBack, Outcome::Succeeded]);
 }
-
-#[test]
-#[ignore]
-fn debug() {
-    let script = Script {
-        zones: 2,
-        seed: 0,
-        boot: 9,
-        min_ready: 0,
-        latency_ms: 0,
-        operations_take: 2,
-        rollouts: vec![(2, Fate::Good)],
-        ..example()
-    };
-    let played = World::new(&script).play();
-    println!("{played:?}");
-}
