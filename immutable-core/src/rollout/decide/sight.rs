@@ -120,7 +120,9 @@ impl<'a> View<'a> {
         let deadline = known.seen + policy.boot_deadline;
         // One bad look is noted; two in a row are an illness.
         let ill = verdict == Verdict::Unhealthy && !was_healthy;
-        let late = known.healthy.is_none() && !known.once && self.now >= deadline;
+        // Of one that runs, no word is no illness, however late.
+        let silent = instance.life == Life::Running && verdict == Verdict::Unknown;
+        let late = known.healthy.is_none() && !known.once && self.now >= deadline && !silent;
         let stopped = instance.life == Life::Stopped;
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
