@@ -112,7 +112,10 @@ impl FleetState {
             Wanted::Existing(_) => self.generations.contains_key(&wanted),
         };
         ensure(fits, || format!("the plan wants generation {wanted}, which is neither there nor next"))?;
-        self.generations.values_mut().for_each(|generation| generation.charged.clear());
+        for generation in self.generations.values_mut() {
+            generation.charged.clear();
+            generation.asked = 0;
+        }
         self.desired = plan.fleet().desired();
         self.next_rollout += 1;
         self.rollout = Some(RolloutState {
@@ -160,6 +163,7 @@ impl FleetState {
             life: GenerationLife::Making,
             upkeep: spec.upkeep,
             first_ready: None,
+            asked: 0,
             refused: None,
             groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
             incidents: Default::default(),
@@ -255,6 +259,15 @@ impl FleetState {
             slots.quiet_until = slots.quiet_until.max(echo);
             if let Call::Resize(resize) = call {
                 slots.size = size.unwrap_or(resize.to());
+                match &**resize {
+                    Resize::Raise { from, .. } => {
+                        generation.asked = generation.asked.saturating_add(slots.size.saturating_sub(*from))
+                    }
+                    Resize::GiveUp { from, .. } => {
+                        generation.asked = generation.asked.saturating_sub(from.saturating_sub(slots.size))
+                    }
+                    Resize::Lower { .. } => {}
+                }
                 if matches!(**resize, Resize::Raise { .. }) {
                     slots.raised_at = at;
                 }
