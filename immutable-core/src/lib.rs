@@ -43,6 +43,10 @@
 //! `conformance`: suites for those who implement a provider or a journal, and `Faulty`, which breaks either on purpose.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
+// Tests name this crate as its users do: some are shared with the suites outside.
+#[cfg(test)]
+extern crate self as immutable_core;
+
 pub mod artifact;
 #[cfg(feature = "conformance")]
 pub mod conformance;

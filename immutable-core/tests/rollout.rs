@@ -9,8 +9,10 @@ mod rollout {
     mod decide_health;
     mod evolve;
     mod evolve_any;
+    mod golden;
     mod kit;
     mod oracle;
+    mod rivals;
     mod settle;
     mod sight;
     mod whole;
