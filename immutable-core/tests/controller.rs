@@ -1,17 +1,15 @@
-//! The controller as its users meet it: plans that are stale, rollouts that are watched, stopped, taken over; and the golden plan and
-//! journal of a small one.
+//! The controller as its users meet it, and the golden plan and journal of a small rollout.
 
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::stream::StreamExt;
 use immutable_core::id::StreamVersion;
 use immutable_core::memory::MemoryOptions;
 use immutable_core::registry::Revoke;
 use immutable_core::rollout::{AbortTo, Event, Recorded};
 use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, ErrorKind, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
+use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
 
 struct Stage {
     clock: VirtualClock,
@@ -56,47 +54,12 @@ fn play<T>(story: impl AsyncFnOnce(&Stage) -> T) -> T {
 }
 
 #[test]
-fn a_plan_is_refused_once_the_fleet_is_another() {
+fn a_place_that_is_not_served_is_named_with_those_that_are() {
     play(async |stage| {
         let (next, controller) = (stage.deployed().await, stage.cloud.controller());
-        let [one, other] = [stage.plan(&controller, &next).await.unwrap(), stage.plan(&controller, &next).await.unwrap()];
-        let kept = serde_json::to_string(&other).unwrap();
-        assert_eq!(controller.run(one).await.unwrap(), Outcome::Succeeded);
-        let error = controller.start(serde_json::from_str(&kept).unwrap()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Stale);
-        let fleet = stage.fleet.id();
-        assert_eq!(
-            error.message(),
-            format!("fleet {fleet} has changed since the plan was made: another release is proven; plan again")
-        );
-    });
-}
-
-#[test]
-fn what_cannot_be_started_says_why_and_begins_nothing() {
-    play(async |stage| {
-        let (next, controller) = (stage.deployed().await, stage.cloud.controller());
-        let [plan, again] = [stage.plan(&controller, &next).await.unwrap(), stage.plan(&controller, &next).await.unwrap()];
-        let name = next.name().clone();
-        let rollout = controller.start(plan.clone()).await.unwrap();
-        let error = controller.start(again).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Busy);
-        assert!(error.message().contains("rollout 2 to acmeinc/web 1.1.0 runs in fleet"), "{error}");
-        assert_eq!(stage.plan(&controller, &next).await.unwrap_err().kind(), ErrorKind::Busy);
-        rollout.abort(AbortTo::Back, "ann").await.unwrap();
-        assert_eq!(rollout.drive().await.unwrap(), Outcome::RolledBack);
-
-        let plan = stage.plan(&controller, &next).await.unwrap();
-        let revoke = Revoke { name, digest: next.digest(), by: "ann".into(), why: "a hole".into() };
-        controller.registry().revoke(revoke).await.unwrap();
-        for error in [controller.start(plan).await.unwrap_err(), stage.plan(&controller, &next).await.unwrap_err()] {
-            assert_eq!(error.kind(), ErrorKind::Denied);
-            assert!(error.message().contains("a hole"), "{error}");
-        }
         let elsewhere = Fleet::new("web", "aws/123456789012/us-east-1".parse().unwrap()).size(3);
         let error = controller.plan(&elsewhere, &next, Strategy::rolling()).await.unwrap_err();
         assert!(error.message().contains("does not serve aws/123456789012/us-east-1, it serves memory/local/local"), "{error}");
-        assert!(controller.rollout(stage.fleet.id()).await.unwrap().is_none());
     });
 }
 
@@ -114,7 +77,7 @@ fn a_release_that_is_revoked_on_the_way_goes_back() {
 }
 
 #[test]
-fn anybody_may_stop_a_rollout_that_another_drives() {
+fn who_asks_for_what_cannot_be_is_told_in_the_journal() {
     play(async |stage| {
         let (next, driver, other) = (stage.deployed().await, stage.cloud.controller(), stage.cloud.controller());
         let rollout = driver.start(stage.plan(&driver, &next).await.unwrap()).await.unwrap();
@@ -136,50 +99,6 @@ fn anybody_may_stop_a_rollout_that_another_drives() {
         assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed);
         assert!(seen.abort(AbortTo::Back, "bob").await.is_ok(), "it is written, and nobody hears it");
         assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed, "what has ended stays as it ended");
-    });
-}
-
-#[test]
-fn of_two_that_drive_the_later_one_goes_on() {
-    play(async |stage| {
-        let (next, first, second) = (stage.deployed().await, stage.cloud.controller(), stage.cloud.controller());
-        let rollout = first.start(stage.plan(&first, &next).await.unwrap()).await.unwrap();
-        let taken_over = async {
-            stage.clock.sleep_until(stage.clock.now() + Duration::from_secs(100)).await;
-            second.rollout(stage.fleet.id()).await.unwrap().unwrap().drive().await
-        };
-        let (fenced, end) = futures_util::future::join(rollout.drive(), taken_over).await;
-        assert_eq!(fenced.unwrap_err().kind(), ErrorKind::Fenced);
-        assert_eq!(end.unwrap(), Outcome::Succeeded);
-        assert_eq!(stage.cloud.running(), [(next.digest(), 3)].into());
-    });
-}
-
-#[test]
-fn events_are_told_to_the_end_and_reports_in_sentences() {
-    play(async |stage| {
-        let (next, controller) = (stage.deployed().await, stage.cloud.controller());
-        let rollout = controller.start(stage.plan(&controller, &next).await.unwrap()).await.unwrap();
-        let (events, mut reports) = (rollout.events(StreamVersion(0)), rollout.reports());
-        let mut said = Vec::new();
-        let listen = async {
-            while let Some(report) = reports.next().await {
-                said.push(report.to_string());
-            }
-        };
-        let (told, end) = {
-            let both = futures_util::future::join(events.collect::<Vec<_>>(), rollout.drive());
-            match select(std::pin::pin!(both), std::pin::pin!(listen)).await {
-                Either::Left((both, _)) => both,
-                Either::Right(_) => panic!("reports ended first"),
-            }
-        };
-        assert_eq!(end.unwrap(), Outcome::Succeeded);
-        let told: Vec<_> = told.into_iter().map(Result::unwrap).collect();
-        assert_eq!(told, controller.history(stage.fleet.id()).await.unwrap());
-        let first = "waiting for the first instance to be ready (boot deadline in 10m); rollback now would be instant";
-        assert!(said.iter().any(|said| said == first), "{said:#?}");
-        assert!(said.iter().any(|said| said.starts_with("waiting for 2 of 3 to be ready (web-0002-0-000001#")), "{said:#?}");
     });
 }
 

@@ -1,5 +1,5 @@
 //! The engine and its driver, judged from outside: tables over `decide`, `settle`, `command` and `evolve`, whole rollouts under an
-//! oracle that knows the truth, golden files, and what watchers and rivals see.
+//! oracle that knows the truth, rivals and watchers.
 
 mod rollout {
     mod commands;
@@ -11,6 +11,7 @@ mod rollout {
     mod evolve_any;
     mod kit;
     mod oracle;
+    mod rivals;
     mod settle;
     mod sight;
     mod whole;

@@ -49,8 +49,10 @@ impl Rollout {
             rollout: Rollout,
             next: StreamVersion,
             ended: bool,
+            /// Whether it is certain that the end is still to come.
+            runs: bool,
         }
-        let tail = Tail { rollout: self.clone(), next: after, ended: false };
+        let tail = Tail { rollout: self.clone(), next: after, ended: false, runs: false };
         let batches = stream::unfold(tail, |mut tail| async move {
             loop {
                 if tail.ended {
@@ -63,6 +65,19 @@ impl Rollout {
                     Err(error) => {
                         tail.ended = true;
                         return Some((vec![Err(error)], tail));
+                    }
+                    Ok(records) if records.is_empty() && !tail.runs => {
+                        match load::state(&*controller.journal, &tail.rollout.fleet).await {
+                            Ok(loaded) => {
+                                tail.runs = loaded.state.rollout().is_some_and(|running| running.id == tail.rollout.id);
+                                // It may have ended, or gone on, since its records were read.
+                                tail.ended = !tail.runs && loaded.head <= tail.next;
+                            }
+                            Err(error) => {
+                                tail.ended = true;
+                                return Some((vec![Err(error)], tail));
+                            }
+                        }
                     }
                     Ok(records) if records.is_empty() => {
                         // Others of this process tell; of other processes nobody does.
@@ -92,13 +107,16 @@ impl Rollout {
     /// the latest. Ends when nobody can report any more.
     pub fn reports(&self) -> Reports {
         let mut news = self.controller.news.watch(&self.fleet);
-        news.mark_unchanged();
-        let reports = stream::unfold(news, |mut news| async move {
+        let heard = news.borrow_and_update().reports;
+        let reports = stream::unfold((news, heard), |(mut news, heard)| async move {
             loop {
                 news.changed().await.ok()?;
-                let report = news.borrow_and_update().report.clone();
-                if let Some(report) = report {
-                    return Some((report, news));
+                let (report, said) = {
+                    let news = news.borrow_and_update();
+                    (news.report.clone(), news.reports)
+                };
+                if let Some(report) = report.filter(|_| said > heard) {
+                    return Some((report, (news, said)));
                 }
             }
         });

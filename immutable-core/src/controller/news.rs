@@ -22,6 +22,8 @@ pub(super) struct News {
     pub(super) commands: u64,
     /// What the engine last said of itself.
     pub(super) report: Option<Arc<Report>>,
+    /// How often it said something.
+    pub(super) reports: u64,
 }
 
 impl Board {
@@ -34,7 +36,9 @@ impl Board {
     }
 
     pub(super) fn report(&self, fleet: &FleetId, report: Report) {
-        self.with(fleet, |sender| sender.send_modify(|news| news.report = Some(Arc::new(report))));
+        self.with(fleet, |sender| {
+            sender.send_modify(|news| (news.report, news.reports) = (Some(Arc::new(report)), news.reports + 1));
+        });
     }
 
     pub(super) fn command(&self, fleet: &FleetId) {

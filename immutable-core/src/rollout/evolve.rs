@@ -125,6 +125,7 @@ impl FleetState {
         let forgotten = at.since(self.at) > 2 * MAX_VIEW_AGE;
         for generation in self.generations.values_mut() {
             generation.charged.clear();
+            generation.asked = 0;
             for slots in generation.groups.values_mut().filter(|_| forgotten) {
                 slots.members.retain(|_, member| member.exit != Exit::Gone);
             }
@@ -181,6 +182,7 @@ impl FleetState {
             life: GenerationLife::Making,
             upkeep: spec.upkeep,
             first_ready: None,
+            asked: 0,
             refused: None,
             groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
             incidents: Default::default(),
@@ -280,8 +282,15 @@ impl FleetState {
                 let short = matches!(&**resize, Resize::Raise { to, .. } if slots.size < *to);
                 lacking |= short;
                 slots.short |= short || matches!(**resize, Resize::GiveUp { .. });
-                if matches!(**resize, Resize::Raise { .. }) {
-                    slots.raised_at = at;
+                match &**resize {
+                    Resize::Raise { from, .. } => {
+                        generation.asked = generation.asked.saturating_add(slots.size.saturating_sub(*from));
+                        slots.raised_at = at;
+                    }
+                    Resize::GiveUp { from, .. } => {
+                        generation.asked = generation.asked.saturating_sub(from.saturating_sub(slots.size));
+                    }
+                    Resize::Lower { .. } => {}
                 }
                 for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
                     unname(slots, key);

@@ -58,6 +58,9 @@ pub struct GenerationState {
     pub refused: Option<Arc<str>>,
     /// When its first instance was ready.
     pub first_ready: Option<Timestamp>,
+    /// How many launches were asked for, and granted, in the rollout that runs; those given up do not count.
+    #[serde(default)]
+    pub asked: u32,
     /// Its groups, by cell.
     pub groups: BTreeMap<u16, Slots>,
     /// Incidents that have been charged.

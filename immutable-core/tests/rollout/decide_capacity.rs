@@ -52,6 +52,8 @@ fn a_probe_that_came_and_went_between_two_looks_was_tried() {
     let lost = look().group(1, 3, "a+ b+ c+").group(2, 0, "dx").incident("i", 2, Some("d"), FailureClass::Platform);
     let lost = lost.because(FailureClass::Platform);
     row("no second", &stage, &lost, "noted appeared 0002.0 d gone 0002.0 d size 0002.0 0 charged 0002.0 d platform");
+    let unseen = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    row("not even if nobody saw it", &stage, &unseen, "noted size 0002.0 0");
 }
 
 #[test]

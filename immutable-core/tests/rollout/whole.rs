@@ -5,7 +5,7 @@ use immutable_core::Outcome;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::world::{Drop, Fate, Part, Script, World};
+use super::world::{Drop, Fate, Fog, Part, Script, World};
 
 fn part() -> impl Strategy<Value = Part> {
     prop_oneof![(0..4u32).prop_map(Part::Count), (0..=100u32).prop_map(Part::Percent)]
@@ -39,6 +39,7 @@ fn quiet() -> impl Strategy<Value = Script> {
             kills: Vec::new(),
             spare: None,
             short: 0,
+            fogs: Vec::new(),
             drops: Vec::new(),
         })
         .prop_filter("the budget can replace nothing", Script::works)
@@ -51,13 +52,10 @@ fn drops() -> impl Strategy<Value = Vec<Drop>> {
 
 fn disturbed() -> impl Strategy<Value = Script> {
     let kills = proptest::collection::vec((0..900u64, 0..16usize), 0..5);
-    (quiet(), kills, proptest::option::of(0..5u32), 0..3u32, drops()).prop_map(|(script, kills, spare, short, drops)| Script {
-        kills,
-        spare,
-        short,
-        drops,
-        ..script
-    })
+    let fog = prop_oneof![Just(Fog::Health), Just(Fog::NewHealth), Just(Fog::Half), Just(Fog::Zone)];
+    let fogs = proptest::collection::vec((0..900u64, 1..200u64, fog), 0..4);
+    (quiet(), kills, proptest::option::of(0..5u32), 0..3u32, fogs, drops())
+        .prop_map(|(script, kills, spare, short, fogs, drops)| Script { kills, spare, short, fogs, drops, ..script })
 }
 
 fn check(cases: u32, scripts: impl Strategy<Value = Script>, judge: impl Fn(Script) -> Result<(), String>) {
@@ -125,6 +123,7 @@ fn example() -> Script {
         kills: Vec::new(),
         spare: None,
         short: 0,
+        fogs: Vec::new(),
         drops: Vec::new(),
     }
 }

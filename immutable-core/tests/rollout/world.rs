@@ -41,6 +41,19 @@ impl Part {
     }
 }
 
+/// What is not seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fog {
+    /// Anybody's health.
+    Health,
+    /// The wanted release's health.
+    NewHealth,
+    /// Half of each group.
+    Half,
+    /// A zone.
+    Zone,
+}
+
 /// When a drive is dropped.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Drop {
@@ -64,10 +77,12 @@ pub(super) struct Script {
     pub(super) rollouts: Vec<(u32, Fate)>,
     /// Seconds into each rollout after the first, and which machine dies then.
     pub(super) kills: Vec<(u64, usize)>,
-    /// From the second rollout on there are so many machines more than its size, and no more.
+    /// From the second rollout on there are so many machines more than it has or will have, and no more.
     pub(super) spare: Option<u32>,
     /// Of the second rollout's first raise so many never come.
     pub(super) short: u32,
+    /// Seconds into each rollout after the first, for how many seconds, what is not seen.
+    pub(super) fogs: Vec<(u64, u64, Fog)>,
     /// In each rollout, when drives are dropped and carried on by another controller.
     pub(super) drops: Vec<Drop>,
 }
@@ -161,7 +176,8 @@ impl World {
         let fleet = self.fleet(size);
         let later = at > 0;
         if later {
-            cloud.capacity(script.spare.map(|spare| size + spare));
+            let there = cloud.instances(&self.fleet).len() as u32;
+            cloud.capacity(script.spare.map(|spare| size.max(there) + spare));
             cloud.launches_come_short(if at == 1 { script.short } else { 0 });
         }
         let outcome = self.clock.run(async {
@@ -169,9 +185,10 @@ impl World {
             let plan = controller.plan(&fleet, artifact, script.strategy()).await?;
             let rollout = controller.start(plan).await?;
             let kills = kill(&cloud, &clock, fleet.id(), if later { &script.kills } else { &[] });
+            let fogs = fogs(&cloud, &clock, artifact, if later { &script.fogs } else { &[] });
             let drive = drive(&cloud, &clock, rollout, &script.drops);
-            let (drive, kills) = (pin!(drive), pin!(kills));
-            match select(select(drive, kills), clock.sleep_until(clock.now() + LONG)).await {
+            let (drive, kills, fogs) = (pin!(drive), pin!(kills), pin!(fogs));
+            match select(select(drive, select(kills, fogs)), clock.sleep_until(clock.now() + LONG)).await {
                 Either::Left((Either::Left((outcome, _)), _)) => outcome,
                 _ => Err(immutable_core::Error::invalid("it takes for ever")),
             }
@@ -319,6 +336,8 @@ impl World {
             let most = match owed.get(&op) {
                 None => return Err(format!("op {op} was never journaled")),
                 Some(Call::Resize(resize)) => match &**resize {
+                    // Where launches wait for room, or for a dead one's slot, a raise brings them too.
+                    Resize::Raise { .. } if self.script.spare.is_some() || !self.script.kills.is_empty() => [u32::MAX, 0, 1],
                     Resize::Raise { from, to, .. } => [to - from, 0, 1],
                     Resize::Lower { leave, .. } => [0, leave.len() as u32, 1],
                     Resize::GiveUp { .. } => [0, 0, 1],
@@ -342,6 +361,23 @@ async fn kill(cloud: &MemoryCloud, clock: &VirtualClock, fleet: &FleetId, kills:
         let machines = cloud.instances(fleet);
         if !machines.is_empty() {
             cloud.kill(&machines[which % machines.len()].key.name).unwrap();
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn fogs(cloud: &MemoryCloud, clock: &VirtualClock, new: &Artifact, fogs: &[(u64, u64, Fog)]) {
+    let start = clock.now();
+    let mut fogs = fogs.to_vec();
+    fogs.sort_unstable_by_key(|(at, ..)| *at);
+    for (at, seconds, fog) in fogs {
+        clock.sleep_until(start + Duration::from_secs(at)).await;
+        let long = Duration::from_secs(seconds);
+        match fog {
+            Fog::Health => cloud.black_out(long),
+            Fog::NewHealth => cloud.black_out_of(new, long),
+            Fog::Half => cloud.partial_views("fog", long),
+            Fog::Zone => cloud.silence("b", long).unwrap(),
         }
     }
     std::future::pending::<()>().await;

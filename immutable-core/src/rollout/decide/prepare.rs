@@ -72,8 +72,8 @@ fn made(view: &View<'_>, id: GenerationId, spec: Option<Arc<GenerationSpec>>) ->
         };
     };
     match (&generation.refused, generation.life) {
-        _ if view.noted.absent.contains(&id) => Made::Never(format!("generation {id} was deleted by someone else")),
         (Some(why), _) => Made::Never(why.to_string()),
+        _ if view.noted.absent.contains(&id) => Made::Never(format!("generation {id} was deleted by someone else")),
         (None, GenerationLife::Present) => Made::Yes,
         (None, GenerationLife::Going) => Made::Never(format!("generation {id} is being removed")),
         (None, GenerationLife::Making) => {

@@ -100,6 +100,12 @@ impl GroupView<'_> {
     }
 }
 
+/// Of a generation that was refused, a group that bears its name and not its mark: somebody else's.
+fn foreign(generation: &GenerationState, state: Option<&GroupState>) -> bool {
+    let refused = generation.life == GenerationLife::Making && generation.refused.is_some();
+    refused && matches!(state, Some(GroupState::Present { spec, .. }) if *spec != Some(generation.spec.digest()))
+}
+
 pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -202,7 +208,7 @@ impl<'a> View<'a> {
             asked: self.asked(id),
             whole,
             fresh: after,
-            absent: whole && state == Some(&GroupState::Absent),
+            absent: whole && (state == Some(&GroupState::Absent) || foreign(generation, state)),
             idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
             free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
             ..GroupView::default()
