@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use immutable_core::id::StreamVersion;
+use immutable_core::journal::{After, Journal};
 use immutable_core::memory::MemoryOptions;
 use immutable_core::registry::Revoke;
-use immutable_core::rollout::{AbortTo, Event, Recorded};
+use immutable_core::rollout::{AbortTo, Event, FleetState, Recorded};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
 
@@ -143,7 +144,7 @@ fn the_journal_is_the_golden_one() {
 #[test]
 fn the_golden_journal_folds() {
     let text = include_str!("golden/journal.jsonl");
-    let mut state = immutable_core::rollout::FleetState::new(Stage::new().fleet.id().clone());
+    let mut state = FleetState::new(Stage::new().fleet.id().clone());
     for line in text.lines() {
         let recorded: Recorded = serde_json::from_str(line).unwrap();
         state.evolve(&recorded).unwrap();
@@ -151,5 +152,26 @@ fn the_golden_journal_folds() {
     assert_eq!(state.last().map(|(_, outcome)| outcome.clone()), Some(Outcome::Succeeded));
     assert_eq!(state.proven().map(|proven| proven.instances), Some(3));
     let snapshot = serde_json::to_string(&state).unwrap();
-    assert_eq!(serde_json::from_str::<immutable_core::rollout::FleetState>(&snapshot).unwrap(), state);
+    assert_eq!(serde_json::from_str::<FleetState>(&snapshot).unwrap(), state);
+}
+
+#[test]
+fn a_snapshot_is_what_its_records_amount_to() {
+    play(async |stage| {
+        let (fleet, controller) = (Fleet::new("web", stage.cloud.place()).size(40), stage.cloud.controller());
+        for version in 1..9 {
+            let artifact = stage.cloud.bake("acmeinc/web", &format!("1.{version}.0")).unwrap();
+            let plan = controller.plan(&fleet, &artifact, Strategy::rolling().max_surge(4)).await.unwrap();
+            assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
+        }
+        let journal = stage.cloud.journal();
+        let loaded = journal.load(&fleet.id().stream(), After::Snapshot).await.unwrap();
+        let (at, _) = loaded.snapshot.expect("a long stream has a snapshot");
+        assert!(at.0 >= 512 && loaded.records.len() < 512, "{at} and {} records", loaded.records.len());
+        let mut folded = FleetState::new(fleet.id().clone());
+        let history = controller.history(fleet.id()).await.unwrap();
+        assert_eq!(history.len() as u64, loaded.head.0, "the audit trail is whole");
+        history.iter().for_each(|(_, recorded)| folded.evolve(recorded).unwrap());
+        assert_eq!(controller.state(fleet.id()).await.unwrap(), folded);
+    });
 }
