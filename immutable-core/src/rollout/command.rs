@@ -6,7 +6,8 @@ use crate::artifact::sha256;
 use crate::id::{Actor, RolloutId, StreamVersion, write_hex};
 use crate::rollout::decide::{revert, tear_down};
 use crate::rollout::event::Event;
-use crate::rollout::state::{Ending, FleetState, Phase, RevertCause};
+use crate::rollout::phase::{Ending, Phase, RevertCause};
+use crate::rollout::state::FleetState;
 use crate::time::Timestamp;
 
 /// The id of one command; the same id again is the same command, sent again. In text and JSON 32 hexadecimal digits.

@@ -8,8 +8,8 @@ use crate::error::{ErrorKind, Retry};
 use crate::fleet::{FailureClass, GenerationId, GenerationSpec, GroupId, Refusal, Resize, Ticket, Upkeep};
 use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StreamVersion};
 use crate::rollout::command::CommandId;
+use crate::rollout::phase::{Outcome, Phase};
 use crate::rollout::plan::Plan;
-use crate::rollout::state::{Outcome, Phase};
 use crate::time::Timestamp;
 
 /// An event with its time and its owner's epoch: one record of a fleet's journal, as one JSON object.

@@ -12,6 +12,7 @@ mod command;
 pub(crate) mod decide;
 mod event;
 mod evolve;
+mod phase;
 mod plan;
 mod report;
 mod seen;
@@ -25,12 +26,10 @@ pub use decide::{Decision, MAX_VIEW_AGE, decide};
 pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
 pub use evolve::IllegalEvent;
 pub(crate) use evolve::backoff;
+pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 pub use plan::{Basis, Envelope, Plan, PlanFor, PlannedStep, Subject, Wanted};
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Facts, Seen};
 pub use settle::settle;
-pub use state::{
-    Ending, Exit, FleetState, GenerationLife, GenerationState, Hold, Member, Need, Outcome, Owed, Phase, Proven, RevertCause,
-    RolloutState, Slots, StepState,
-};
+pub use state::{Exit, FleetState, GenerationLife, GenerationState, Member, Owed, Proven, RolloutState, Slots};
 pub use strategy::{OnFirstFailure, Step, Strategy};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::fleet::{FailureClass, GenerationId};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::budget::Budget;
+use crate::rollout::phase::Need;
 use crate::rollout::plan::Subject;
-use crate::rollout::state::{FleetState, GenerationLife, Need};
+use crate::rollout::state::{FleetState, GenerationLife};
 use crate::time::{Human, Timestamp};
 
 /// How a rollout stands. `Display` makes one sentence of it.

@@ -3,7 +3,8 @@
 use super::view::View;
 use crate::fleet::{FailureClass, GenerationId};
 use crate::rollout::event::Charge;
-use crate::rollout::state::{Phase, RolloutState};
+use crate::rollout::phase::Phase;
+use crate::rollout::state::RolloutState;
 
 impl View<'_> {
     /// Who is to blame: what the provider tells of by itself is added, and a failure that old and new share is nobody's.

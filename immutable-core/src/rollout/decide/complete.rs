@@ -6,7 +6,8 @@ use crate::artifact::Digest;
 use crate::fleet::GenerationId;
 use crate::id::StepIx;
 use crate::rollout::event::{Call, Event};
-use crate::rollout::state::{Ending, GenerationLife, Outcome, Phase, RolloutState, StepState};
+use crate::rollout::phase::{Ending, Outcome, Phase, StepState};
+use crate::rollout::state::{GenerationLife, RolloutState};
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(rollout) = view.rollout() else {

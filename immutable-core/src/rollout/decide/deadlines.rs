@@ -3,7 +3,7 @@
 use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
 use super::view::{View, count};
-use crate::rollout::state::{Ending, Need, Phase, RevertCause};
+use crate::rollout::phase::{Ending, Need, Phase, RevertCause};
 use crate::time::Human;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {

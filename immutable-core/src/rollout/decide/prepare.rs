@@ -5,8 +5,9 @@ use super::view::View;
 use crate::fleet::{GenerationId, GenerationSpec};
 use crate::id::StepIx;
 use crate::rollout::event::Call;
+use crate::rollout::phase::{Ending, Hold, Need, Phase, StepState};
 use crate::rollout::plan::Wanted;
-use crate::rollout::state::{Ending, GenerationLife, Hold, Need, Phase, RolloutState, StepState};
+use crate::rollout::state::{GenerationLife, RolloutState};
 use std::sync::Arc;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {

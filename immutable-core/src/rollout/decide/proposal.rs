@@ -8,8 +8,9 @@ use super::view::View;
 use crate::fleet::{GenerationId, GroupId};
 use crate::id::{OpId, StepIx};
 use crate::rollout::event::{Call, Event};
+use crate::rollout::phase::{Ending, Hold, Outcome, Phase};
 use crate::rollout::report::{Blocker, Counts, Feasibility, Report};
-use crate::rollout::state::{Ending, Hold, Outcome, Phase, RolloutState};
+use crate::rollout::state::RolloutState;
 use crate::rollout::strategy::Step;
 use crate::time::Timestamp;
 

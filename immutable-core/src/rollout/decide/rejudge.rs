@@ -7,8 +7,9 @@ use super::view::View;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{GroupState, Life, Resize};
 use crate::rollout::event::{Call, Event, OpResult, Refused};
+use crate::rollout::phase::Phase;
 use crate::rollout::report::Blocker;
-use crate::rollout::state::{Owed, Phase};
+use crate::rollout::state::Owed;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     if matches!(view.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { .. })) {

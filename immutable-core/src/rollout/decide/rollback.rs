@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::proposal::Proposal;
 use super::view::{View, count};
 use crate::fleet::{GenerationId, Release};
+use crate::rollout::phase::{Ending, Hold, Need, Phase, RevertCause, StepState};
 use crate::rollout::plan::Wanted;
 use crate::rollout::report::burns;
-use crate::rollout::state::{
-    Ending, FleetState, GenerationLife, GenerationState, Hold, Need, Phase, RevertCause, RolloutState, StepState,
-};
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
 use crate::rollout::strategy::OnFirstFailure;
 use crate::time::Timestamp;
 

@@ -92,7 +92,7 @@ fn retire_all(view: &View<'_>, proposal: &mut Proposal) {
 /// Takes the first ready instance for the whole fleet.
 fn end_at_once(view: &View<'_>, proposal: &mut Proposal) {
     use crate::rollout::event::Event;
-    use crate::rollout::state::{Ending, Outcome, Phase};
+    use crate::rollout::phase::{Ending, Outcome, Phase};
     let Some(rollout) = view.rollout() else {
         return;
     };

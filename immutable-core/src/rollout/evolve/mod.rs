@@ -1,19 +1,23 @@
 //! The only way a state changes: by one event, strictly.
 
+mod note;
+mod settled;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Retry};
-use crate::fleet::{GenerationId, GenerationSpec, GroupId, Refusal, Resize};
-use crate::id::{Epoch, InstanceKey, OpId};
+use crate::error::{Error, ErrorKind};
+use crate::fleet::{GenerationId, GenerationSpec, Resize};
+use crate::id::{Epoch, OpId};
 use crate::rollout::decide::MAX_VIEW_AGE;
-use crate::rollout::event::{Call, Event, Noted, OpResult, Recorded, Refused};
+use crate::rollout::event::{Call, Event, Recorded};
+use crate::rollout::phase::{Ending, Outcome, Phase};
 use crate::rollout::plan::Wanted;
-use crate::rollout::state::{
-    Ending, Exit, FleetState, GenerationLife, GenerationState, Member, Outcome, Owed, Phase, Proven, RolloutState, Slots,
-};
+use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, Owed, Proven, RolloutState, Slots};
 use crate::time::Timestamp;
+
+pub(crate) use settled::backoff;
 
 /// An event that cannot follow on what the state says. The state is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +40,6 @@ fn illegal(why: impl Into<String>) -> Legal {
 
 fn ensure(holds: bool, why: impl FnOnce() -> String) -> Legal {
     if holds { Ok(()) } else { illegal(why()) }
-}
-
-/// The pause after the `n`th failure in a row: 1 s, doubling up to 1 min.
-pub(crate) fn backoff(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_secs(60))
 }
 
 impl FleetState {
@@ -222,218 +221,6 @@ impl FleetState {
         }
     }
 
-    fn settled(&mut self, op: OpId, result: &OpResult, at: Timestamp) -> Legal {
-        let Some(owed) = self.owed.get_mut(&op) else {
-            return illegal(format!("op {op} is answered and not owed"));
-        };
-        match result {
-            OpResult::Accepted { ticket, echo_until } => {
-                owed.ticket = Some(ticket.clone());
-                owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
-            }
-            OpResult::Unknown { echo_until } => {
-                owed.uncertain = true;
-                owed.ticket = None;
-                owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
-            }
-            OpResult::Done { size, refused, echo_until, removed } => {
-                let echo = owed.echo_until.max(echo_until.unwrap_or_default());
-                if let Some(Owed { call, .. }) = self.owed.remove(&op) {
-                    self.done(&call, *size, refused, *removed, at, echo);
-                }
-            }
-            OpResult::Failed(why) => {
-                let echo = owed.echo_until.max(why.echo_until.unwrap_or_default());
-                if let Some(Owed { call, ticket, .. }) = self.owed.remove(&op) {
-                    self.failed(&call, why, ticket.is_some(), at, echo);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn done(
-        &mut self,
-        call: &Call,
-        size: Option<u32>,
-        refused: &[(InstanceKey, Refusal)],
-        removed: Option<bool>,
-        at: Timestamp,
-        echo: Timestamp,
-    ) {
-        let Some(generation) = self.generations.get_mut(&call.generation()) else {
-            return;
-        };
-        match call {
-            Call::Ensure(_) => generation.life = GenerationLife::Present,
-            Call::Upkeep(_, upkeep) => generation.upkeep = *upkeep,
-            Call::Destroy(_) if removed == Some(true) => generation.life = GenerationLife::Going,
-            Call::Destroy(_) | Call::Resize(_) => {}
-        }
-        for (cell, slots) in &mut generation.groups {
-            if call.group().is_some_and(|group| group.cell != *cell) {
-                continue;
-            }
-            slots.settled_at = at;
-            slots.quiet_until = slots.quiet_until.max(echo);
-            let mut lacking = !refused.is_empty();
-            if let Call::Resize(resize) = call {
-                slots.size = size.unwrap_or(resize.to());
-                let short = matches!(&**resize, Resize::Raise { to, .. } if slots.size < *to);
-                lacking |= short;
-                slots.short |= short || matches!(**resize, Resize::GiveUp { .. });
-                match &**resize {
-                    Resize::Raise { from, .. } => {
-                        generation.asked = generation.asked.saturating_add(slots.size.saturating_sub(*from));
-                        slots.raised_at = at;
-                    }
-                    Resize::GiveUp { from, .. } => {
-                        generation.asked = generation.asked.saturating_sub(from.saturating_sub(slots.size));
-                    }
-                    Resize::Lower { .. } => {}
-                }
-                for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
-                    unname(slots, key);
-                }
-            }
-            // Done, and not all that was asked: to ask at once again would be to ask for ever.
-            slots.failures = if lacking { slots.failures + 1 } else { 0 };
-            if lacking {
-                slots.quiet_until = slots.quiet_until.max(at + backoff(slots.failures));
-            }
-        }
-    }
-
-    fn failed(&mut self, call: &Call, why: &Refused, begun: bool, at: Timestamp, echo: Timestamp) {
-        let Some(generation) = self.generations.get_mut(&call.generation()) else {
-            return;
-        };
-        if matches!((call, why.retry), (Call::Ensure(_), Retry::Never)) {
-            generation.refused = Some(why.what.clone());
-        }
-        for (cell, slots) in &mut generation.groups {
-            if call.group().is_some_and(|group| group.cell != *cell) {
-                continue;
-            }
-            slots.failures += 1;
-            let pause = match why.retry {
-                Retry::After(pause) => pause,
-                Retry::Never | Retry::Backoff => backoff(slots.failures),
-            };
-            slots.quiet_until = slots.quiet_until.max(echo).max(at + pause);
-            if let Some(found) = why.found {
-                slots.size = found;
-                slots.settled_at = at;
-            }
-            // As long as a copy may arrive the named may yet go, and must not be counted on.
-            let Call::Resize(resize) = call else {
-                continue;
-            };
-            match &**resize {
-                Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),
-                // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
-                // are read all are counted.
-                Resize::Raise { to, .. } if (begun || echo > at) && why.found.is_none() => slots.size = *to,
-                _ => {}
-            }
-        }
-    }
-
-    fn note(&mut self, noted: &Noted, at: Timestamp) -> Legal {
-        self.check_note(noted)?;
-        // Who was there before, and how they were, says nothing against the new release.
-        let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
-        for (group, keys) in &noted.appeared {
-            let fresh = Member { seen: at, healthy: None, ill: None, once: false, exit: Exit::None, charged: !witness };
-            if let Some(slots) = self.slots_mut(*group) {
-                slots.short = false;
-                slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));
-            }
-        }
-        self.each_member(&noted.healthy, |member| (member.healthy, member.ill, member.once) = (Some(at), None, true));
-        self.each_member(&noted.unhealthy, |member| {
-            (member.healthy, member.ill, member.once) = (None, Some(at), member.once && witness);
-        });
-        self.each_member(&noted.gone, |member| member.exit = Exit::Gone);
-        for (group, size) in &noted.sizes {
-            if let Some(slots) = self.slots_mut(*group) {
-                slots.size = *size;
-            }
-        }
-        for charge in &noted.charged {
-            let Some(generation) = self.generations.get_mut(&charge.group.generation) else {
-                continue;
-            };
-            *generation.charged.entry(charge.class).or_default() += 1;
-            generation.incidents.extend(charge.incident.clone());
-            let member = charge.instance.as_ref().zip(generation.groups.get_mut(&charge.group.cell));
-            if let Some(member) = member.and_then(|(key, slots)| slots.members.get_mut(key)) {
-                member.charged = true;
-            }
-        }
-        for id in &noted.exercised {
-            if let Some(generation) = self.generations.get_mut(id) {
-                generation.first_ready = generation.first_ready.or(Some(at));
-            }
-        }
-        for id in &noted.absent {
-            self.generations.remove(id);
-        }
-        if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {
-            rollout.best = rollout.best.max(best);
-            let progress_deadline = rollout.plan.strategy().progress_deadline;
-            if let (Phase::Stepping { .. }, Some(give_up_at)) = (rollout.phase.clone(), rollout.phase.give_up_at_mut()) {
-                *give_up_at = at + progress_deadline;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_note(&self, noted: &Noted) -> Legal {
-        let unknown = |group: &GroupId| format!("group {group} is noted and unknown");
-        for (group, keys) in &noted.appeared {
-            let slots = self.slots(*group).ok_or_else(|| IllegalEvent { why: unknown(group) })?;
-            for key in keys {
-                ensure(!slots.members.contains_key(key), || format!("{key} of group {group} appears again"))?;
-            }
-        }
-        for (group, keys) in noted.healthy.iter().chain(&noted.unhealthy).chain(&noted.gone) {
-            let slots = self.slots(*group).ok_or_else(|| IllegalEvent { why: unknown(group) })?;
-            let appears = noted.appeared.get(group).map_or(&[][..], Vec::as_slice);
-            for key in keys {
-                let here = match slots.members.get(key) {
-                    Some(member) => member.exit != Exit::Gone,
-                    None => appears.binary_search(key).is_ok(),
-                };
-                ensure(here, || format!("{key} of group {group} is noted and not there"))?;
-            }
-        }
-        for group in noted.sizes.keys() {
-            ensure(self.slots(*group).is_some(), || unknown(group))?;
-            ensure(!self.busy(*group), || format!("the size of group {group} is noted while it is busy"))?;
-        }
-        for generation in noted.exercised.iter().chain(&noted.absent) {
-            ensure(self.generations.contains_key(generation), || format!("generation {generation} is noted and unknown"))?;
-        }
-        for generation in &noted.absent {
-            ensure(!self.generation_busy(*generation), || format!("generation {generation} is absent and busy"))?;
-        }
-        Ok(())
-    }
-
-    fn each_member(&mut self, keys: &BTreeMap<GroupId, Vec<InstanceKey>>, change: impl Fn(&mut Member)) {
-        for (group, keys) in keys {
-            let Some(slots) = self.slots_mut(*group) else {
-                continue;
-            };
-            for key in keys {
-                if let Some(member) = slots.members.get_mut(key) {
-                    change(member);
-                }
-            }
-        }
-    }
-
     fn moved(&mut self, to: &Phase) -> Legal {
         let Some(rollout) = &mut self.rollout else {
             return illegal("a phase without a rollout");
@@ -504,11 +291,5 @@ impl FleetState {
             },
             Phase::Held { .. } => None,
         }
-    }
-}
-
-fn unname(slots: &mut Slots, key: &InstanceKey) {
-    if let Some(member) = slots.members.get_mut(key).filter(|member| member.exit == Exit::Named) {
-        member.exit = Exit::None;
     }
 }

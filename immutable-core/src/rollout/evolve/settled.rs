@@ -1,0 +1,141 @@
+//! What an answer to a call changes.
+
+use std::time::Duration;
+
+use super::{Legal, illegal};
+use crate::error::Retry;
+use crate::fleet::{Refusal, Resize};
+use crate::id::{InstanceKey, OpId};
+use crate::rollout::event::{Call, OpResult, Refused};
+use crate::rollout::state::{Exit, FleetState, GenerationLife, Owed, Slots};
+use crate::time::Timestamp;
+
+/// The pause after the `n`th failure in a row: 1 s, doubling up to 1 min.
+pub(crate) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+}
+
+impl FleetState {
+    pub(super) fn settled(&mut self, op: OpId, result: &OpResult, at: Timestamp) -> Legal {
+        let Some(owed) = self.owed.get_mut(&op) else {
+            return illegal(format!("op {op} is answered and not owed"));
+        };
+        match result {
+            OpResult::Accepted { ticket, echo_until } => {
+                owed.ticket = Some(ticket.clone());
+                owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
+            }
+            OpResult::Unknown { echo_until } => {
+                owed.uncertain = true;
+                owed.ticket = None;
+                owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
+            }
+            OpResult::Done { size, refused, echo_until, removed } => {
+                let echo = owed.echo_until.max(echo_until.unwrap_or_default());
+                if let Some(Owed { call, .. }) = self.owed.remove(&op) {
+                    self.done(&call, *size, refused, *removed, at, echo);
+                }
+            }
+            OpResult::Failed(why) => {
+                let echo = owed.echo_until.max(why.echo_until.unwrap_or_default());
+                if let Some(Owed { call, ticket, .. }) = self.owed.remove(&op) {
+                    self.failed(&call, why, ticket.is_some(), at, echo);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn done(
+        &mut self,
+        call: &Call,
+        size: Option<u32>,
+        refused: &[(InstanceKey, Refusal)],
+        removed: Option<bool>,
+        at: Timestamp,
+        echo: Timestamp,
+    ) {
+        let Some(generation) = self.generations.get_mut(&call.generation()) else {
+            return;
+        };
+        match call {
+            Call::Ensure(_) => generation.life = GenerationLife::Present,
+            Call::Upkeep(_, upkeep) => generation.upkeep = *upkeep,
+            Call::Destroy(_) if removed == Some(true) => generation.life = GenerationLife::Going,
+            Call::Destroy(_) | Call::Resize(_) => {}
+        }
+        for (cell, slots) in &mut generation.groups {
+            if call.group().is_some_and(|group| group.cell != *cell) {
+                continue;
+            }
+            slots.settled_at = at;
+            slots.quiet_until = slots.quiet_until.max(echo);
+            let mut lacking = !refused.is_empty();
+            if let Call::Resize(resize) = call {
+                slots.size = size.unwrap_or(resize.to());
+                let short = matches!(&**resize, Resize::Raise { to, .. } if slots.size < *to);
+                lacking |= short;
+                slots.short |= short || matches!(**resize, Resize::GiveUp { .. });
+                match &**resize {
+                    Resize::Raise { from, .. } => {
+                        generation.asked = generation.asked.saturating_add(slots.size.saturating_sub(*from));
+                        slots.raised_at = at;
+                    }
+                    Resize::GiveUp { from, .. } => {
+                        generation.asked = generation.asked.saturating_sub(from.saturating_sub(slots.size));
+                    }
+                    Resize::Lower { .. } => {}
+                }
+                for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
+                    unname(slots, key);
+                }
+            }
+            // Done, and not all that was asked: to ask at once again would be to ask for ever.
+            slots.failures = if lacking { slots.failures + 1 } else { 0 };
+            if lacking {
+                slots.quiet_until = slots.quiet_until.max(at + backoff(slots.failures));
+            }
+        }
+    }
+
+    fn failed(&mut self, call: &Call, why: &Refused, begun: bool, at: Timestamp, echo: Timestamp) {
+        let Some(generation) = self.generations.get_mut(&call.generation()) else {
+            return;
+        };
+        if matches!((call, why.retry), (Call::Ensure(_), Retry::Never)) {
+            generation.refused = Some(why.what.clone());
+        }
+        for (cell, slots) in &mut generation.groups {
+            if call.group().is_some_and(|group| group.cell != *cell) {
+                continue;
+            }
+            slots.failures += 1;
+            let pause = match why.retry {
+                Retry::After(pause) => pause,
+                Retry::Never | Retry::Backoff => backoff(slots.failures),
+            };
+            slots.quiet_until = slots.quiet_until.max(echo).max(at + pause);
+            if let Some(found) = why.found {
+                slots.size = found;
+                slots.settled_at = at;
+            }
+            // As long as a copy may arrive the named may yet go, and must not be counted on.
+            let Call::Resize(resize) = call else {
+                continue;
+            };
+            match &**resize {
+                Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),
+                // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
+                // are read all are counted.
+                Resize::Raise { to, .. } if (begun || echo > at) && why.found.is_none() => slots.size = *to,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn unname(slots: &mut Slots, key: &InstanceKey) {
+    if let Some(member) = slots.members.get_mut(key).filter(|member| member.exit == Exit::Named) {
+        member.exit = Exit::None;
+    }
+}

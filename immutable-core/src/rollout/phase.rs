@@ -1,0 +1,215 @@
+//! Where a rollout is, why it goes back or stands still, and how it ends.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::fleet::GenerationId;
+use crate::id::StepIx;
+use crate::time::Timestamp;
+
+/// Where a rollout is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// The wanted generation is being made; nothing is launched.
+    Preparing {
+        /// When that takes too long.
+        give_up_at: Timestamp,
+    },
+    /// On the way to a step's goal.
+    Stepping {
+        /// Which step.
+        step: StepIx,
+        /// How far.
+        at: StepState,
+    },
+    /// On the way back to the baseline.
+    Reverting {
+        /// Why.
+        why: RevertCause,
+        /// The generation that is wanted instead.
+        to: GenerationId,
+        /// How far.
+        at: StepState,
+    },
+    /// What is left over is removed, and the end is proven.
+    Finishing {
+        /// Which end.
+        ending: Ending,
+        /// When that takes too long.
+        give_up_at: Timestamp,
+    },
+    /// Nothing moves.
+    Held {
+        /// Why.
+        why: Hold,
+        /// What goes on when it ends.
+        resume: Box<Phase>,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+impl Phase {
+    /// When this phase takes too long, if it can.
+    pub fn give_up_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(*give_up_at),
+            Self::Stepping { at: StepState::Moving { give_up_at }, .. }
+            | Self::Reverting { at: StepState::Moving { give_up_at }, .. } => Some(*give_up_at),
+            Self::Held { .. } => None,
+        }
+    }
+
+    pub(crate) fn give_up_at_mut(&mut self) -> Option<&mut Timestamp> {
+        match self {
+            Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(give_up_at),
+            Self::Stepping { at: StepState::Moving { give_up_at }, .. }
+            | Self::Reverting { at: StepState::Moving { give_up_at }, .. } => Some(give_up_at),
+            Self::Held { .. } => None,
+        }
+    }
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StepState {
+    /// Sizes are on their way to the goal.
+    Moving {
+        /// When that takes too long.
+        give_up_at: Timestamp,
+    },
+}
+
+/// Why a rollout goes back.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RevertCause {
+    /// Too many instances failed by the release's fault.
+    Failed(Arc<str>),
+    /// No progress for too long.
+    Deadline,
+    /// The release was revoked.
+    Revoked(Arc<str>),
+    /// Somebody asked for it.
+    Asked,
+}
+
+impl fmt::Display for RevertCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => f.write_str(why),
+            Self::Deadline => f.write_str("no progress within the deadline"),
+            Self::Revoked(why) => write!(f, "the release was revoked: {why}"),
+            Self::Asked => f.write_str("asked for"),
+        }
+    }
+}
+
+/// To which end a rollout finishes.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ending {
+    /// The wanted release has the fleet.
+    Forward,
+    /// The baseline has it again.
+    Back {
+        /// In this generation.
+        to: GenerationId,
+    },
+    /// Everything stays as it is.
+    Mixed,
+    /// What the rollout launched goes.
+    Nothing,
+    /// Nothing was launched, and nothing will be.
+    Refused {
+        /// Why.
+        why: Arc<str>,
+    },
+}
+
+/// Why nothing moves.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Hold {
+    /// A person must decide; until then nothing is sent, and what is owed stays owed.
+    Needs(Need),
+}
+
+/// What a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Need {
+    /// The release failed and there is no proven one to go back to.
+    NoBaseline {
+        /// Why it failed.
+        why: Arc<str>,
+    },
+    /// The proven release cannot be launched.
+    BaselineUnlaunchable {
+        /// Why.
+        why: Arc<str>,
+    },
+    /// The rollback took too long.
+    RollbackDeadline,
+    /// What should leave does not.
+    StuckLeaving,
+    /// Nothing can be decided: for too long no whole view, or no word on anybody's health.
+    ProviderSilent,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBaseline { why } => write!(f, "the release failed ({why}) and no release is proven to go back to"),
+            Self::BaselineUnlaunchable { why } => write!(f, "the proven release cannot be launched: {why}"),
+            Self::RollbackDeadline => f.write_str("the rollback has taken longer than its deadline"),
+            Self::StuckLeaving => f.write_str("what should be removed does not go"),
+            Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
+        }
+    }
+}
+
+/// How a rollout ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[must_use]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Every instance runs the wanted release, and it is proven.
+    Succeeded,
+    /// The fleet has size 0 and no instance could be tried: the template is in place, nothing is proven.
+    Unexercised,
+    /// Every instance runs the release that was proven before.
+    RolledBack,
+    /// Stopped where it was, on request.
+    LeftMixed,
+    /// The first release failed, or was given up, and what it launched is gone.
+    TornDown,
+    /// Nothing was launched.
+    Refused(Arc<str>),
+    /// It has not ended: nothing moves until a person decides. [Abort](crate::controller::Rollout::abort) it, back or to what there is; to go on after the
+    /// cause is gone, leave it mixed and plan the same artifact again: what is there is used. Never journaled as an end.
+    Needs(Need),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("succeeded"),
+            Self::Unexercised => f.write_str("unexercised: the fleet is empty, nothing is proven"),
+            Self::RolledBack => f.write_str("rolled back"),
+            Self::LeftMixed => f.write_str("left mixed"),
+            Self::TornDown => f.write_str("torn down"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Needs(need) => write!(f, "needs a decision: {need}"),
+        }
+    }
+}
