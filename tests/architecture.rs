@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may use besides the roots, which all may.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("artifact", &[]),
     ("fleet", &["artifact"]),
     ("journal", &[]),
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("memory", &["provider", "journal", "controller", "fleet", "artifact", "registry"]),
     ("conformance", ALL),
     ("simulation", ALL),
+    ("judge", ALL),
     ("lib", ALL),
 ];
 /// The roots, and what of them is named at the front door.

@@ -43,10 +43,6 @@
 //! `conformance`: suites for those who implement a provider or a journal, and `Faulty`, which breaks either on purpose.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
-// Tests name this crate as its users do: some are shared with the suites outside.
-#[cfg(test)]
-extern crate self as immutable_core;
-
 pub mod artifact;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -55,6 +51,8 @@ pub mod error;
 pub mod fleet;
 pub mod id;
 pub mod journal;
+#[cfg(test)]
+mod judge;
 pub mod memory;
 pub mod pipeline;
 pub mod provider;

@@ -9,7 +9,6 @@ mod rollout {
     mod decide_health;
     mod evolve;
     mod evolve_any;
-    mod golden;
     mod kit;
     mod oracle;
     mod rivals;

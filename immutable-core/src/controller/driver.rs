@@ -42,6 +42,7 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         in_flight: BTreeSet::new(),
         tries: BTreeMap::new(),
         earlier: BTreeMap::new(),
+        viewed: BTreeMap::new(),
         facts: None,
         look_at: now,
         looking: false,
@@ -70,8 +71,10 @@ struct Driver {
     in_flight: BTreeSet<OpId>,
     /// Of calls whose result is unknown: how often they were sent, and when again.
     tries: BTreeMap<OpId, (u32, Timestamp)>,
-    /// How many instances each group had in its last whole view.
-    earlier: BTreeMap<GroupId, u32>,
+    /// How many instances each group had in its last whole view, and its size.
+    earlier: BTreeMap<GroupId, (u32, u32)>,
+    /// The time of the newest view of each group.
+    viewed: BTreeMap<GroupId, Timestamp>,
     facts: Option<Facts>,
     look_at: Timestamp,
     looking: bool,
@@ -129,7 +132,7 @@ impl Driver {
     fn over(&self) -> Result<Option<Outcome>> {
         match (self.state.rollout(), self.state.last()) {
             (Some(running), _) if running.id == self.rollout => match &running.phase {
-                Phase::Held { why: Hold::Needs(need), .. } if self.in_flight.is_empty() && self.state.owed().next().is_none() => {
+                Phase::Held { why: Hold::Needs(need), .. } if self.in_flight.is_empty() => {
                     // An answer may lie in the inbox: before it asks it has looked.
                     Ok(self.looked.then(|| Outcome::Needs(need.clone())))
                 }
@@ -156,6 +159,10 @@ impl Driver {
 
     /// Sends what is owed, was decided on a view that still holds, and is not under way.
     fn send(&mut self) {
+        // While a person is asked nothing is sent: what is owed stays owed.
+        if matches!(self.state.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { .. })) {
+            return;
+        }
         let now = self.now();
         let follow = self.controller.poll;
         for (id, owed) in self.state.owed() {
@@ -197,13 +204,6 @@ impl Driver {
                     return Ok(()); // accepted, and still going on
                 };
                 let now = self.now();
-                if matches!(result, OpResult::Unknown { .. }) {
-                    let (tries, again) = self.tries.entry(op).or_insert((0, now));
-                    *tries += 1;
-                    *again = now + backoff(*tries);
-                } else {
-                    self.tries.remove(&op);
-                }
                 if let Some((_, owed)) = self.state.owed().find(|(id, _)| *id == op) {
                     let about = self.state.known_groups().into_iter().filter(|group| {
                         group.generation == owed.call.generation() && owed.call.group().is_none_or(|other| other == *group)
@@ -211,12 +211,24 @@ impl Driver {
                     self.answered.extend(about);
                 }
                 self.look_at = self.look_at.min(now + AFTER_AN_ANSWER.min(self.controller.poll));
-                let events = settle(&self.state, op, result);
-                self.apply(events)
+                let events = settle(&self.state, op, result, now);
+                self.apply(events)?;
+                // What is still owed is sent again, or followed.
+                match self.state.owed().find(|(id, _)| *id == op) {
+                    Some((_, owed)) if owed.ticket.is_none() => {
+                        let (tries, again) = self.tries.entry(op).or_insert((0, now));
+                        *tries += 1;
+                        *again = now + backoff(*tries);
+                    }
+                    _ => {
+                        self.tries.remove(&op);
+                    }
+                }
+                Ok(())
             }
             Done::Looked(asked, look) => {
                 self.looking = false;
-                self.looked = true;
+                self.looked |= look.inbox.is_ok();
                 self.decide(asked, look)
             }
         }
@@ -236,6 +248,13 @@ impl Driver {
                 seen.age = seen.age.max(Duration::from_millis(1));
             }
         }
+        // What was seen is not unseen by an older view that comes later.
+        fleet.groups.retain(|seen| {
+            let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_default());
+            let newer = as_of >= *last;
+            *last = as_of.max(*last);
+            newer
+        });
         if let Ok(facts) = look.facts {
             self.facts = Some(facts);
         }
@@ -261,10 +280,12 @@ impl Driver {
         }
         for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
             let there = seen.instances.iter().filter(|instance| instance.life != Life::Gone).count();
-            self.earlier.insert(seen.group, u32::try_from(there).unwrap_or(u32::MAX));
+            let size = self.state.slots(seen.group).map_or(0, |slots| slots.size);
+            self.earlier.insert(seen.group, (u32::try_from(there).unwrap_or(u32::MAX), size));
         }
         let known = self.state.known_groups();
         self.earlier.retain(|group, _| known.contains(group));
+        self.viewed.retain(|group, _| known.contains(group));
         let now = self.now();
         let next = now + if self.failed_looks > 0 { backoff(self.failed_looks) } else { self.controller.poll };
         self.look_at = wake_at.map_or(next, |wake| wake.min(next));

@@ -105,7 +105,7 @@ impl<'de> serde::Deserialize<'de> for FleetId {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fleet {
     id: FleetId,
-    size: u32,
+    size: Option<u32>,
     #[serde(with = "human")]
     min_ready: Duration,
     #[serde(with = "human")]
@@ -119,14 +119,14 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet of size 0 with an empty template, ready after 10 s of health, 10 min to boot, healed by its provider.
+    /// A fleet whose [`size`](Self::size) is still to be said, with an empty template, ready after 10 s of health, 10 min to boot, healed by its provider.
     ///
     /// A name is lower-case letters, digits and `-`, begins with a letter and has at most 50 characters; another is refused
     /// when a plan is made.
     pub fn new(name: impl Into<Arc<str>>, place: Place) -> Self {
         Self {
             id: FleetId::new(place, name),
-            size: 0,
+            size: None,
             min_ready: Duration::from_secs(10),
             boot_deadline: Duration::from_secs(600),
             required_sources: Vec::new(),
@@ -136,10 +136,10 @@ impl Fleet {
         }
     }
 
-    /// How many instances it should have.
+    /// How many instances it should have. Must be said, also if it is 0: a plan for a fleet without it is refused.
     #[must_use]
     pub fn size(mut self, instances: u32) -> Self {
-        self.size = instances;
+        self.size = Some(instances);
         self
     }
 
@@ -157,7 +157,8 @@ impl Fleet {
         self
     }
 
-    /// How long an instance may take from being asked for to being healthy. After it, it counts as down.
+    /// How long an instance may take from being first seen to being healthy, and how long is waited for one that was asked for to be
+    /// seen. After it, it counts as down.
     #[must_use]
     pub fn boot_deadline(mut self, at_most: Duration) -> Self {
         self.boot_deadline = at_most;
@@ -190,9 +191,9 @@ impl Fleet {
         &self.id
     }
 
-    /// How many instances it should have.
+    /// How many instances it should have; 0 if that was not said.
     pub fn desired(&self) -> u32 {
-        self.size
+        self.size.unwrap_or(0)
     }
 
     /// How its machines are made.
@@ -226,6 +227,9 @@ impl Fleet {
             return Err(Error::invalid(format!(
                 "`{name}` is not a fleet's name; use up to 50 lower-case letters, digits and `-`, beginning with a letter"
             )));
+        }
+        if self.size.is_none() {
+            return Err(Error::invalid(format!("fleet {name} has no size; say size(n), also if it is to be empty")));
         }
         if self.boot_deadline.is_zero() {
             return Err(Error::invalid(format!(
@@ -271,9 +275,12 @@ mod tests {
     fn what_cannot_work_is_refused_by_name() {
         let check = |fleet: Fleet| fleet.check().unwrap_err().to_string();
         assert!(check(Fleet::new("Web", place())).contains("`Web` is not a fleet's name"));
+        assert!(check(Fleet::new("web", place())).contains("has no size"));
         assert!(check(Fleet::new("", place())).contains("beginning with a letter"));
-        assert!(check(Fleet::new("web", place()).boot_deadline(Duration::ZERO)).contains("boot deadline of fleet web is 0"));
-        assert!(check(Fleet::new("web", place()).zones(["a".into(), "b".into(), "a".into()])).contains("zone a twice"));
+        assert!(
+            check(Fleet::new("web", place()).size(1).boot_deadline(Duration::ZERO)).contains("boot deadline of fleet web is 0")
+        );
+        assert!(check(Fleet::new("web", place()).size(1).zones(["a".into(), "b".into(), "a".into()])).contains("zone a twice"));
     }
 
     #[test]

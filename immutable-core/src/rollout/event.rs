@@ -130,7 +130,7 @@ pub struct Noted {
     /// Generations that no longer exist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<GenerationId>,
-    /// A new maximum of ready instances of the wanted generation in this step.
+    /// There is progress: a new maximum of ready instances of the wanted generation in this step, or somebody who left. The maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<u32>,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Refusal, Resize};
 use crate::id::{Epoch, InstanceKey, OpId};
+use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Noted, OpResult, Recorded, Refused};
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{
@@ -57,14 +58,22 @@ impl FleetState {
         ensure(*epoch == epoch_now, || format!("it is of epoch {epoch}, the fleet is in epoch {epoch_now}"))?;
         match event {
             Event::Claimed { owner, echo_until } => {
-                // A deadline that passed while nobody watched is not missed.
-                let unwatched = at.since(self.at);
+                // A deadline that passed while nobody watched is not missed. A short silence is nothing to tell by.
+                let silent = at.since(self.at);
+                let unwatched = if silent > 2 * MAX_VIEW_AGE { silent } else { Duration::ZERO };
                 if let Some(give_up_at) = self.rollout.as_mut().and_then(|rollout| rollout.phase.give_up_at_mut()) {
                     *give_up_at = *give_up_at + unwatched;
                 }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
-                self.owed.values_mut().for_each(|owed| owed.echo_until = owed.echo_until.max(*echo_until));
+                let booting = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
+                for member in booting.flat_map(|slots| slots.members.values_mut()).filter(|member| !member.once) {
+                    member.seen = member.seen + unwatched;
+                }
+                for owed in self.owed.values_mut() {
+                    owed.echo_until = owed.echo_until.max(*echo_until);
+                    owed.uncertain = true;
+                }
             }
             Event::Opened { .. } => self.open(event, *at)?,
             Event::Heard { inbox, .. } => {
@@ -112,9 +121,18 @@ impl FleetState {
             Wanted::Existing(_) => self.generations.contains_key(&wanted),
         };
         ensure(fits, || format!("the plan wants generation {wanted}, which is neither there nor next"))?;
+        // Who is gone is remembered for as long as an old view may still show them.
+        let forgotten = at.since(self.at) > 2 * MAX_VIEW_AGE;
         for generation in self.generations.values_mut() {
             generation.charged.clear();
-            generation.asked = 0;
+            (generation.asked, generation.appeared) = (0, 0);
+            for slots in generation.groups.values_mut().filter(|_| forgotten) {
+                slots.members.retain(|_, member| member.exit != Exit::Gone);
+            }
+        }
+        // Of a generation that was there before, nobody is charged for who was in it.
+        for slots in self.generations.get_mut(&wanted).into_iter().flat_map(|generation| generation.groups.values_mut()) {
+            slots.members.values_mut().for_each(|member| member.charged = true);
         }
         self.desired = plan.fleet().desired();
         self.next_rollout += 1;
@@ -145,7 +163,8 @@ impl FleetState {
             }
         }
         self.next_op = OpId(op.0 + 1);
-        self.owed.insert(op, Owed { call: call.clone(), basis, echo_until: Timestamp::default(), ticket: None });
+        self.owed
+            .insert(op, Owed { call: call.clone(), basis, echo_until: Timestamp::default(), uncertain: false, ticket: None });
         Ok(())
     }
 
@@ -164,6 +183,7 @@ impl FleetState {
             upkeep: spec.upkeep,
             first_ready: None,
             asked: 0,
+            appeared: 0,
             refused: None,
             groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
             incidents: Default::default(),
@@ -213,6 +233,7 @@ impl FleetState {
                 owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
             }
             OpResult::Unknown { echo_until } => {
+                owed.uncertain = true;
                 owed.ticket = None;
                 owed.echo_until = owed.echo_until.max(echo_until.unwrap_or_default());
             }
@@ -255,8 +276,8 @@ impl FleetState {
                 continue;
             }
             slots.settled_at = at;
-            slots.failures = 0;
             slots.quiet_until = slots.quiet_until.max(echo);
+            let mut lacking = !refused.is_empty();
             if let Call::Resize(resize) = call {
                 slots.size = size.unwrap_or(resize.to());
                 match &**resize {
@@ -268,12 +289,20 @@ impl FleetState {
                     }
                     Resize::Lower { .. } => {}
                 }
+                let short = matches!(&**resize, Resize::Raise { to, .. } if slots.size < *to);
+                lacking |= short;
+                slots.short |= short || matches!(**resize, Resize::GiveUp { .. });
                 if matches!(**resize, Resize::Raise { .. }) {
                     slots.raised_at = at;
                 }
                 for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
                     unname(slots, key);
                 }
+            }
+            // Done, and not all that was asked: to ask at once again would be to ask for ever.
+            slots.failures = if lacking { slots.failures + 1 } else { 0 };
+            if lacking {
+                slots.quiet_until = slots.quiet_until.max(at + backoff(slots.failures));
             }
         }
     }
@@ -315,16 +344,22 @@ impl FleetState {
 
     fn note(&mut self, noted: &Noted, at: Timestamp) -> Legal {
         self.check_note(noted)?;
+        // Who was there before, and how they were, says nothing against the new release.
+        let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
         for (group, keys) in &noted.appeared {
-            let fresh = Member { seen: at, healthy: None, once: false, exit: Exit::None, charged: false };
+            let fresh = Member { seen: at, healthy: None, ill: None, once: false, exit: Exit::None, charged: !witness };
             if let Some(slots) = self.slots_mut(*group) {
+                slots.short = false;
                 slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));
             }
+            if let Some(generation) = self.generations.get_mut(&group.generation).filter(|_| witness) {
+                generation.appeared = generation.appeared.saturating_add(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+            }
         }
-        self.each_member(&noted.healthy, |member| (member.healthy, member.once) = (Some(at), true));
-        // Who was ill when the rollout began is not a witness against the new release.
-        let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
-        self.each_member(&noted.unhealthy, |member| (member.healthy, member.once) = (None, member.once && witness));
+        self.each_member(&noted.healthy, |member| (member.healthy, member.ill, member.once) = (Some(at), None, true));
+        self.each_member(&noted.unhealthy, |member| {
+            (member.healthy, member.ill, member.once) = (None, Some(at), member.once && witness);
+        });
         self.each_member(&noted.gone, |member| member.exit = Exit::Gone);
         for (group, size) in &noted.sizes {
             if let Some(slots) = self.slots_mut(*group) {
@@ -351,7 +386,7 @@ impl FleetState {
             self.generations.remove(id);
         }
         if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {
-            rollout.best = best;
+            rollout.best = rollout.best.max(best);
             let progress_deadline = rollout.plan.strategy().progress_deadline;
             if let (Phase::Stepping { .. }, Some(give_up_at)) = (rollout.phase.clone(), rollout.phase.give_up_at_mut()) {
                 *give_up_at = at + progress_deadline;
@@ -422,8 +457,12 @@ impl FleetState {
         };
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         match to {
-            Phase::Reverting { .. } => {
+            Phase::Reverting { to: revert_to, .. } => {
                 rollout.reverts += u32::from(!matches!(rollout.phase, Phase::Reverting { .. }));
+                // Of a plan that changes nothing but the size, the size is what is taken back.
+                if *revert_to == rollout.wanted {
+                    self.desired = rollout.plan.basis().desired;
+                }
                 rollout.best = 0;
             }
             Phase::Stepping { .. } => rollout.best = 0,
@@ -455,9 +494,6 @@ impl FleetState {
         ensure(fits, || format!("it ends as {outcome:?} in {:?}", rollout.phase))?;
         self.last = Some((rollout.id, outcome.clone()));
         self.rollout = None;
-        for slots in self.generations.values_mut().flat_map(|generation| generation.groups.values_mut()) {
-            slots.members.retain(|_, member| member.exit != Exit::Gone);
-        }
         Ok(())
     }
 

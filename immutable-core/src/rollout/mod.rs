@@ -9,7 +9,7 @@
 
 mod budget;
 mod command;
-mod decide;
+pub(crate) mod decide;
 mod event;
 mod evolve;
 mod plan;

@@ -115,9 +115,9 @@ pub struct PlannedStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Envelope {
     /// At least so many are ready, unless there were fewer before.
-    pub min_ready: u32,
+    pub ready_at_least: u32,
     /// At most so many exist, starting and leaving ones included.
-    pub max_live: u32,
+    pub live_at_most: u32,
 }
 
 /// What the fleet was when the plan was made: what is proven, what exists, what is desired. Not its instances.
@@ -215,7 +215,7 @@ impl Plan {
             to: Subject { name: artifact.name().clone(), version: artifact.version().clone(), digest: artifact.digest() },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: strategy.steps.iter().map(|step| planned(*step, budget)).collect(),
-            rollback: Feasibility::planned(state, wanted.id()),
+            rollback: Feasibility::planned(state, wanted.id(), fleet.desired()),
             findings: Vec::new(),
             basis: Basis::of(state),
             fleet: fleet.clone(),
@@ -335,7 +335,7 @@ fn planned(step: Step, budget: Budget) -> PlannedStep {
         step,
         wanted,
         leaving: budget.desired - wanted,
-        envelope: Envelope { min_ready: budget.floor, max_live: budget.ceiling },
+        envelope: Envelope { ready_at_least: budget.floor, live_at_most: budget.ceiling },
     }
 }
 

@@ -134,7 +134,7 @@ pub enum Feasibility {
 
 impl Feasibility {
     /// Before anything moves.
-    pub(crate) fn planned(state: &FleetState, wanted: GenerationId) -> Self {
+    pub(crate) fn planned(state: &FleetState, wanted: GenerationId, desired: u32) -> Self {
         let Some(proven) = &state.proven else {
             return Self::no_baseline();
         };
@@ -142,7 +142,7 @@ impl Feasibility {
             **id != wanted && generation.life == GenerationLife::Present && generation.release() == proven.spec.release
         });
         match running.map(|(_, generation)| generation.size()).max() {
-            Some(size) => Self::of(size, state.desired),
+            Some(size) => Self::of(size, desired),
             None => Self::Replace,
         }
     }

@@ -16,8 +16,8 @@ pub struct Seen<'a> {
     pub fleet: &'a Observation,
     /// When that look was asked for, by the clock that gives `now`; or, if a call was answered while it was under way, before that.
     pub as_of: Timestamp,
-    /// How many instances each group had in the last whole view that this owner had of it.
-    pub earlier: Option<&'a BTreeMap<GroupId, u32>>,
+    /// How many instances each group had in the last whole view that this owner had of it, and what its size was then.
+    pub earlier: Option<&'a BTreeMap<GroupId, (u32, u32)>>,
     /// What the registry says.
     pub facts: Option<&'a Facts>,
     /// Which calls are under way.
@@ -39,9 +39,9 @@ impl<'a> Seen<'a> {
         self
     }
 
-    /// With how many instances each group had in the last whole view of it.
+    /// With how many instances each group had in the last whole view of it, and what its size was.
     #[must_use]
-    pub fn earlier(mut self, earlier: &'a BTreeMap<GroupId, u32>) -> Self {
+    pub fn earlier(mut self, earlier: &'a BTreeMap<GroupId, (u32, u32)>) -> Self {
         self.earlier = Some(earlier);
         self
     }

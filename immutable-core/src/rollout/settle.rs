@@ -2,20 +2,34 @@
 
 use crate::id::OpId;
 use crate::rollout::event::{Event, OpResult};
-use crate::rollout::state::FleetState;
+use crate::rollout::state::{FleetState, Owed};
 use crate::time::Timestamp;
 
 /// Turns the answer to an owed call into events. An answer to a call that is not owed any more, and one that says nothing new,
 /// has none.
-pub fn settle(state: &FleetState, op: OpId, result: OpResult) -> Vec<Event> {
+///
+/// A refusal speaks of one copy of the call alone. Of a resize that was sent before, with an unknown result, it closes the account only if it
+/// tells the size and no earlier copy can arrive any more; until then the result stays unknown. An accepted operation that ends as failed
+/// is the end of all its copies.
+pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) -> Vec<Event> {
     let Some(owed) = state.owed.get(&op) else {
         return Vec::new();
     };
-    let echo = |until: &Option<Timestamp>| until.is_none_or(|until| until <= owed.echo_until);
+    let result = match result {
+        OpResult::Failed(why) if open(owed, now, why.found) => OpResult::Unknown { echo_until: why.echo_until },
+        result => result,
+    };
+    let later = |until: &Option<Timestamp>| until.is_some_and(|until| until > owed.echo_until);
     let news = match &result {
         OpResult::Done { .. } | OpResult::Failed(_) => true,
-        OpResult::Accepted { ticket, echo_until } => owed.ticket.as_ref() != Some(ticket) || !echo(echo_until),
-        OpResult::Unknown { echo_until } => owed.ticket.is_some() || !echo(echo_until),
+        OpResult::Accepted { ticket, echo_until } => owed.ticket.as_ref() != Some(ticket) || later(echo_until),
+        OpResult::Unknown { echo_until } => !owed.uncertain || owed.ticket.is_some() || later(echo_until),
     };
     if news { vec![Event::Settled { op, result }] } else { Vec::new() }
+}
+
+/// Whether a copy sent earlier may have done, or may yet do, what this one was refused.
+fn open(owed: &Owed, now: Timestamp, found: Option<u32>) -> bool {
+    let another = owed.uncertain && owed.ticket.is_none() && owed.call.group().is_some();
+    another && (now < owed.echo_until || found.is_none())
 }

@@ -61,6 +61,9 @@ pub struct GenerationState {
     /// How many launches were asked for, and granted, in the rollout that runs; those given up do not count.
     #[serde(default)]
     pub asked: u32,
+    /// How many instances were seen for the first time in the rollout that runs.
+    #[serde(default)]
+    pub appeared: u32,
     /// Its groups, by cell.
     pub groups: BTreeMap<u16, Slots>,
     /// Incidents that have been charged.
@@ -92,9 +95,11 @@ pub struct Slots {
     pub raised_at: Timestamp,
     /// Before this nothing different may be written to it.
     pub quiet_until: Timestamp,
-    /// How many writes in a row failed.
+    /// How many writes in a row failed, or came short.
     pub failures: u32,
-    /// Every instance seen in it, the gone ones until the rollout ends.
+    /// Whether what was last asked for did not come: others are asked first.
+    pub short: bool,
+    /// Every instance seen in it, the gone ones for as long as an old view may still show them.
     pub members: BTreeMap<InstanceKey, Member>,
 }
 
@@ -107,13 +112,16 @@ pub struct Member {
     /// Since when it is healthy, as far as anyone knows.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<Timestamp>,
+    /// When it was last seen to be unhealthy after health, until it is healthy again.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub ill: Option<Timestamp>,
     /// Whether it was ever healthy in this rollout, or when it began.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
     /// Where it is on its way out.
     #[serde(rename = "e", default, skip_serializing_if = "Exit::is_none")]
     pub exit: Exit,
-    /// Whether its failure has been charged.
+    /// Whether its failure has been charged, or would be nobody's fault: it was there before the rollout.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub charged: bool,
 }
@@ -146,6 +154,8 @@ pub struct Owed {
     pub basis: Timestamp,
     /// Until when a copy of it may still arrive.
     pub echo_until: Timestamp,
+    /// Whether a copy of it was sent, or may have been, whose result nobody knows.
+    pub uncertain: bool,
     /// Set once the provider has accepted it.
     pub ticket: Option<Ticket>,
 }
@@ -286,7 +296,7 @@ pub enum Ending {
     },
     /// Everything stays as it is.
     Mixed,
-    /// Everything goes.
+    /// What the rollout launched goes.
     Nothing,
     /// Nothing was launched, and nothing will be.
     Refused {
@@ -300,7 +310,7 @@ pub enum Ending {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hold {
-    /// A person must decide.
+    /// A person must decide; until then nothing is sent, and what is owed stays owed.
     Needs(Need),
 }
 
@@ -323,6 +333,8 @@ pub enum Need {
     RollbackDeadline,
     /// What should leave does not.
     StuckLeaving,
+    /// Nothing can be decided: for too long no whole view, or no word on anybody's health.
+    ProviderSilent,
 }
 
 impl fmt::Display for Need {
@@ -332,6 +344,7 @@ impl fmt::Display for Need {
             Self::BaselineUnlaunchable { why } => write!(f, "the proven release cannot be launched: {why}"),
             Self::RollbackDeadline => f.write_str("the rollback has taken longer than its deadline"),
             Self::StuckLeaving => f.write_str("what should be removed does not go"),
+            Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }
     }
 }
@@ -354,7 +367,8 @@ pub enum Outcome {
     TornDown,
     /// Nothing was launched.
     Refused(Arc<str>),
-    /// It has not ended: a person is asked. Never journaled as an end.
+    /// It has not ended: nothing moves until a person decides. [Abort](crate::controller::Rollout::abort) it, back or to what there is; to go on after the
+    /// cause is gone, leave it mixed and plan the same artifact again: what is there is used. Never journaled as an end.
     Needs(Need),
 }
 

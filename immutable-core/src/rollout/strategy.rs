@@ -103,7 +103,8 @@ impl Strategy {
         self
     }
 
-    /// How long a rollback may take before a person is asked. Default 1 h.
+    /// How long a rollback, or the removal of what is left over, may take before a person is asked. Default 1 h; more than the fleet's
+    /// boot deadline and `min_ready` together.
     #[must_use]
     pub fn rollback_deadline(mut self, at_most: Duration) -> Self {
         self.rollback_deadline = at_most;
@@ -138,6 +139,13 @@ impl Strategy {
             return Err(Error::invalid(format!(
                 "a progress deadline of {} passes before one instance can be ready (boot deadline and min_ready: {}); allow more than that",
                 Human(self.progress_deadline),
+                Human(needed)
+            )));
+        }
+        if self.rollback_deadline <= needed {
+            return Err(Error::invalid(format!(
+                "a rollback deadline of {} passes before one instance can be ready (boot deadline and min_ready: {}); allow more than that",
+                Human(self.rollback_deadline),
                 Human(needed)
             )));
         }

@@ -7,6 +7,7 @@ use immutable_core::conformance::fleets::{self, Subject};
 use immutable_core::conformance::{Faults, Faulty, Time};
 use immutable_core::fleet::{Heals, Placement};
 use immutable_core::memory::{Delay, MemoryCloud, MemoryOptions};
+use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, Result};
 
 use crate::clock;
@@ -24,6 +25,13 @@ fn slow_of(seed: u64) -> MemoryOptions {
     MemoryOptions::seeded(seed).latency(Delay::Uniform(Duration::from_millis(50), Duration::from_secs(2)))
 }
 
+fn images(cloud: &MemoryCloud) -> Result<[ImageRef; 2]> {
+    let image = |version| -> Result<ImageRef> {
+        Ok(cloud.bake("acmeinc/web", version)?.image_in(&cloud.place()).expect("it was baked here").clone())
+    };
+    Ok([image("1.0.0")?, image("1.1.0")?])
+}
+
 pub(crate) fn fresh(options: MemoryOptions, faults: Option<Faults>) -> Result<Subject> {
     wired(options, faults, 7)
 }
@@ -31,11 +39,8 @@ pub(crate) fn fresh(options: MemoryOptions, faults: Option<Faults>) -> Result<Su
 fn wired(options: MemoryOptions, faults: Option<Faults>, seed: u64) -> Result<Subject> {
     let clock = clock();
     let cloud = MemoryCloud::with(options.clock(clock.clone()));
+    let images = images(&cloud)?;
     let place = cloud.place();
-    let image = |version| -> Result<ImageRef> {
-        Ok(cloud.bake("acmeinc/web", version)?.image_in(&place).expect("it was baked here").clone())
-    };
-    let images = [image("1.0.0")?, image("1.1.0")?];
     let time = Time::Virtual(clock.clone());
     let subject = match faults {
         None => Subject::new(Arc::new(cloud), time, place, images),
@@ -71,6 +76,17 @@ mod that_forgets_tokens {
 mod that_hides_what_is_gone {
     use super::*;
     immutable_core::fleet_provider_conformance!(async || fresh(options().gone_shown(Duration::ZERO).drain(Delay::NONE), None));
+}
+/// On tokio's own timer, as a real provider: an hour takes two thirds of a second.
+mod on_the_runtime {
+    use super::*;
+    immutable_core::fleet_provider_conformance!(async || {
+        let clock = ScaledClock::new(clock().now(), 5000);
+        let cloud = MemoryCloud::with(slow().clock(clock.clone()));
+        let images = images(&cloud)?;
+        let place = cloud.place();
+        Ok(Subject::new(Arc::new(cloud), Time::Runtime(Arc::new(clock)), place, images))
+    });
 }
 mod behind_a_sound_wire {
     use super::*;

@@ -1,7 +1,7 @@
 //! `decide` over capacity: probe, refill, ceiling, floor, views, and slots that nothing fills.
 
 use immutable_core::fleet::FailureClass;
-use immutable_core::rollout::{Amount, OnFirstFailure, Percent, Strategy};
+use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, Outcome, Percent, Phase, Strategy};
 
 use super::kit::{Stage, give_up, lower, raise};
 use super::sight::{Look, look, row};
@@ -122,6 +122,7 @@ fn where_the_floor_is_broken_only_what_is_down_may_leave() {
     let all_down = look().group(1, 3, "a- b- c-").group(2, 0, "");
     row("one bad look is no illness", &stage, &all_down, "noted unhealthy 0001.0 a,b,c");
     stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b c").into_iter().collect())));
+    stage.pass(1);
     row("one goes, for the probe", &stage, &all_down, "owed 5 lower 0001.0 3 by a");
     let unknown = look().group(1, 3, "a? b? c?").group(2, 0, "");
     row("unknown is not down", &Stage::rolling(fewer(1)), &unknown, "");
@@ -259,4 +260,19 @@ fn what_one_group_is_asked_for_is_not_asked_of_another() {
     let events = new().decide(&stage).events;
     events.into_iter().for_each(|event| stage.apply(event));
     row("while that is owed, no other", &stage, &new(), "");
+}
+
+#[test]
+fn the_tries_of_an_earlier_rollout_do_not_count() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.launch(2, "d");
+    stage.gone(2, "d");
+    stage.note(|noted| _ = noted.sizes.insert(super::kit::group(2), 0));
+    row("tried", &stage, &fresh(), "");
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.open("1.1.0");
+    stage.claim();
+    stage.step();
+    row("tried anew", &stage, &fresh(), "owed 6 raise 0002.0 0 to 1");
 }

@@ -135,16 +135,17 @@ fn an_old_raise_is_judged_again() {
         "no room any more: withdrawn",
         &before(60),
         &above(),
-        &format!("noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4\n{withdrawn}"),
+        &format!("noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4\n{withdrawn}\nowed 6 lower 0001.0 4 by z"),
     );
     let happened = look().group(1, 4, "a+ b+ c+ z+").group(2, 1, "d:");
     row(
         "no room, and it took effect",
         &before(60),
         &happened,
-        "noted appeared 0001.0 z appeared 0002.0 d healthy 0001.0 z size 0001.0 4\nsettled 5 done Some(1)",
+        "noted appeared 0001.0 z appeared 0002.0 d healthy 0001.0 z size 0001.0 4\nsettled 5 done Some(1)\nowed 6 lower 0001.0 4 by z",
     );
-    row("no room, and under way", &before(60), &above().in_flight(5), "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4");
+    let over = "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4\nowed 6 lower 0001.0 4 by z";
+    row("no room, and under way", &before(60), &above().in_flight(5), over);
     row("in part", &before(60), &look().group(1, 3, "a+").partly().group(2, 0, ""), "");
     row("the registry does not say", &before(60), &fresh().unheard("1.1.0"), withdrawn);
     let mut echo = stage.clone();
@@ -152,9 +153,9 @@ fn an_old_raise_is_judged_again() {
     echo.settle(immutable_core::rollout::OpResult::Unknown { echo_until });
     echo.pass(60);
     let noted = "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4";
-    row("a copy may still arrive", &echo, &above(), noted);
+    row("a copy may still arrive", &echo, &above(), over);
     echo.pass(120);
-    row("none can", &echo, &above(), &format!("{noted}\n{withdrawn}"));
+    row("none can", &echo, &above(), &format!("{noted}\n{withdrawn}\nowed 6 lower 0001.0 4 by z"));
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn black_outs_freeze() {
     row("old and new ill together: nobody is charged or named", &ill, &look().group(1, 3, "a- b- c-").group(2, 1, "d-"), "");
     let mut new = ready();
     new.note(|noted| drop(noted.unhealthy.insert(group(2), keys("d").into_iter().collect())));
+    new.pass(1);
     let alone = look().group(1, 3, "a+ b+ c+").group(2, 1, "d-");
     row("the new alone: it is charged and replaced", &new, &alone, "noted charged 0002.0 d health\nowed 6 lower 0002.0 1 by d");
 }

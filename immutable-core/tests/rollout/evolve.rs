@@ -302,11 +302,13 @@ fn what_is_forgotten_when_a_rollout_ends_and_begins() {
     stage.apply(noted(|noted| noted.charged.push(charge)));
     stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + MINUTE });
     stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
-    assert_eq!(
-        stage.state.slots(group(1)).unwrap().members.keys().cloned().collect::<Vec<_>>(),
-        keys("b c").into_iter().collect::<Vec<_>>()
-    );
+    let members = |stage: &Stage| stage.state.slots(group(1)).unwrap().members.keys().cloned().collect::<Vec<_>>();
+    let mut later = stage.clone();
     stage.open("1.1.0");
+    assert_eq!(members(&stage), keys("a b c").into_iter().collect::<Vec<_>>(), "an old view may still show the one that is gone");
+    later.pass(121);
+    later.open("1.1.0");
+    assert_eq!(members(&later), keys("b c").into_iter().collect::<Vec<_>>());
     let second = &stage.state.generations()[&GenerationId(2)];
     assert!(second.charged.is_empty(), "a new rollout is charged anew");
     assert!(second.incidents.contains("i-1"), "but not for what was charged");

@@ -19,7 +19,7 @@ use super::kit::{Stage, artifact, group, image, key, start};
 pub(super) struct Look {
     fleet: Observation,
     facts: Facts,
-    earlier: BTreeMap<GroupId, u32>,
+    earlier: BTreeMap<GroupId, (u32, u32)>,
     in_flight: BTreeSet<OpId>,
     age: Duration,
 }
@@ -34,7 +34,8 @@ pub(super) fn look() -> Look {
 
 impl Look {
     /// A group as it is seen. An instance is spelled by its name and a sign: `a+` healthy, `a-` unhealthy, `a?` of unknown health, `a~` running
-    /// and not checked yet, `a:` booting, `a!` stopped, `a<` leaving, `ax` gone, `a=` healthy and protected, `a%` healthy and of another image.
+    /// and not checked yet, `a:` booting, `a!` stopped, `a<` leaving, `ax` gone, `a=` healthy and on standby, `a*` healthy and
+    /// protected, `a%` healthy and of another image.
     pub(super) fn group(mut self, generation: u32, size: u32, instances: &str) -> Self {
         let image = image(if generation % 2 == 1 { "1.0.0" } else { "1.1.0" });
         let state = GroupState::Present { size, working: Working::Idle, spec: None, upkeep: None };
@@ -103,7 +104,7 @@ impl Look {
 
     /// There was a last whole view of a group, of so many.
     pub(super) fn earlier(mut self, generation: u32, instances: u32) -> Self {
-        self.earlier.insert(group(generation), instances);
+        self.earlier.insert(group(generation), (instances, instances));
         self
     }
 
@@ -155,7 +156,7 @@ impl Look {
 fn instance(spelled: &str, image: &str) -> Instance {
     let (name, sign) = spelled.split_at(spelled.len() - 1);
     let (life, verdict) = match sign {
-        "+" | "=" | "%" => (Life::Running, Verdict::Healthy),
+        "+" | "=" | "%" | "*" => (Life::Running, Verdict::Healthy),
         "-" => (Life::Running, Verdict::Unhealthy),
         "?" => (Life::Running, Verdict::Unknown),
         "~" => (Life::Running, Verdict::Starting),
@@ -171,7 +172,11 @@ fn instance(spelled: &str, image: &str) -> Instance {
         zone: None,
         runs: Evidence::Instance(image.into()),
         life,
-        held: (sign == "=").then_some(Held::Protected),
+        held: match sign {
+            "=" => Some(Held::Standby),
+            "*" => Some(Held::Protected),
+            _ => None,
+        },
         health: Arc::new([Health { source: "check".into(), verdict }]),
         trouble: None,
     }

@@ -1,6 +1,6 @@
 //! Who is to blame for what failed: the wanted generation, nobody, or everything at once.
 
-use super::view::{View, count};
+use super::view::View;
 use crate::fleet::{FailureClass, GenerationId};
 use crate::rollout::event::Charge;
 use crate::rollout::state::{Phase, RolloutState};
@@ -34,7 +34,7 @@ impl View<'_> {
             if accused == Some(incident.group.generation) && !known && !charged {
                 self.noted.charged.push(Charge {
                     group: incident.group,
-                    instance: None,
+                    instance: incident.instance.clone(),
                     incident: Some(incident.id.clone()),
                     class: incident.trouble.class,
                     what: incident.trouble.message.clone(),
@@ -42,9 +42,10 @@ impl View<'_> {
             }
         }
         if let (Some(wanted), Phase::Stepping { .. }) = (wanted, &rollout.phase) {
-            let ready = self.sum(wanted, |group| count(group.ready.len()));
-            if ready > rollout.best {
-                self.noted.progress = Some(ready);
+            let ready = self.sum(wanted, |group| group.ready_count());
+            // Who has gone has made room.
+            if ready > rollout.best || (self.departed && ready.max(rollout.best) > 0) {
+                self.noted.progress = Some(ready.max(rollout.best));
             }
         }
     }

@@ -51,7 +51,8 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         // Of an empty fleet nothing is proven, so the baseline's shell stays.
         Ending::Forward => Box::new(move |id| id != rollout.wanted && proven == wanted),
         Ending::Back { to } => Box::new(move |id| id != *to),
-        Ending::Nothing => Box::new(|_| true),
+        // What was there before stays, if anybody is in it.
+        Ending::Nothing => Box::new(move |id| id == rollout.wanted || view.sum(id, |group| group.live) == 0),
         Ending::Refused { .. } => Box::new(move |id| id == rollout.wanted && rollout.plan.basis().next_generation == id),
         Ending::Mixed => Box::new(|_| false),
     };
@@ -67,6 +68,10 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         if empty && free && !view.state.generation_busy(*id) {
             proposal.call(view, Call::Destroy(*id));
         }
+    }
+    if *ending == Ending::Mixed {
+        let there = view.state.generations.iter().filter(|(_, generation)| generation.life == GenerationLife::Present);
+        left |= !there.fold(true, |all, (id, _)| restored(view, proposal, *id) && all);
     }
     if left || !proposal.quiet(view) {
         return;
@@ -99,11 +104,11 @@ fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
         let leavers = if end { sum(|group| group.leavers) } else { 0 };
         sum(|group| group.size) == aim.goal
             && sum(|group| group.members()) == aim.goal
-            && sum(|group| count(group.ready.len())) == aim.goal
+            && sum(|group| group.ready_count()) == aim.goal
             && leavers == 0
             && view.state.generations.contains_key(&wanted)
     });
-    let others = view.sum_others(aim.wanted, |group| if end { group.live } else { group.members().max(group.size) });
+    let others = view.sum_where(|id| aim.leaves(id), |group| if end { group.live } else { group.members().max(group.size) });
     wanted && others <= aim.others
 }
 
@@ -130,7 +135,7 @@ fn finish(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, endi
 
 fn proof(view: &View<'_>, generation: GenerationId) -> Event {
     let image = view.state.generations.get(&generation).map(|generation| generation.spec.image.id().clone());
-    let keys: Vec<_> = view.generation(generation).flat_map(|(_, group)| &group.ready).collect();
+    let keys: Vec<_> = view.generation(generation).flat_map(|(_, group)| group.ready.iter().chain(&group.kept)).collect();
     let evidence: Vec<_> = keys.iter().map(|key| (key, &image)).collect();
     // Keys and ids are text: they always have a JSON form.
     let evidence = Digest::of_json(&evidence).unwrap_or_else(|_| Digest::of(format!("{evidence:?}").as_bytes()));

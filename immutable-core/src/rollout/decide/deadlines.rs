@@ -26,6 +26,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         }
         // All of the wanted are ready, and only the others don't leave: no fault of the release.
         Phase::Stepping { .. } if all_ready(view, proposal.aim) => held(rollout, Need::StuckLeaving, view.now),
+        Phase::Stepping { .. } if dark(view) => held(rollout, Need::ProviderSilent, view.now),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),
         Phase::Reverting { .. } => held(rollout, Need::RollbackDeadline, view.now),
         Phase::Finishing { .. } => held(rollout, Need::StuckLeaving, view.now),
@@ -34,7 +35,20 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     proposal.move_to(next);
 }
 
+/// Whether nothing of the wanted is amiss: all that there is of them is ready, and either that is the goal or it is the others who do not
+/// make room.
 fn all_ready(view: &View<'_>, aim: Option<Aim>) -> bool {
-    let ready = aim.and_then(|aim| Some((aim.goal, view.sum(aim.wanted?, |group| count(group.ready.len())))));
-    ready.is_some_and(|(goal, ready)| ready >= goal)
+    let Some((aim, wanted)) = aim.and_then(|aim| Some((aim, aim.wanted?))) else {
+        return false;
+    };
+    let ready = view.sum(wanted, |group| group.ready_count());
+    let asked = view.sum(wanted, |group| group.promised());
+    let in_the_way = view.sum_where(|id| aim.leaves(id), |group| group.leavers + group.held + count(group.kept.len()));
+    ready >= aim.goal || (ready > 0 && ready == asked && in_the_way > 0)
+}
+
+/// Whether too little is seen for anybody to be blamed.
+fn dark(view: &View<'_>) -> bool {
+    let anybody = view.groups.values().any(|group| group.members() > 0);
+    view.blind.is_some() || (anybody && !view.heard)
 }

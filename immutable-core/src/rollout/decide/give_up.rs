@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::proposal::Proposal;
 use super::view::{View, count};
-use crate::fleet::Resize;
+use crate::fleet::{GroupId, Resize};
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
 
@@ -13,7 +13,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     };
     let patience = rollout.plan.fleet().health().boot_deadline;
-    for (id, group) in &view.groups {
+    let concerned = |id: &GroupId| aim.wanted == Some(id.generation) || aim.leaves(id.generation);
+    for (id, group) in view.groups.iter().filter(|(id, _)| concerned(id)) {
         // Who was named in vain is a member still.
         let there = group.members() + count(group.stray.len() + group.stray_down.len());
         let missing = group.size.saturating_sub(there);

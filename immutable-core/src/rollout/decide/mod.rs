@@ -77,4 +77,4 @@ fn decide_by(rules: &[(&str, Rule)], state: &FleetState, seen: &Seen<'_>, now: T
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod weakened;

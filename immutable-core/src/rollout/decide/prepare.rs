@@ -39,7 +39,14 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             if !known || view.noted.absent.contains(to) {
                 return proposal.move_to(Phase::Reverting { why: why.clone(), to: next, at: *at });
             }
-            let spec = rollout.baseline.as_ref().map(|proven| GenerationSpec { id: *to, ..(*proven.spec).clone() });
+            // Made anew, it is made for the fleet as it is now.
+            let spec = rollout.baseline.as_ref().map(|proven| {
+                let groups = match rollout.plan.wanted() {
+                    Wanted::New(wanted) => wanted.groups.clone(),
+                    Wanted::Existing(_) => proven.spec.groups.clone(),
+                };
+                GenerationSpec { id: *to, groups, ..(*proven.spec).clone() }
+            });
             match made(view, *to, spec.map(Arc::new)) {
                 Made::Yes | Made::Waits => {}
                 Made::Owe(spec) => proposal.call(view, Call::Ensure(Arc::new(view.quiet(&spec)))),

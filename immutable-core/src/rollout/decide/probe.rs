@@ -1,8 +1,8 @@
 //! A release that never had a ready instance in this fleet is on probation: one instance at a time, a few attempts, and of the others
-//! at most the one that it needs room for.
+//! at most the one that it needs room for, and what a smaller size leaves over.
 
 use super::proposal::Proposal;
-use super::view::{View, count};
+use super::view::{GroupView, View, count};
 use crate::rollout::report::Blocker;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
@@ -17,16 +17,19 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     }
     let live = view.sum(wanted, |group| group.live);
-    let known: usize = generation.groups.values().map(|slots| slots.members.len()).sum();
     // One that came and went between two looks was a try too, whether or not anybody saw it.
-    let appeared = view.noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
-    let tried = count(known + appeared.map(|(_, keys)| keys.len()).sum::<usize>()).max(generation.asked);
+    let now = view.noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
+    let now = count(now.map(|(_, keys)| keys.len()).sum());
+    let tried = generation.appeared.saturating_add(now).max(generation.asked);
     let again = tried < rollout.plan.strategy().probe_attempts;
     let probe = u32::from(live == 0 && again);
-    let leaving = view.sum_others(Some(wanted), |group| group.leavers);
+    let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);
+    let leaving = others(|group| group.leavers);
     let needs_room = probe > 0 && view.live.saturating_add(probe) > view.budget.ceiling && leaving == 0;
     proposal.probe = Some(probe);
-    proposal.spare_for_probe = Some(u32::from(needs_room));
+    // What a smaller size leaves over may go besides.
+    let over = others(|group| group.members()).saturating_sub(view.budget.desired);
+    proposal.spare_for_probe = Some(over.max(u32::from(needs_room)));
     let until = view.generation(wanted).filter_map(|(_, group)| group.booting).map(|(until, _)| until).min();
     proposal.wait(Blocker::Probe { until });
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Decision;
-use super::view::{View, count};
+use super::view::View;
 use crate::fleet::{GenerationId, GroupId};
 use crate::id::{OpId, StepIx};
 use crate::rollout::event::{Call, Event};
@@ -24,6 +24,15 @@ pub(super) struct Aim {
     pub(super) others: u32,
     /// How many must stay ready on the way.
     pub(super) floor: u32,
+    /// Set if only one generation is to go.
+    only: Option<GenerationId>,
+}
+
+impl Aim {
+    /// Whether a generation is one of those that are to shrink.
+    pub(super) fn leaves(&self, id: GenerationId) -> bool {
+        self.only.map_or(Some(id) != self.wanted, |only| id == only)
+    }
 }
 
 pub(super) struct Proposal {
@@ -133,9 +142,9 @@ impl Proposal {
         let of_wanted = |of: fn(&super::view::GroupView<'_>) -> u32| wanted.map_or(0, |wanted| view.sum(wanted, of));
         let counts = Counts {
             launched: of_wanted(|group| group.promised()),
-            ready: of_wanted(|group| count(group.ready.len())),
+            ready: of_wanted(|group| group.ready_count()),
             goal: self.aim.map_or(0, |aim| aim.goal),
-            leaving: view.sum_others(wanted, |group| group.live),
+            leaving: self.aim.map_or(0, |aim| view.sum_where(|id| aim.leaves(id), |group| group.live)),
             available: view.ready,
             live: view.live,
         };
@@ -206,19 +215,21 @@ impl Proposal {
 fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
     let desired = view.budget.desired;
     let floor = view.budget.floor;
-    let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor });
+    let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, only: None });
     match &rollout.phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
         Phase::Stepping { step: StepIx(step), .. } => {
             let Step::Scale { to } = rollout.plan.strategy().steps().get(usize::from(*step))?;
             let goal = to.up(desired).min(desired);
             let others = desired - goal;
-            Some(Aim { wanted: Some(rollout.wanted), goal: goal.max(exercise(view, rollout)), others, floor })
+            Some(Aim { wanted: Some(rollout.wanted), goal: goal.max(exercise(view, rollout)), others, floor, only: None })
         }
         Phase::Reverting { to, .. } => whole(*to),
         Phase::Finishing { ending: Ending::Forward, .. } => whole(rollout.wanted),
         Phase::Finishing { ending: Ending::Back { to }, .. } => whole(*to),
-        Phase::Finishing { ending: Ending::Nothing, .. } => Some(Aim { wanted: None, goal: 0, others: 0, floor: 0 }),
+        Phase::Finishing { ending: Ending::Nothing, .. } => {
+            Some(Aim { wanted: None, goal: 0, others: 0, floor: 0, only: Some(rollout.wanted) })
+        }
         Phase::Finishing { ending: Ending::Mixed | Ending::Refused { .. }, .. } => None,
     }
 }
@@ -244,7 +255,7 @@ fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
     let mut running: BTreeMap<GenerationId, u32> = BTreeMap::new();
     for (id, group) in &view.groups {
         if view.state.generations.get(&id.generation).is_some_and(|generation| generation.release() == release) {
-            *running.entry(id.generation).or_default() += count(group.ready.len());
+            *running.entry(id.generation).or_default() += group.ready_count();
         }
     }
     Feasibility::of(running.into_values().max().unwrap_or(0), view.budget.desired)

@@ -47,16 +47,22 @@ fn spread(view: &View<'_>, proposal: &Proposal, wanted: crate::fleet::Generation
     };
     let limit = |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map_or(0, |group| group.max);
     let open = view.generation(wanted).filter(|(id, group)| group.whole && !group.absent && proposal.may_write(view, **id));
-    let mut heap: BinaryHeap<_> = open.map(|(id, group)| Reverse((group.size, *id, limit(id)))).collect();
+    let mut heap: BinaryHeap<_> = open
+        .map(|(id, group)| {
+            // Where the last one did not come, only when nowhere else is room.
+            let short = view.state.slots(*id).is_some_and(|slots| slots.short);
+            Reverse((short, group.size, *id, limit(id)))
+        })
+        .collect();
     for _ in 0..more {
-        while heap.peek().is_some_and(|Reverse((size, _, limit))| size >= limit) {
+        while heap.peek().is_some_and(|Reverse((_, size, _, limit))| size >= limit) {
             heap.pop();
         }
-        let Some(Reverse((size, id, limit))) = heap.pop() else {
+        let Some(Reverse((short, size, id, limit))) = heap.pop() else {
             break;
         };
         raised.entry(id).or_insert((size, size)).1 = size + 1;
-        heap.push(Reverse((size + 1, id, limit)));
+        heap.push(Reverse((short, size + 1, id, limit)));
     }
     raised
 }

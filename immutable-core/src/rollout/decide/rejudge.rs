@@ -8,9 +8,12 @@ use crate::error::{ErrorKind, Retry};
 use crate::fleet::{GroupState, Life, Resize};
 use crate::rollout::event::{Call, Event, OpResult, Refused};
 use crate::rollout::report::Blocker;
-use crate::rollout::state::Owed;
+use crate::rollout::state::{Owed, Phase};
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    if matches!(view.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { .. })) {
+        return; // nothing is sent, so nothing need stand
+    }
     for (op, owed) in view.state.owed() {
         let due = owed.basis + MAX_VIEW_AGE;
         if view.now < due || owed.ticket.is_some() {
@@ -56,7 +59,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // The named are not counted as ready already.
             !view.environment && view.ready >= floor
         }
-        Resize::GiveUp { .. } => group.idle,
+        Resize::GiveUp { to, .. } => group.idle && group.members() <= *to,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::proposal::{Aim, Proposal};
 use super::view::{View, count};
-use crate::fleet::{GroupId, Resize};
+use crate::fleet::{GenerationId, GroupId, Resize};
 use crate::id::InstanceKey;
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
@@ -17,8 +17,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let mut names =
         Names { view, ready: view.ready, floor: aim.floor, making_room: making_room(view, &aim), leave: BTreeMap::new() };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
-    let (others, ours): (Vec<_>, Vec<_>) =
-        view.groups.keys().filter(|id| writable(id)).partition(|id| Some(id.generation) != aim.wanted);
+    let groups = |which: &dyn Fn(GenerationId) -> bool| -> Vec<GroupId> {
+        view.groups.keys().filter(|id| which(id.generation) && writable(id)).copied().collect()
+    };
+    let (others, ours) = (groups(&|id| aim.leaves(id)), groups(&|id| Some(id) == aim.wanted));
     // Those named before by a call that came to nothing are named again. They are counted as leaving already; but while the floor is
     // broken without them, those that may still serve stay.
     let spared = view.environment || view.ready < aim.floor;
@@ -29,7 +31,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         }
     }
     if !view.environment {
-        let mut may_leave = view.sum_others(aim.wanted, |group| group.members()).saturating_sub(aim.others);
+        let mut may_leave = view.sum_where(|id| aim.leaves(id), |group| group.members()).saturating_sub(aim.others);
         if let Some(spare) = proposal.spare_for_probe {
             may_leave = may_leave.min(spare);
         }
@@ -55,7 +57,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 /// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
 fn making_room(view: &View<'_>, aim: &Aim) -> u32 {
     let on_the_way = aim.wanted.map_or(0, |wanted| {
-        view.sum(wanted, |group| group.promised().saturating_sub(count(group.ready.len() + group.failed.len())))
+        view.sum(wanted, |group| group.promised().saturating_sub(group.ready_count() + count(group.failed.len())))
     });
     let leavers = view.groups.values().map(|group| group.leavers).sum();
     view.budget.slack().saturating_sub(on_the_way).saturating_sub(leavers)

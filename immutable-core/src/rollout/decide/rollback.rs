@@ -5,8 +5,11 @@ use std::sync::Arc;
 use super::proposal::Proposal;
 use super::view::{View, count};
 use crate::fleet::{GenerationId, Release};
+use crate::rollout::plan::Wanted;
 use crate::rollout::report::burns;
-use crate::rollout::state::{Ending, FleetState, GenerationLife, Hold, Need, Phase, RevertCause, RolloutState, StepState};
+use crate::rollout::state::{
+    Ending, FleetState, GenerationLife, GenerationState, Hold, Need, Phase, RevertCause, RolloutState, StepState,
+};
 use crate::rollout::strategy::OnFirstFailure;
 use crate::time::Timestamp;
 
@@ -24,7 +27,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             // What still runs is kept; what would have to be launched is refused.
             let release = rollout.baseline.as_ref().map(|proven| proven.spec.release);
             let revoked = release.and_then(|release| view.seen.facts?.revoked.get(&release.artifact));
-            let short = view.sum(*to, |group| count(group.ready.len())) < view.budget.desired;
+            let short = view.sum(*to, |group| group.ready_count()) < view.budget.desired;
             if let Some(why) = revoked.filter(|_| short) {
                 let why = format!("it was revoked: {why}").into();
                 proposal.move_to(held(rollout, Need::BaselineUnlaunchable { why }, view.now));
@@ -71,8 +74,9 @@ fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
 pub(super) fn give_up(view: &View<'_>, rollout: &RolloutState, why: RevertCause) -> Phase {
     match (&rollout.baseline, rollout.plan.strategy().on_first_failure) {
         (Some(_), _) => revert(view.state, &view.noted.absent, rollout, why, view.now),
-        (None, OnFirstFailure::TearDown) => tear_down(rollout, view.now),
-        (None, OnFirstFailure::Hold) => held(rollout, Need::NoBaseline { why: why.to_string().into() }, view.now),
+        // What was there before the rollout is not its to remove.
+        (None, OnFirstFailure::TearDown) if matches!(rollout.plan.wanted(), Wanted::New(_)) => tear_down(rollout, view.now),
+        (None, _) => held(rollout, Need::NoBaseline { why: why.to_string().into() }, view.now),
     }
 }
 
@@ -88,11 +92,16 @@ pub(crate) fn revert(
         return held(rollout, Need::NoBaseline { why: why.to_string().into() }, now);
     };
     let wanted = state.generations.get(&rollout.wanted).map(|generation| generation.release());
-    if wanted == Some(baseline.spec.release) && !matches!(why, RevertCause::Asked) {
+    let same = wanted == Some(baseline.spec.release);
+    if same && !matches!(why, RevertCause::Asked | RevertCause::Deadline) {
         let why = format!("it is the very release that is given up: {why}").into();
         return held(rollout, Need::BaselineUnlaunchable { why }, now);
     }
-    let there = generation_of(state, baseline.spec.release, |id| id != rollout.wanted && !absent.contains(&id));
+    let there = generation_of(state, baseline.spec.release, |id, generation| {
+        // It must hold the fleet at its size now, unless going back takes back the size.
+        let holds = generation.spec.groups.iter().map(|group| u64::from(group.max)).sum::<u64>() >= u64::from(state.desired);
+        !absent.contains(&id) && if id == rollout.wanted { same } else { holds }
+    });
     Phase::Reverting {
         why,
         to: there.unwrap_or(GenerationId(state.next_generation)),
@@ -101,15 +110,18 @@ pub(crate) fn revert(
 }
 
 /// The generation of a release that has the most to offer; of equals the newest.
-fn generation_of(state: &FleetState, release: Release, may: impl Fn(GenerationId) -> bool) -> Option<GenerationId> {
-    let there = state
-        .generations
-        .iter()
-        .filter(|(id, generation)| may(**id) && generation.life == GenerationLife::Present && generation.release() == release);
+fn generation_of(
+    state: &FleetState,
+    release: Release,
+    may: impl Fn(GenerationId, &GenerationState) -> bool,
+) -> Option<GenerationId> {
+    let there = state.generations.iter().filter(|(id, generation)| {
+        may(**id, generation) && generation.life == GenerationLife::Present && generation.release() == release
+    });
     there.max_by_key(|(id, generation)| (generation.size(), **id)).map(|(id, _)| *id)
 }
 
-/// Everything that was launched goes.
+/// What the rollout launched goes.
 pub(crate) fn tear_down(rollout: &RolloutState, now: Timestamp) -> Phase {
     Phase::Finishing { ending: Ending::Nothing, give_up_at: now + rollout.plan.strategy().rollback_deadline }
 }

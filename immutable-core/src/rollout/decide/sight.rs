@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::blame::accused;
 use super::view::{GroupView, View};
-use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Instance, Life, Verdict};
+use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Held, Instance, Life, Verdict};
 use crate::id::{InstanceKey, SourceId};
 use crate::rollout::event::Charge;
 use crate::rollout::state::{Exit, Member, RolloutState, Slots};
@@ -65,11 +65,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// An instance that is known and was not seen: gone if the view is whole, in doubt if not.
+    /// An instance that is known and was not seen: gone if the view is whole and newer than its first sight, in doubt if not.
     fn unseen(&mut self, id: GroupId, key: &'a InstanceKey, member: &Member, rollout: &RolloutState, group: &mut GroupView<'a>) {
         match member.exit {
             Exit::Gone => {}
-            _ if group.whole => self.gone(id, key, Some(member), None, rollout),
+            _ if group.whole && group.as_of >= member.seen => self.gone(id, key, Some(member), None, rollout),
             Exit::Named => group.leavers += 1,
             Exit::None => group.doubt.push(key),
         }
@@ -91,7 +91,8 @@ impl<'a> View<'a> {
             return; // a stale view brings nobody back
         }
         if instance.life == Life::Gone {
-            if member.is_some() || accused(rollout) == Some(id.generation) {
+            // Of the wanted generation also one that was never seen alive is noted; who was gone before the first step is nobody's failure.
+            if member.is_some() || rollout.wanted == id.generation {
                 if member.is_none() {
                     self.noted.appeared.entry(id).or_default().push(key.clone());
                 }
@@ -99,12 +100,13 @@ impl<'a> View<'a> {
             }
             return;
         }
-        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
+        let fresh = Member { seen: self.now, healthy: None, ill: None, once: false, exit: Exit::None, charged: false };
         let mut known = member.copied().unwrap_or_else(|| {
             self.noted.appeared.entry(id).or_default().push(key.clone());
             fresh
         });
         let verdict = verdict(instance, policy);
+        self.heard |= verdict != Verdict::Unknown;
         let was_healthy = known.healthy.is_some();
         match verdict {
             Verdict::Healthy if !was_healthy => {
@@ -118,11 +120,12 @@ impl<'a> View<'a> {
             _ => {}
         }
         let deadline = known.seen + policy.boot_deadline;
-        // One bad look is noted; two in a row are an illness.
-        let ill = verdict == Verdict::Unhealthy && !was_healthy;
-        // Of one that runs, no word is no illness, however late.
-        let silent = instance.life == Life::Running && verdict == Verdict::Unknown;
-        let late = known.healthy.is_none() && !known.once && self.now >= deadline && !silent;
+        // One bad look is noted; a later one makes it an illness.
+        let again = !known.once || known.ill.is_some_and(|noted| group.as_of > noted);
+        let ill = verdict == Verdict::Unhealthy && !was_healthy && again;
+        // Of one that runs and of whose health nothing is heard nothing is known.
+        let heard = verdict != Verdict::Unknown || instance.life != Life::Running;
+        let late = known.healthy.is_none() && !known.once && self.now >= deadline && heard;
         let stopped = instance.life == Life::Stopped;
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
@@ -132,7 +135,8 @@ impl<'a> View<'a> {
             }
             return;
         }
-        if instance.held.is_some() {
+        let protected = instance.held == Some(Held::Protected);
+        if instance.held.is_some() && !protected {
             group.held += 1;
             return;
         }
@@ -140,14 +144,20 @@ impl<'a> View<'a> {
             group.stood.0 += 1;
             group.stood.1 += u32::from(verdict == Verdict::Healthy);
         }
-        let of_the_image = instance.runs.image().is_none_or(|image| image == spec.image.id());
+        let of_the_image = instance.runs.image().is_some_and(|image| image == spec.image.id());
         let serves = instance.life == Life::Running && verdict == Verdict::Healthy && of_the_image;
         match known.healthy {
-            Some(since) if serves && self.now.since(since) >= policy.min_ready => return group.ready.push(key),
+            Some(since) if serves && self.now.since(since) >= policy.min_ready => {
+                // Who is protected serves, and would stay if named.
+                let ready = if protected { &mut group.kept } else { &mut group.ready };
+                return ready.push(key);
+            }
             Some(since) if serves => self.wake(since + policy.min_ready),
             _ => {}
         }
-        if ill || late || stopped {
+        if protected {
+            group.held += 1;
+        } else if ill || late || stopped {
             group.down.push(key);
             if (ill && known.once) || late || stopped {
                 group.failed.push(key);
@@ -184,8 +194,9 @@ impl<'a> View<'a> {
         rollout: &RolloutState,
     ) {
         self.noted.gone.entry(id).or_default().push(key.clone());
-        let fresh = Member { seen: self.now, healthy: None, once: false, exit: Exit::None, charged: false };
+        let fresh = Member { seen: self.now, healthy: None, ill: None, once: false, exit: Exit::None, charged: false };
         let member = member.unwrap_or(&fresh);
+        self.departed |= member.exit == Exit::Named;
         if member.exit == Exit::None && member.healthy.is_none() && !member.once {
             self.charge(id, key, member, instance, FailureClass::Unknown, "it was gone before it was healthy", rollout);
         }

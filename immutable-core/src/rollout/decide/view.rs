@@ -30,6 +30,10 @@ pub(super) struct View<'a> {
     pub(super) blind: Option<Arc<str>>,
     /// Old and new lost their health together: neither is to blame.
     pub(super) environment: bool,
+    /// Whether there was any word on anybody's health.
+    pub(super) heard: bool,
+    /// Whether somebody who was named to leave has gone since the last look.
+    pub(super) departed: bool,
     /// When time alone would change this view.
     pub(super) wake: Option<Timestamp>,
 }
@@ -39,6 +43,8 @@ pub(super) struct View<'a> {
 pub(super) struct GroupView<'a> {
     /// Members that are ready.
     pub(super) ready: Vec<&'a InstanceKey>,
+    /// Members that are ready and protected: they would stay if named.
+    pub(super) kept: Vec<&'a InstanceKey>,
     /// Members that are down: freshly unhealthy, stopped, or past their boot deadline.
     pub(super) down: Vec<&'a InstanceKey>,
     /// Of those, the ones that had their chance: ill after health, stopped, or past their boot deadline.
@@ -59,6 +65,8 @@ pub(super) struct GroupView<'a> {
     pub(super) asked: u32,
     /// Upper bound of what exists.
     pub(super) live: u32,
+    /// The time of the view it was counted on.
+    pub(super) as_of: Timestamp,
     /// Whether it was seen, wholly, after the last write to it.
     pub(super) whole: bool,
     /// Whether it was seen, if only in part, after the last write to it.
@@ -76,9 +84,14 @@ pub(super) struct GroupView<'a> {
 }
 
 impl GroupView<'_> {
+    /// Everything that is ready.
+    pub(super) fn ready_count(&self) -> u32 {
+        count(self.ready.len() + self.kept.len())
+    }
+
     /// Everything that exists and is not on its way out.
     pub(super) fn members(&self) -> u32 {
-        count(self.ready.len() + self.down.len() + self.doubt.len()) + self.held
+        self.ready_count() + count(self.down.len() + self.doubt.len()) + self.held
     }
 
     /// Its members, there or promised.
@@ -110,6 +123,8 @@ impl<'a> View<'a> {
             ready: 0,
             blind: None,
             environment: false,
+            heard: false,
+            departed: false,
             wake: None,
         };
         let Some(rollout) = &state.rollout else {
@@ -137,13 +152,13 @@ impl<'a> View<'a> {
         self.groups.range(GroupId { generation: id, cell: 0 }..=GroupId { generation: id, cell: u16::MAX })
     }
 
-    /// A sum over one generation, or over all others.
+    /// A sum over one generation, or over those of which something holds.
     pub(super) fn sum(&self, id: GenerationId, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
         self.generation(id).map(|(_, group)| of(group)).sum()
     }
 
-    pub(super) fn sum_others(&self, wanted: Option<GenerationId>, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
-        self.groups.iter().filter(|(id, _)| Some(id.generation) != wanted).map(|(_, group)| of(group)).sum()
+    pub(super) fn sum_where(&self, which: impl Fn(GenerationId) -> bool, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
+        self.groups.iter().filter(|(id, _)| which(id.generation)).map(|(_, group)| of(group)).sum()
     }
 
     /// Whether a release has had a ready instance in this fleet.
@@ -181,18 +196,15 @@ impl<'a> View<'a> {
         seen: Option<&'a GroupSeen>,
         rollout: &'a RolloutState,
     ) {
-        let as_of = |age| {
-            Timestamp::from_millis(
-                self.seen.as_of.as_millis() - i64::try_from(std::time::Duration::as_millis(&age)).unwrap_or(i64::MAX),
-            )
-        };
-        let seen = seen.filter(|seen| self.now.since(as_of(seen.age)) <= MAX_VIEW_AGE);
-        let after = seen.is_some_and(|seen| as_of(seen.age) >= slots.settled_at);
+        let as_of = seen.map_or_else(Timestamp::default, |seen| self.seen.as_of - seen.age);
+        let seen = seen.filter(|_| self.now.since(as_of) <= MAX_VIEW_AGE);
+        let after = seen.is_some() && as_of >= slots.settled_at;
         let whole = after && seen.is_some_and(|seen| seen.coverage == Coverage::Whole);
         let state = seen.map(|seen| &seen.state);
         let busy = self.state.busy(id);
         let mut group = GroupView {
             size: slots.size,
+            as_of,
             asked: self.asked(id),
             whole,
             fresh: after,
@@ -219,8 +231,8 @@ impl<'a> View<'a> {
         }
         group.live = self.live_in(id, seen, &group, reported, generation.life);
         self.live = self.live.saturating_add(group.live);
-        self.ready += count(group.ready.len());
-        if !group.ready.is_empty() && generation.first_ready.is_none() && !self.noted.exercised.contains(&id.generation) {
+        self.ready += group.ready_count();
+        if group.ready_count() > 0 && generation.first_ready.is_none() && !self.noted.exercised.contains(&id.generation) {
             self.noted.exercised.push(id.generation);
         }
         self.groups.insert(id, group);
@@ -255,7 +267,8 @@ impl<'a> View<'a> {
             None => "it is too old".into(),
         };
         match self.seen.earlier.and_then(|earlier| earlier.get(&id)) {
-            Some(then) => now.max(*then),
+            // What was there then, and what was asked for since.
+            Some((then, size)) => now.max(then.saturating_add(group.size.max(group.asked).saturating_sub(*size))),
             None => {
                 self.blind = Some(format!("of group {id}: {part}").into());
                 now
