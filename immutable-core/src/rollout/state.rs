@@ -61,6 +61,9 @@ pub struct GenerationState {
     /// How many launches were asked for, and granted, in the rollout that runs; those given up do not count.
     #[serde(default)]
     pub asked: u32,
+    /// How many instances were seen for the first time in the rollout that runs.
+    #[serde(default)]
+    pub appeared: u32,
     /// Its groups, by cell.
     pub groups: BTreeMap<u16, Slots>,
     /// Incidents that have been charged.

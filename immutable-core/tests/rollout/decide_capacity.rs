@@ -1,7 +1,7 @@
 //! `decide` over capacity: probe, refill, ceiling, floor, views, and slots that nothing fills.
 
 use immutable_core::fleet::FailureClass;
-use immutable_core::rollout::{Amount, OnFirstFailure, Percent, Strategy};
+use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, Outcome, Percent, Phase, Strategy};
 
 use super::kit::{Stage, give_up, lower, raise};
 use super::sight::{Look, look, row};
@@ -260,4 +260,19 @@ fn what_one_group_is_asked_for_is_not_asked_of_another() {
     let events = new().decide(&stage).events;
     events.into_iter().for_each(|event| stage.apply(event));
     row("while that is owed, no other", &stage, &new(), "");
+}
+
+#[test]
+fn the_tries_of_an_earlier_rollout_do_not_count() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.launch(2, "d");
+    stage.gone(2, "d");
+    stage.note(|noted| _ = noted.sizes.insert(super::kit::group(2), 0));
+    row("tried", &stage, &fresh(), "");
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.open("1.1.0");
+    stage.claim();
+    stage.step();
+    row("tried anew", &stage, &fresh(), "owed 6 raise 0002.0 0 to 1");
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use immutable_core::fleet::{FleetId, GenerationId, Life, Resize};
+use immutable_core::fleet::{FleetId, GenerationId, Heals, Life, Resize};
 use immutable_core::memory::{Delay, MemoryCloud, MemoryOptions};
 use immutable_core::rollout::{Amount, Call, Event, FleetState, Need, Percent};
 use immutable_core::time::{Clock, VirtualClock};
@@ -73,6 +73,7 @@ pub(super) struct Script {
     pub(super) min_ready: u64,
     pub(super) latency_ms: u64,
     pub(super) operations_take: u64,
+    pub(super) heals: Heals,
     /// Rollouts: to how many instances, of which fate.
     pub(super) rollouts: Vec<(u32, Fate)>,
     /// Seconds into each rollout after the first, and which machine dies then.
@@ -134,6 +135,7 @@ impl World {
             .clock(clock.clone())
             .boot(boot)
             .latency(Delay::Uniform(Duration::ZERO, Duration::from_millis(script.latency_ms)))
+            .heals(script.heals)
             .operations_take(Duration::from_secs(script.operations_take))
             .effects(1_000_000);
         let cloud = MemoryCloud::with(options);

@@ -17,10 +17,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     }
     let live = view.sum(wanted, |group| group.live);
-    let known: usize = generation.groups.values().map(|slots| slots.members.len()).sum();
     // One that came and went between two looks was a try too, whether or not anybody saw it.
-    let appeared = view.noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
-    let tried = count(known + appeared.map(|(_, keys)| keys.len()).sum::<usize>()).max(generation.asked);
+    let now = view.noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
+    let now = count(now.map(|(_, keys)| keys.len()).sum());
+    let tried = generation.appeared.saturating_add(now).max(generation.asked);
     let again = tried < rollout.plan.strategy().probe_attempts;
     let probe = u32::from(live == 0 && again);
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);

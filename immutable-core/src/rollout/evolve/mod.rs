@@ -124,7 +124,7 @@ impl FleetState {
         let forgotten = at.since(self.at) > 2 * MAX_VIEW_AGE;
         for generation in self.generations.values_mut() {
             generation.charged.clear();
-            generation.asked = 0;
+            (generation.asked, generation.appeared) = (0, 0);
             for slots in generation.groups.values_mut().filter(|_| forgotten) {
                 slots.members.retain(|_, member| member.exit != Exit::Gone);
             }
@@ -182,6 +182,7 @@ impl FleetState {
             upkeep: spec.upkeep,
             first_ready: None,
             asked: 0,
+            appeared: 0,
             refused: None,
             groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
             incidents: Default::default(),

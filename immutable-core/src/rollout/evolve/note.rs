@@ -21,6 +21,9 @@ impl FleetState {
                 slots.short = false;
                 slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));
             }
+            if let Some(generation) = self.generations.get_mut(&group.generation).filter(|_| witness) {
+                generation.appeared = generation.appeared.saturating_add(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+            }
         }
         self.each_member(&noted.healthy, |member| (member.healthy, member.ill, member.once) = (Some(at), None, true));
         self.each_member(&noted.unhealthy, |member| {
