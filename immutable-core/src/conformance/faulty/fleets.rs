@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -96,7 +97,8 @@ impl<P: ?Sized> Faulty<P> {
             let pick = wire.below(older.len());
             if let Some((then, seen)) = older.into_iter().nth(pick) {
                 wire.note(sent, Call::Observe, Fault::Stale);
-                *group = GroupSeen { age: seen.age + asked.since(then), ..seen };
+                // What happened in the very millisecond of the older view may have happened after it.
+                *group = GroupSeen { age: seen.age + asked.since(then) + Duration::from_millis(1), ..seen };
             }
         }
     }
