@@ -2,6 +2,7 @@
 //! oracle that knows the truth, rivals and watchers.
 
 mod rollout {
+    mod chaos;
     mod commands;
     mod decide_capacity;
     mod decide_failure;

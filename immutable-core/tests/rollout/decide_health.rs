@@ -62,8 +62,6 @@ fn down_at_its_boot_deadline_to_the_millisecond() {
         let decided = "noted charged 0002.0 d health\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline";
         row("on it", &milliseconds(stage.clone(), 600_000), &look, decided);
     }
-    let unknown = look().group(1, 3, "a+ b+ c+").group(2, 1, "d?");
-    row("it runs, and nobody says how it is", &milliseconds(stage.clone(), 600_000), &unknown, "");
     let wake = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").decide(&stage).wake_at;
     assert_eq!(wake, Some(stage.now + Duration::from_secs(600)));
     let mut flapping = booting();

@@ -1,9 +1,7 @@
 //! Whole rollouts through the public API, in a cloud in memory, on virtual time: scripted, judged by the oracle.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,8 +9,9 @@ use immutable_core::fleet::{FleetId, GenerationId, Heals, Life, Resize};
 use immutable_core::memory::{Delay, MemoryCloud, MemoryOptions};
 use immutable_core::rollout::{Amount, Call, Event, FleetState, Need, Percent};
 use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, Fleet, Outcome, Strategy};
+use immutable_core::{Artifact, Fleet, Outcome, Strategy};
 
+use super::chaos::{drive, fogs, journal_of, kill};
 use super::oracle::{Promise, Truth};
 
 /// No rollout may take longer.
@@ -197,14 +196,6 @@ impl World {
         });
         cloud.capacity(None);
         cloud.launches_come_short(0);
-        if std::env::var("TRACE").is_ok() {
-            for (_, recorded) in self.clock.run(cloud.controller().history(&self.fleet)).unwrap() {
-                eprintln!("{} {}", recorded.at, super::sight::said(&recorded.event));
-            }
-            for effect in cloud.effects() {
-                eprintln!("{effect}");
-            }
-        }
         let outcome = outcome.map_err(|error| format!("rollout {at}: {error}: {:?}", std::error::Error::source(&error)))?;
         let budget = script.strategy().budget(size);
         let torn = outcome == Outcome::TornDown;
@@ -352,100 +343,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-async fn kill(cloud: &MemoryCloud, clock: &VirtualClock, fleet: &FleetId, kills: &[(u64, usize)]) {
-    let start = clock.now();
-    let mut kills = kills.to_vec();
-    kills.sort_unstable();
-    for (at, which) in kills {
-        clock.sleep_until(start + Duration::from_secs(at)).await;
-        let machines = cloud.instances(fleet);
-        if !machines.is_empty() {
-            cloud.kill(&machines[which % machines.len()].key.name).unwrap();
-        }
-    }
-    std::future::pending::<()>().await;
-}
-
-async fn fogs(cloud: &MemoryCloud, clock: &VirtualClock, new: &Artifact, fogs: &[(u64, u64, Fog)]) {
-    let start = clock.now();
-    let mut fogs = fogs.to_vec();
-    fogs.sort_unstable_by_key(|(at, ..)| *at);
-    for (at, seconds, fog) in fogs {
-        clock.sleep_until(start + Duration::from_secs(at)).await;
-        let long = Duration::from_secs(seconds);
-        match fog {
-            Fog::Health => cloud.black_out(long),
-            Fog::NewHealth => cloud.black_out_of(new, long),
-            Fog::Half => cloud.partial_views("fog", long),
-            Fog::Zone => cloud.silence("b", long).unwrap(),
-        }
-    }
-    std::future::pending::<()>().await;
-}
-
-/// Drives, and at each drop lets another controller carry on.
-async fn drive(
-    cloud: &MemoryCloud,
-    clock: &VirtualClock,
-    first: immutable_core::Rollout,
-    drops: &[Drop],
-) -> immutable_core::Result<Outcome> {
-    let fleet = first.fleet().clone();
-    let mut rollout = first.clone();
-    for drop in drops {
-        let outcome = match drop {
-            Drop::Seconds(seconds) => {
-                let until = clock.sleep_until(clock.now() + Duration::from_secs(u64::from(*seconds)));
-                match select(pin!(rollout.drive()), until).await {
-                    Either::Left((outcome, _)) => Some(outcome),
-                    Either::Right(_) => None,
-                }
-            }
-            Drop::Polls(polls) => at_most(*polls, rollout.drive()).await,
-        };
-        if let Some(outcome) = outcome {
-            return outcome;
-        }
-        let other: Controller = cloud.controller();
-        match other.rollout(&fleet).await? {
-            Some(running) => rollout = running,
-            None => break, // it had just ended
-        }
-    }
-    rollout.drive().await
-}
-
-/// Polls a future so often, then drops it.
-async fn at_most<F: Future>(polls: u32, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            // Polled again in any case, so that it is dropped here and not at its next waking.
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// Every stream of a cloud's journal, as bytes.
-pub(super) async fn journal_of(cloud: &MemoryCloud) -> Vec<(String, Vec<u8>)> {
-    use immutable_core::id::StreamVersion;
-    use immutable_core::journal::{After, Journal};
-    let journal = cloud.journal();
-    let mut streams = Vec::new();
-    for stream in journal.list("", None, 1000).await.unwrap() {
-        let loaded = journal.load(&stream, After::Version(StreamVersion(0))).await.unwrap();
-        let bytes = loaded.records.iter().flat_map(|record| record.iter().copied().chain([b'\n'])).collect();
-        streams.push((stream.to_string(), bytes));
-    }
-    streams
 }
