@@ -32,8 +32,8 @@ impl Progress {
 
     pub(crate) fn show(&mut self, report: &Report) {
         let start = *self.start.get_or_insert(report.at);
-        if report.toward.is_none() && report.waits.is_empty() {
-            return;
+        if report.counts.goal == 0 {
+            return; // nothing moves yet, or any more
         }
         match &mut self.bars {
             Some(bars) => bars.show(report),

@@ -63,7 +63,9 @@ pub enum Blocker {
     },
     /// The first instance of a release that never ran here.
     Probe {
-        /// Until when it may take.
+        /// Whether it is there.
+        launched: bool,
+        /// Until when it may take to be healthy, if it is not yet.
         until: Option<Timestamp>,
     },
     /// Instances to leave.
@@ -184,10 +186,13 @@ impl Report {
                     None => Ok(()),
                 }
             }
-            Blocker::Probe { until: Some(until) } => {
+            Blocker::Probe { until: Some(until), .. } => {
                 write!(f, "the first instance to be ready (boot deadline in {})", left(until))
             }
-            Blocker::Probe { until: None } => f.write_str("the first instance to be launched"),
+            Blocker::Probe { launched: true, until: None } => {
+                f.write_str("the first instance to have been healthy for long enough")
+            }
+            Blocker::Probe { launched: false, until: None } => f.write_str("the first instance to be launched"),
             Blocker::Leaving { instances } => write!(f, "{instances} to leave"),
             Blocker::Room { live, ceiling } => write!(f, "room: {live} of at most {ceiling} exist"),
             Blocker::Floor { available, floor } => write!(f, "more to be ready: {available} are, {floor} must stay so"),

@@ -161,7 +161,8 @@ impl Proposal {
         } else {
             self.waits_of(view, counts);
         }
-        let toward = rollout.filter(|_| wanted.is_some()).and_then(|rollout| {
+        let moves = wanted.is_some() || matches!(phase, Some(Phase::Preparing { .. }));
+        let toward = rollout.filter(|_| moves).and_then(|rollout| {
             if back.is_some() {
                 rollout.baseline.as_ref().map(|proven| crate::rollout::plan::Subject::of(&proven.spec))
             } else {
