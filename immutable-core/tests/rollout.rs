@@ -11,6 +11,7 @@ mod rollout {
     mod evolve;
     mod evolve_any;
     mod kit;
+    mod once_broken;
     mod oracle;
     mod rivals;
     mod settle;

@@ -188,3 +188,20 @@ fn a_generation_is_there_once_made_and_going_once_removed() {
         "moved finishing refused until +3630s: in its words",
     );
 }
+
+#[test]
+fn what_is_done_in_part_is_asked_for_again_after_growing_pauses() {
+    let mut stage = owing(raise(2, 0, 3));
+    stage.answer(done(1));
+    let slots = |stage: &Stage| stage.state.slots(group(2)).unwrap().clone();
+    assert_eq!((slots(&stage).size, slots(&stage).failures, slots(&stage).short), (1, 1, true));
+    assert_eq!(stage.quiet_until(2), stage.now + MINUTE / 60);
+    stage.pass(1);
+    stage.owe(raise(2, 1, 3));
+    stage.settle(done(1));
+    assert_eq!(stage.quiet_until(2), stage.now + MINUTE / 30, "to ask at once would be to ask for ever");
+    stage.pass(2);
+    stage.owe(raise(2, 1, 3));
+    stage.settle(done(3));
+    assert_eq!(slots(&stage).failures, 0);
+}
