@@ -93,7 +93,7 @@ impl Driver {
     async fn run(mut self) -> Result<Outcome> {
         loop {
             if let Some(outcome) = self.over()? {
-                // What was not journaled for want of urgency is not lost: the next to read folds the same records.
+                // A snapshot only saves time: without it the next to read folds more records.
                 let kept = load::snapshot(&*self.controller.journal, &self.state, self.head, self.snapshot).await;
                 if let Err(error) = kept {
                     tracing::debug!(%error, "no snapshot was stored");

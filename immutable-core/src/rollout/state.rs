@@ -175,8 +175,6 @@ pub struct RolloutState {
     pub phase: Phase,
     /// The most ready instances that this step has had.
     pub best: u32,
-    /// How many rollbacks have begun.
-    pub reverts: u32,
 }
 
 impl FleetState {

@@ -142,7 +142,6 @@ impl FleetState {
             baseline: self.proven.clone(),
             phase: Phase::Preparing { give_up_at: at + plan.strategy().progress_deadline },
             best: 0,
-            reverts: 0,
         });
         Ok(())
     }
@@ -240,7 +239,6 @@ impl FleetState {
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         match to {
             Phase::Reverting { to: revert_to, .. } => {
-                rollout.reverts += u32::from(!matches!(rollout.phase, Phase::Reverting { .. }));
                 // Of a plan that changes nothing but the size, the size is what is taken back.
                 if *revert_to == rollout.wanted {
                     self.desired = rollout.plan.basis().desired;
