@@ -58,6 +58,8 @@ pub mod pipeline;
 pub mod provider;
 pub mod registry;
 pub mod rollout;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod time;
 
 pub use artifact::{Artifact, ArtifactName, Digest, ImageRef, Place, Version};

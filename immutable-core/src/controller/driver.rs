@@ -16,7 +16,7 @@ use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
     Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen, backoff, command,
-    decide, settle,
+    settle,
 };
 use crate::time::Timestamp;
 
@@ -269,7 +269,7 @@ impl Driver {
                 Some(facts) => seen.facts(facts),
                 None => seen,
             };
-            let decision = decide(&self.state, &seen, self.now());
+            let decision = (self.controller.decide)(&self.state, &seen, self.now());
             wake_at = decision.wake_at;
             let moved = decision.events.iter().any(|event| matches!(event, Event::Moved { .. }));
             self.apply(decision.events)?;

@@ -24,8 +24,8 @@ use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Journal};
 use crate::provider::{ImageStage, Provider};
 use crate::registry::{ImageRegistry, JournalRegistry, Status};
-use crate::rollout::{Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Strategy, Wanted};
-use crate::time::{Clock, SystemClock};
+use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted};
+use crate::time::{Clock, SystemClock, Timestamp};
 
 pub use events::{Events, Reports};
 
@@ -58,8 +58,12 @@ pub struct Controller {
     owner: OwnerId,
     poll: Duration,
     call_timeout: Duration,
+    decide: Decide,
     news: news::Board,
 }
+
+/// What decides: [`decide`](crate::rollout::decide).
+pub(crate) type Decide = fn(&FleetState, &Seen<'_>, Timestamp) -> Decision;
 
 impl Controller {
     /// A controller of one place. Its registry stands on the same journal; its clock is the system's.
@@ -76,6 +80,7 @@ impl Controller {
             clock,
             poll: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
+            decide: crate::rollout::decide,
             news: news::Board::default(),
         }
     }
@@ -124,6 +129,13 @@ impl Controller {
     #[must_use]
     pub fn call_timeout(mut self, after: Duration) -> Self {
         self.call_timeout = after.clamp(Duration::from_millis(1), MAX_VIEW_AGE / 2);
+        self
+    }
+
+    /// Lets another engine decide: a simulation judges those that are weakened on purpose.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn deciding(mut self, decide: Decide) -> Self {
+        self.decide = decide;
         self
     }
 

@@ -241,7 +241,8 @@ pub struct FleetCapabilities {
 }
 
 /// Whether a provider replaces failed instances by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Heals {
     /// It never does.
     Never,

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::fleet::{FleetId, GenerationId, GroupId, Life, Upkeep, Verdict};
-use crate::id::{InstanceKey, OpId, PoolId};
+use crate::id::{ImageId, InstanceKey, OpId, PoolId};
 use crate::time::Timestamp;
 
 /// One thing that happened in a [`MemoryCloud`](super::MemoryCloud), at the moment it did. From all of them in order follows the
@@ -56,6 +56,8 @@ pub enum What {
     Lives(InstanceKey, Life),
     /// An instance's health changed.
     Judged(InstanceKey, Verdict),
+    /// An instance runs another image from here on.
+    Runs(InstanceKey, ImageId),
     /// An incident was opened, of this id.
     Troubled(Arc<str>),
     /// The group is being deleted.
@@ -86,6 +88,7 @@ impl fmt::Display for Effect {
             What::Launched(key) => write!(f, ": launched {key}"),
             What::Lives(key, life) => write!(f, ": {key} {life:?}"),
             What::Judged(key, verdict) => write!(f, ": {key} {verdict:?}"),
+            What::Runs(key, image) => write!(f, ": {key} runs {image}"),
             What::Troubled(id) => write!(f, ": incident {id}"),
             What::Deleting => f.write_str(": deleting"),
             What::Deleted => f.write_str(": deleted"),

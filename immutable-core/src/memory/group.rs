@@ -12,7 +12,7 @@ use crate::fleet::{
     Evidence, FailureClass, FleetId, GenerationSpec, GroupId, Heals, Held, Incident, Instance, Life, Placement, Trouble, Upkeep,
     Verdict, Working,
 };
-use crate::id::{InstanceKey, InstanceName, Zone};
+use crate::id::{ImageId, InstanceKey, InstanceName, Zone};
 use crate::time::Timestamp;
 
 #[derive(Debug)]
@@ -303,6 +303,13 @@ impl Group {
         let from = std::mem::replace(&mut self.size, to);
         if from != to {
             env.note(by, &self.spec.fleet, Some(self.id), || What::Sized { from, to });
+        }
+    }
+
+    pub(super) fn run_other(&mut self, env: &mut Env, at: usize, image: ImageId) {
+        if let Some(instance) = Arc::make_mut(&mut self.instances).get_mut(at) {
+            instance.runs = Evidence::Instance(image.clone());
+            env.note(Cause::Script, &self.spec.fleet, Some(self.id), || What::Runs(instance.key.clone(), image));
         }
     }
 

@@ -83,6 +83,8 @@ pub use calls::Calls;
 pub use effects::{Cause, Effect, What};
 pub use options::{MemoryOptions, MemoryTemplate};
 pub use random::Delay;
+#[cfg(feature = "simulation")]
+pub(crate) use random::Random;
 pub use truth::Machine;
 
 use calls::{Answer, Request};

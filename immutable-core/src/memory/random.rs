@@ -61,13 +61,13 @@ fn scaled(duration: Duration, factor: f64) -> Duration {
 
 /// SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
     /// The stream of this name.
-    pub(super) fn named(seed: u64, name: &str) -> Self {
+    pub(crate) fn named(seed: u64, name: &str) -> Self {
         let digest = sha256(name.as_bytes());
         let name = digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         Self(seed).fork(name)
@@ -78,19 +78,19 @@ impl Random {
         Self(mix(self.0 ^ mix(key.wrapping_add(GAMMA))))
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GAMMA);
         mix(self.0)
     }
 
     /// From 0 to below 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         // The 53 bits that a double holds exactly.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// From 0 to below `bound`; 0 if that is 0. Lemire's multiplication, without its rejection: the bias is below 2⁻³².
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         u32::try_from(((self.next() >> 32) * u64::from(bound)) >> 32).unwrap_or(0)
     }
 

@@ -194,6 +194,16 @@ impl MemoryCloud {
 
 /// What other people do.
 impl MemoryCloud {
+    /// Somebody else makes a machine run another artifact, under its own name.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) if no machine of this name is there, or the artifact has no image here.
+    pub fn swap(&self, name: &InstanceName, artifact: &Artifact) -> Result<()> {
+        let image = artifact.image_in(&self.place()).map(|image| image.id().clone());
+        let image = image.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{artifact} has no image in {}", self.place())))?;
+        self.with_instance(name, |group, env, at| group.run_other(env, at, image))
+    }
+
     /// Somebody else sets a group's size. Whom it takes when there are too many, the provider chooses.
     ///
     /// # Errors

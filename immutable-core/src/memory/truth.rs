@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use super::MemoryCloud;
 use super::calls::Calls;
 use super::effects::Effect;
+use super::group::{Group, Slot};
+use super::world::World;
 use crate::artifact::Digest;
-use crate::fleet::{FleetId, GroupId, Life, Verdict};
+use crate::fleet::{FleetId, GroupId, Instance, Life, Verdict};
 use crate::id::{InstanceKey, Zone};
 
 /// The truth about a machine.
@@ -36,11 +38,9 @@ impl MemoryCloud {
         let world = self.world();
         let mut running = BTreeMap::new();
         for group in world.groups.iter().flatten() {
-            let serves = group.instances.iter().zip(&group.slots);
-            let count = serves.filter(|(seen, slot)| seen.life == Life::Running && slot.verdict == Verdict::Healthy).count();
-            if count > 0 {
-                let artifact = world.env.images.artifact(group.spec.image.id()).unwrap_or(group.spec.release.artifact);
-                *running.entry(artifact).or_default() += count;
+            let serves = |slot: &Slot, seen: &Instance| seen.life == Life::Running && slot.verdict == Verdict::Healthy;
+            for (seen, _) in group.instances.iter().zip(&group.slots).filter(|(seen, slot)| serves(slot, seen)) {
+                *running.entry(world.runs(group, seen)).or_default() += 1;
             }
         }
         running
@@ -51,12 +51,11 @@ impl MemoryCloud {
         let world = self.world();
         let mut machines = Vec::new();
         for group in world.groups_of(fleet) {
-            let artifact = world.env.images.artifact(group.spec.image.id()).unwrap_or(group.spec.release.artifact);
             let exist = group.instances.iter().zip(&group.slots).filter(|(seen, _)| seen.life != Life::Gone);
             machines.extend(exist.map(|(seen, slot)| Machine {
                 key: seen.key.clone(),
                 group: group.id,
-                artifact,
+                artifact: world.runs(group, seen),
                 zone: seen.zone.clone(),
                 life: seen.life,
                 health: slot.verdict,
@@ -89,5 +88,13 @@ impl MemoryCloud {
     /// As [`effects`](Self::effects), and forgets them.
     pub fn take_effects(&self) -> Vec<Effect> {
         self.world().env.log.take()
+    }
+}
+
+impl World {
+    /// The artifact that an instance runs.
+    fn runs(&self, group: &Group, instance: &Instance) -> Digest {
+        let artifact = instance.runs.image().and_then(|image| self.env.images.artifact(image));
+        artifact.unwrap_or(group.spec.release.artifact)
     }
 }

@@ -1,9 +1,10 @@
 //! Who is to blame for what failed: the wanted generation, nobody, or everything at once.
 
-use super::view::View;
+use super::view::{View, count};
 use crate::fleet::{FailureClass, GenerationId};
 use crate::rollout::event::Charge;
 use crate::rollout::phase::Phase;
+use crate::rollout::report::burns;
 use crate::rollout::state::RolloutState;
 
 impl View<'_> {
@@ -49,6 +50,27 @@ impl View<'_> {
                 self.noted.progress = Some(ready.max(rollout.best));
             }
         }
+    }
+}
+
+impl View<'_> {
+    /// How many of a generation's failures, now and before, are its release's.
+    pub(super) fn failures(&self, id: GenerationId) -> u32 {
+        let charged = self.state.generations.get(&id).into_iter().flat_map(|generation| &generation.charged);
+        let before = charged.filter(|(class, _)| burns(**class)).map(|(_, failures)| *failures).fold(0, u32::saturating_add);
+        let now = self.noted.charged.iter().filter(|charge| charge.group.generation == id && burns(charge.class));
+        before.saturating_add(count(now.count()))
+    }
+
+    /// How many attempts a release on probation has used up: by failures of its own, and by an instance that came and went between two
+    /// looks. One that was lost to the platform, or sent away while nothing could be told of anybody, does not count.
+    pub(super) fn tried(&self, id: GenerationId) -> u32 {
+        let Some(generation) = self.state.generations.get(&id).filter(|_| self.sum(id, |group| group.live) == 0) else {
+            return self.failures(id);
+        };
+        let now = self.noted.appeared.iter().filter(|(group, _)| group.generation == id);
+        let appeared = generation.appeared.saturating_add(count(now.map(|(_, keys)| keys.len()).sum()));
+        self.failures(id).saturating_add(generation.asked.saturating_sub(appeared))
     }
 }
 

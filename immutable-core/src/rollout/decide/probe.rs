@@ -2,7 +2,7 @@
 //! at most the one that it needs room for, and what a smaller size leaves over.
 
 use super::proposal::Proposal;
-use super::view::{GroupView, View, count};
+use super::view::{GroupView, View};
 use crate::rollout::report::Blocker;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
@@ -17,11 +17,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     }
     let live = view.sum(wanted, |group| group.live);
-    // One that came and went between two looks was a try too, whether or not anybody saw it.
-    let now = view.noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
-    let now = count(now.map(|(_, keys)| keys.len()).sum());
-    let tried = generation.appeared.saturating_add(now).max(generation.asked);
-    let again = tried < rollout.plan.strategy().probe_attempts;
+    let again = view.tried(wanted) < rollout.plan.strategy().probe_attempts;
     let probe = u32::from(live == 0 && again);
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);
     let leaving = others(|group| group.leavers);

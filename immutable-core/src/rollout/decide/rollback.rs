@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::proposal::Proposal;
-use super::view::{View, count};
+use super::view::View;
 use crate::fleet::{GenerationId, Release};
 use crate::rollout::phase::{Ending, Hold, Need, Phase, RevertCause, StepState};
 use crate::rollout::plan::Wanted;
@@ -49,18 +49,19 @@ fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
     if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
         return Some(RevertCause::Revoked(why.clone()));
     }
-    let before: u32 = generation.charged.iter().filter(|(class, _)| burns(**class)).map(|(_, failures)| failures).sum();
-    let burning = || view.noted.charged.iter().filter(|charge| burns(charge.class));
-    let failures = before.saturating_add(count(burning().count()));
+    let failures = view.failures(rollout.wanted);
     let strategy = rollout.plan.strategy();
-    let last: Arc<str> = burning().next_back().map_or_else(|| "as noted before".into(), |charge| charge.what.clone());
+    let mut burning = view.noted.charged.iter().filter(|charge| burns(charge.class));
+    let last: Arc<str> = burning.next_back().map_or_else(|| "as noted before".into(), |charge| charge.what.clone());
     if !view.exercised(release) {
+        let tried = view.tried(rollout.wanted);
         let first = if strategy.probe_attempts == 1 {
             "its first instance".to_owned()
         } else {
             format!("its first {} instances", strategy.probe_attempts)
         };
-        return (failures >= strategy.probe_attempts).then(|| RevertCause::Failed(format!("{first} failed: {last}").into()));
+        let last = if tried > failures { "it came and went between two looks".into() } else { last };
+        return (tried >= strategy.probe_attempts).then(|| RevertCause::Failed(format!("{first} failed: {last}").into()));
     }
     let allowed = strategy.max_failed.down(view.budget.desired);
     // The probe's own failures were allowed for.

@@ -1,0 +1,149 @@
+//! Plays simulated rollouts, one world a seed, and says which of them broke a promise.
+//!
+//! ```text
+//! cargo run --release --example simulate -- --seeds 20000
+//! cargo run --release --example simulate -- --seed 1234 --seeds 1
+//! ```
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use clap::Parser;
+use immutable_core::simulation::{Failure, Patience, Script, Simulation, Work, outcomes};
+
+/// Play simulated rollouts in which everything goes wrong, and check that no promise is broken.
+#[derive(Parser)]
+struct Args {
+    /// How many seeds are played, each with its deadlines and without.
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+    /// How many instances the fleets have: `6`, or from and to, `0..8`.
+    #[arg(long, default_value = "0..8", value_name = "N..M", value_parser = range)]
+    instances: RangeInclusive<u32>,
+    /// How many seeds are played at once; as many as there are cores, without.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Play this script, as a failed seed has printed it, in place of seeds.
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["seeds", "seed", "instances"])]
+    script: Option<Script>,
+    /// Print what failed as it is, without looking for something shorter that fails in the same way.
+    #[arg(long)]
+    whole: bool,
+}
+
+fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let number = |text: &str| text.trim_start_matches('=').parse::<u32>();
+    match (number(from), number(to)) {
+        (Ok(from), Ok(to)) if from <= to && to <= 10_000 => Ok(from..=to),
+        (Ok(from), Ok(to)) if from > to => Err(format!("{from} is more than {to}; write the smaller first: {to}..{from}")),
+        (Ok(_), Ok(_)) => Err("at most 10000 instances".to_owned()),
+        _ => Err("write a number, or from and to: 0..8".to_owned()),
+    }
+}
+
+/// What came of all seeds so far.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: Vec<Box<Failure>>,
+    outcomes: BTreeMap<&'static str, u64>,
+    work: Work,
+}
+
+/// After so many failures there is nothing new to learn.
+const FAILURES: usize = 10;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let start = Instant::now();
+    let simulation = Simulation::new().instances(args.instances.clone());
+    let tally = match &args.script {
+        Some(script) => play(&simulation, script),
+        None => seeds(&simulation, &args),
+    };
+    for failure in &tally.failed {
+        let short = if args.whole { failure.clone() } else { simulation.shrink(failure.clone()) };
+        println!("{short}");
+    }
+    let most = tally.outcomes.values().max().copied().unwrap_or(1);
+    for (outcome, count) in &tally.outcomes {
+        let bar = "#".repeat(usize::try_from((count * 40).div_ceil(most)).unwrap_or(0));
+        println!("{outcome:>30} {count:>8} {bar}");
+    }
+    let done = tally.work.decisions + tally.work.deliveries;
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "{} decisions and {} deliveries in {seconds:.1} s, {:.0} a second",
+        tally.work.decisions,
+        tally.work.deliveries,
+        done as f64 / seconds.max(0.001)
+    );
+    println!("{} passed, {} failed", tally.passed, tally.failed.len());
+    if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One script, with its deadlines and without.
+fn play(simulation: &Simulation, script: &Script) -> Tally {
+    let mut tally = Tally::default();
+    for patience in [Patience::Configured, Patience::Infinite] {
+        match simulation.play(script, patience) {
+            Ok(played) => {
+                tally.work += played.work;
+                outcomes(&played).into_iter().for_each(|outcome| *tally.outcomes.entry(outcome).or_default() += 1);
+            }
+            Err(failure) => tally.failed.push(failure),
+        }
+    }
+    tally.passed = u64::from(tally.failed.is_empty());
+    tally
+}
+
+fn seeds(simulation: &Simulation, args: &Args) -> Tally {
+    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let (next, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));
+    let shown = std::io::stderr().is_terminal();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let enough = tally.lock().unwrap_or_else(PoisonError::into_inner).failed.len() >= FAILURES;
+                    if at >= args.seeds || enough {
+                        return;
+                    }
+                    let played = simulation.seed(args.seed.wrapping_add(at));
+                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                    match played {
+                        Ok(runs) => {
+                            tally.passed += 1;
+                            for played in &runs {
+                                tally.work += played.work;
+                                outcomes(played).into_iter().for_each(|outcome| *tally.outcomes.entry(outcome).or_default() += 1);
+                            }
+                        }
+                        Err(failure) => tally.failed.push(failure),
+                    }
+                    if shown && tally.passed % 1000 == 0 {
+                        eprint!("\r{} of {} seeds", tally.passed, args.seeds);
+                    }
+                }
+            });
+        }
+    });
+    if shown {
+        eprintln!("\r");
+    }
+    let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    tally.failed.sort_by_key(|failure| failure.script.seed);
+    tally
+}

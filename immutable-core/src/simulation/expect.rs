@@ -1,0 +1,159 @@
+//! How a rollout may end, and by when: computed from the script, never from the run.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::script::{Release, Script, Trouble, Wire};
+use crate::fleet::Heals;
+use crate::rollout::{AbortTo, Need, Outcome};
+
+/// How patient a run's strategy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Patience {
+    /// Its deadlines are as the script says: it must end, or ask.
+    Configured,
+    /// It has no deadlines: it must come to the end that its release deserves, however long the trouble lasted.
+    Infinite,
+}
+
+/// An outcome, without its reasons.
+pub(super) fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Unexercised => "unexercised",
+        Outcome::RolledBack => "rolled back",
+        Outcome::LeftMixed => "left mixed",
+        Outcome::TornDown => "torn down",
+        Outcome::Refused(_) => "refused",
+        Outcome::Needs(Need::NoBaseline { .. }) => "needs: no baseline",
+        Outcome::Needs(Need::BaselineUnlaunchable { .. }) => "needs: baseline unlaunchable",
+        Outcome::Needs(Need::RollbackDeadline) => "needs: rollback deadline",
+        Outcome::Needs(Need::StuckLeaving) => "needs: stuck leaving",
+        Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",
+    }
+}
+
+/// What is known of a rollout before it runs.
+pub(super) struct Expected<'a> {
+    pub(super) script: &'a Script,
+    pub(super) rollout: usize,
+    pub(super) patience: Patience,
+    /// Whether some release is proven.
+    pub(super) baseline: bool,
+    /// What is wanted, with `Again` resolved.
+    pub(super) release: Release,
+}
+
+impl Expected<'_> {
+    fn troubles(&self) -> impl Iterator<Item = &Trouble> {
+        self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout).map(|trouble| &trouble.what)
+    }
+
+    fn any(&self, of: impl Fn(&Trouble) -> bool) -> bool {
+        self.troubles().any(of)
+    }
+
+    fn size(&self) -> u32 {
+        self.script.rollouts.get(self.rollout).map_or(0, |wish| wish.size)
+    }
+
+    /// Wires are broken from the first disturbed rollout on.
+    fn wires(&self) -> impl Iterator<Item = &Wire> {
+        let disturbed = self.rollout >= self.script.first_disturbed();
+        self.script.wire.iter().chain(&self.script.journal).filter(move |_| disturbed)
+    }
+
+    /// How long after its beginning the last trouble is over.
+    pub(super) fn calm_after(&self) -> Duration {
+        let ours = self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout);
+        let world = ours.map(|trouble| trouble.at + trouble.what.lasts());
+        // A wire was perhaps broken already before: counted from the beginning of the first disturbed one.
+        let wires = self.wires().map(|wire| wire.until + wire.late_by);
+        let crashes = self.script.crashes.iter().filter(|crash| crash.rollout == self.rollout);
+        let down: u64 = crashes.clone().map(|crash| crash.down).sum();
+        let died = crashes.map(|crash| if let super::Moment::Seconds(at) = crash.at { at } else { 0 }).max().unwrap_or(0);
+        Duration::from_secs(world.chain(wires).max().unwrap_or(0) + down + died)
+    }
+
+    /// How long one instance may take, with everything that may be in its way.
+    fn one(&self) -> Duration {
+        let (cloud, terms) = (&self.script.cloud, &self.script.fleet);
+        let boot = cloud.boot.1.max(terms.boot_deadline) + terms.min_ready + cloud.drain + 5;
+        let healing = if cloud.heals == Heals::Never { 0 } else { 30 + 600 };
+        let calls = 2 * cloud.operations_take + 4 * terms.poll + 60 + 2 * cloud.latency_ms / 1000;
+        Duration::from_secs(boot + healing + calls + 30)
+    }
+
+    /// How long after the last trouble it must have ended: engine.md's `(⌈N/slots⌉ + attempts) · (B + min_ready + drain + 4P)`, forth and
+    /// back, and what the deadlines add where there are any.
+    pub(super) fn within(&self) -> Duration {
+        let strategy = &self.script.strategy;
+        let most = self.script.instances().max(1);
+        let budget = strategy.budget(self.size());
+        let rounds = most.div_ceil(budget.slack().max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 2;
+        let work = self.one() * rounds * 2;
+        match self.patience {
+            Patience::Infinite => work,
+            Patience::Configured => work + strategy.progress_deadline * 2 + strategy.rollback_deadline * 3,
+        }
+    }
+
+    /// Whether what goes wrong can keep it from moving for so long that a deadline passes.
+    fn too_long(&self) -> bool {
+        if self.patience == Patience::Infinite {
+            return false;
+        }
+        let strategy = &self.script.strategy;
+        let least = strategy.progress_deadline.min(strategy.rollback_deadline);
+        let lasting: u64 = self.troubles().map(Trouble::lasts).sum();
+        let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
+        let short = self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::RaisesShort(_)));
+        let waits = Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 });
+        waits + self.one() >= least
+    }
+
+    /// Every end that this script allows.
+    pub(super) fn outcomes(&self) -> BTreeSet<&'static str> {
+        let mut allowed = BTreeSet::new();
+        let never = self.size() == 0 && self.script.strategy.budget(0).ceiling == 0;
+        let failed = if self.baseline { "rolled back" } else { "torn down" };
+        if never {
+            // What is proven stays so.
+            allowed.insert(if self.release == Release::Again && self.baseline { "succeeded" } else { "unexercised" });
+        }
+        let good = matches!(self.release, Release::Good | Release::Again);
+        if !never {
+            allowed.insert(if good { "succeeded" } else { failed });
+        }
+        // What may keep a good release from the end that it deserves.
+        let harmed = self.any(|trouble| {
+            matches!(
+                trouble,
+                Trouble::Kill(_) | Trouble::Sicken(_) | Trouble::Swap(..) | Trouble::SetSize(..) | Trouble::DeleteGroup(_)
+            )
+        });
+        let lied = self.any(|trouble| matches!(trouble, Trouble::Lie(_)));
+        if harmed || lied || self.any(|trouble| *trouble == Trouble::Revoke) {
+            allowed.insert(failed);
+        }
+        // A name stays taken, and a release revoked.
+        let before = |of: fn(&Trouble) -> bool| {
+            let mut until_now = self.script.disturbances.iter().filter(|trouble| trouble.rollout <= self.rollout);
+            until_now.any(|trouble| of(&trouble.what))
+        };
+        if before(|trouble| matches!(trouble, Trouble::Revoke | Trouble::TakeName)) {
+            allowed.extend(["refused", "needs: baseline unlaunchable"]);
+        }
+        for trouble in self.troubles() {
+            match trouble {
+                Trouble::Abort(AbortTo::Mixed) => allowed.insert("left mixed"),
+                Trouble::Abort(AbortTo::Back | AbortTo::Nothing) => allowed.insert(failed),
+                _ => false,
+            };
+        }
+        if self.too_long() {
+            allowed.extend([failed, "refused", "needs: stuck leaving", "needs: rollback deadline", "needs: provider silent"]);
+        }
+        allowed
+    }
+}

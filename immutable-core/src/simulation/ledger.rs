@@ -1,0 +1,282 @@
+//! Everything that happens in a run, in the order in which it does: for the oracles, and for the story that a failure tells.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::oracle::{Breach, Scene};
+use crate::error::Result;
+use crate::fleet::{Coverage, GroupState, Life, Observation, Verdict};
+use crate::id::{StreamId, StreamVersion, WriteId};
+use crate::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
+use crate::memory::MemoryCloud;
+use crate::rollout::{Call, Event, Recorded};
+use crate::time::{Clock, Timestamp};
+
+/// Who a line of a story is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Who {
+    /// What the controller saw.
+    Saw,
+    /// What it decided: a record of its journal.
+    Decided,
+    /// What happened in the world.
+    World,
+    /// What the script did.
+    Script,
+    /// What an oracle says.
+    Oracle,
+}
+
+/// One line of a story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: Who,
+    /// What.
+    pub what: String,
+}
+
+/// `09:30:00.250 saw      0001.0 size 3: 3 healthy`
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = match self.who {
+            Who::Saw => "saw",
+            Who::Decided => "decided",
+            Who::World => "world",
+            Who::Script => "script",
+            Who::Oracle => "ORACLE",
+        };
+        let at = self.at.to_string();
+        let time = at.split_once('T').map_or(&*at, |(_, time)| time.trim_end_matches('Z'));
+        write!(f, "{time} {who:8} {}", self.what)
+    }
+}
+
+/// How much was done in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Work {
+    /// Looks that were decided on.
+    pub decisions: u64,
+    /// What was delivered: looks, calls, appends, and what happened in the world.
+    pub deliveries: u64,
+}
+
+impl std::ops::AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.decisions += other.decisions;
+        self.deliveries += other.deliveries;
+    }
+}
+
+/// Shared by everything that reports to it.
+#[derive(Clone, Debug)]
+pub(super) struct Ledger(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    cloud: MemoryCloud,
+    scene: Scene,
+    work: Work,
+    story: Option<Vec<Line>>,
+    saw: String,
+}
+
+impl Ledger {
+    pub(super) fn new(cloud: MemoryCloud, scene: Scene, tell: bool) -> Self {
+        let story = tell.then(Vec::new);
+        Self(Arc::new(Mutex::new(Inner { cloud, scene, work: Work::default(), story, saw: String::new() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the oracles something, after everything that has happened by now.
+    pub(super) fn scene<T>(&self, ask: impl FnOnce(&mut Scene) -> T) -> T {
+        let mut inner = self.lock();
+        inner.catch_up();
+        ask(&mut inner.scene)
+    }
+
+    pub(super) fn breach(&self) -> Option<Breach> {
+        self.scene(|scene| scene.breach().cloned())
+    }
+
+    pub(super) fn work(&self) -> Work {
+        self.lock().work
+    }
+
+    pub(super) fn delivered(&self) {
+        self.lock().work.deliveries += 1;
+    }
+
+    /// The controller has seen this, having asked then.
+    pub(super) fn saw(&self, observed: &Observation, asked: Timestamp) {
+        let mut inner = self.lock();
+        inner.work.decisions += 1;
+        inner.work.deliveries += 1;
+        if inner.story.is_some() {
+            inner.catch_up();
+            let what = view(observed);
+            if what != inner.saw {
+                inner.saw.clone_from(&what);
+                inner.tell(asked, Who::Saw, what);
+            }
+        }
+        inner.scene.seen(observed, asked);
+    }
+
+    /// The script has done this.
+    pub(super) fn script(&self, at: Timestamp, what: impl FnOnce() -> String) {
+        let mut inner = self.lock();
+        inner.catch_up();
+        if inner.story.is_some() {
+            inner.tell(at, Who::Script, what());
+        }
+    }
+
+    /// The story so far, with what the oracles say at its end.
+    pub(super) fn story(&self) -> Vec<Line> {
+        let mut inner = self.lock();
+        inner.catch_up();
+        let breach = inner.scene.breach().cloned();
+        let mut story = inner.story.take().unwrap_or_default();
+        if let Some(breach) = breach {
+            // It spoke then, and not at the end.
+            let after = story.iter().position(|line| line.at > breach.at).unwrap_or(story.len());
+            story.truncate(after);
+            story.push(Line { at: breach.at, who: Who::Oracle, what: breach.to_string() });
+        }
+        story
+    }
+}
+
+impl Inner {
+    /// Hears of everything that has happened in the world.
+    fn catch_up(&mut self) {
+        for effect in self.cloud.take_effects() {
+            self.work.deliveries += 1;
+            if self.story.is_some() {
+                let text = effect.to_string();
+                let what = text.split_once(' ').map_or(&*text, |(_, what)| what).to_owned();
+                self.tell(effect.at, Who::World, what);
+            }
+            self.scene.happened(&effect);
+        }
+    }
+
+    fn tell(&mut self, at: Timestamp, who: Who, what: String) {
+        if let Some(story) = &mut self.story {
+            story.push(Line { at, who, what });
+        }
+    }
+}
+
+/// A look, group by group.
+fn view(observed: &Observation) -> String {
+    let mut text = Vec::new();
+    for group in &observed.groups {
+        let mut said = match &group.state {
+            GroupState::Present { size, working, .. } => format!("{} size {size} {working:?}", group.group).to_lowercase(),
+            state => format!("{} {state:?}", group.group).to_lowercase(),
+        };
+        if let Coverage::Part(why) = &group.coverage {
+            said += &format!(" in part ({why})");
+        }
+        if !group.age.is_zero() {
+            said += &format!(" {} s old", group.age.as_secs());
+        }
+        for instance in group.instances.iter() {
+            let verdict = instance.health.first().map_or(Verdict::Unknown, |health| health.verdict);
+            let how = match instance.life {
+                Life::Running => format!("{verdict:?}").to_lowercase(),
+                life => format!("{life:?}").to_lowercase(),
+            };
+            let name = instance.key.name.as_str();
+            said += &format!(" {}={how}", name.rsplit('-').next().unwrap_or(name).trim_start_matches("00000"));
+        }
+        text.push(said);
+    }
+    text.join("; ")
+}
+
+/// What a record says, in a line.
+fn decided(event: &Event) -> String {
+    match event {
+        Event::Owed { op, call, .. } => match call {
+            Call::Ensure(spec) => format!("op {op}: make generation {} of {} {}", spec.id, spec.name, spec.version),
+            Call::Resize(resize) => format!("op {op}: {resize:?}"),
+            Call::Upkeep(generation, upkeep) => format!("op {op}: upkeep of {generation} to {upkeep:?}"),
+            Call::Destroy(generation) => format!("op {op}: remove generation {generation}"),
+        },
+        Event::Opened { rollout, plan } => format!("rollout {rollout} to {} begins", plan.to()),
+        Event::Proven { generation, instances, .. } => format!("generation {generation} is proven, {instances} instances"),
+        Event::Noted(noted) => {
+            // Without what is empty.
+            serde_json::to_string(noted).map_or_else(|_| format!("{noted:?}"), |json| format!("noted {json}"))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The journal itself, below its wire: what lands in it is heard of the moment it does.
+#[derive(Debug)]
+pub(super) struct Scribe {
+    pub(super) journal: MemoryJournal,
+    pub(super) stream: StreamId,
+    pub(super) ledger: Ledger,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Journal for Scribe {
+    async fn load(&self, stream: &StreamId, after: After) -> Result<Loaded> {
+        self.journal.load(stream, after).await
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended> {
+        if append.stream != self.stream {
+            return self.journal.append(append).await;
+        }
+        let (records, expected) = (append.records.clone(), append.expected);
+        let known = self.journal.wrote(&append.stream, append.write).await?.is_some();
+        let appended = self.journal.append(append).await?;
+        if let (Appended::Done(_), false) = (&appended, known) {
+            let mut inner = self.ledger.lock();
+            inner.catch_up();
+            let versions = StreamVersion(expected.0);
+            for (record, version) in records.iter().zip(versions.0 + 1..) {
+                inner.work.deliveries += 1;
+                match serde_json::from_slice::<Recorded>(record) {
+                    Ok(recorded) => {
+                        if inner.story.is_some() {
+                            let what = decided(&recorded.event);
+                            inner.tell(self.clock.now(), Who::Decided, what);
+                        }
+                        inner.scene.written(&recorded);
+                    }
+                    Err(why) => inner.scene.broken("once", self.clock.now(), format!("record {version} cannot be read: {why}")),
+                }
+            }
+        }
+        Ok(appended)
+    }
+
+    async fn wrote(&self, stream: &StreamId, write: WriteId) -> Result<Option<StreamVersion>> {
+        self.journal.wrote(stream, write).await
+    }
+
+    async fn compact(&self, compact: Compact) -> Result<()> {
+        self.journal.compact(compact).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>> {
+        self.journal.list(prefix, after, limit).await
+    }
+}

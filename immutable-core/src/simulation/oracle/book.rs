@@ -1,0 +1,180 @@
+//! What the journal says, read by itself: the oracles do not ask the engine what its records mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release};
+use crate::id::OpId;
+use crate::rollout::{Budget, Call, Ending, Event, OpResult, Outcome, Phase, Plan, Recorded};
+use crate::time::Timestamp;
+
+/// A rollout that runs.
+#[derive(Debug)]
+pub(super) struct Chapter {
+    pub(super) plan: Plan,
+    pub(super) wanted: GenerationId,
+    pub(super) baseline: Option<Release>,
+    pub(super) phase: Phase,
+    /// Whether `wanted` is proven.
+    pub(super) proven: bool,
+    /// When it began.
+    pub(super) opened: Timestamp,
+    /// How many were ready then.
+    pub(super) ready_then: u32,
+}
+
+impl Chapter {
+    /// The generation that the phase moves to; `None` if it moves to none.
+    pub(super) fn moves_to(&self) -> Option<GenerationId> {
+        match &self.phase {
+            Phase::Stepping { .. } | Phase::Finishing { ending: Ending::Forward, .. } => Some(self.wanted),
+            Phase::Reverting { to, .. } | Phase::Finishing { ending: Ending::Back { to }, .. } => Some(*to),
+            _ => None,
+        }
+    }
+
+    pub(super) fn budget(&self) -> Budget {
+        self.plan.strategy().budget(self.plan.fleet().desired())
+    }
+}
+
+/// A call that was journaled.
+#[derive(Debug)]
+pub(super) struct Journaled {
+    pub(super) call: Call,
+    /// The time of the view it was decided on last.
+    pub(super) basis: Timestamp,
+    /// Whether an answer that ends it was journaled.
+    pub(super) settled: bool,
+    /// Whether it was accepted, and is being done.
+    pub(super) accepted: bool,
+    /// The oldest whole view of any group that it can rest on, and the oldest of any kind.
+    pub(super) whole: Timestamp,
+    pub(super) fresh: Timestamp,
+    pub(super) floor: u32,
+    pub(super) ceiling: u32,
+    /// Where its rollout was moving when it was decided.
+    pub(super) moves_to: Option<GenerationId>,
+    /// How many it has launched, sent away and resized.
+    pub(super) launched: u32,
+    pub(super) left: u32,
+    pub(super) sized: u32,
+}
+
+/// When the controller that drives now has seen a group.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sight {
+    pub(super) whole: Option<Timestamp>,
+    pub(super) any: Option<Timestamp>,
+}
+
+/// What was written so far.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    pub(super) chapter: Option<Chapter>,
+    pub(super) proven: Option<(GenerationId, Release)>,
+    pub(super) specs: BTreeMap<GenerationId, Arc<GenerationSpec>>,
+    pub(super) ops: BTreeMap<OpId, Journaled>,
+    pub(super) sights: BTreeMap<GroupId, Sight>,
+    /// Releases that have had a ready instance, in truth.
+    pub(super) exercised: BTreeSet<Release>,
+    pub(super) last: Option<Outcome>,
+    /// How many rollouts began.
+    pub(super) opened: usize,
+}
+
+impl Book {
+    pub(super) fn release(&self, generation: GenerationId) -> Option<Release> {
+        self.specs.get(&generation).map(|spec| spec.release)
+    }
+
+    /// Calls that may still be sent.
+    pub(super) fn owed(&self) -> impl Iterator<Item = (&OpId, &Journaled)> {
+        self.ops.iter().filter(|(_, op)| !op.settled)
+    }
+
+    /// Takes in a record. So many are ready now.
+    pub(super) fn follow(&mut self, recorded: &Recorded, ready_then: u32) {
+        match &recorded.event {
+            // Nothing read before a claim is used after it.
+            Event::Claimed { .. } => self.sights.clear(),
+            Event::Opened { plan, .. } => {
+                self.chapter = Some(Chapter {
+                    wanted: plan.wanted().id(),
+                    baseline: self.proven.map(|(_, release)| release),
+                    phase: Phase::Preparing { give_up_at: recorded.at },
+                    proven: false,
+                    opened: recorded.at,
+                    ready_then,
+                    plan: (**plan).clone(),
+                });
+                self.opened += 1;
+            }
+            Event::Owed { op, call, basis } => {
+                if let Call::Ensure(spec) = call {
+                    self.specs.insert(spec.id, spec.clone());
+                }
+                let mut journaled = Journaled {
+                    call: call.clone(),
+                    basis: *basis,
+                    settled: false,
+                    accepted: false,
+                    whole: *basis,
+                    fresh: *basis,
+                    floor: 0,
+                    ceiling: u32::MAX,
+                    moves_to: None,
+                    launched: 0,
+                    left: 0,
+                    sized: 0,
+                };
+                self.rest(&mut journaled, *basis);
+                self.ops.insert(*op, journaled);
+            }
+            Event::Renewed { op, basis } => {
+                if let Some(mut journaled) = self.ops.remove(op) {
+                    self.rest(&mut journaled, *basis);
+                    self.ops.insert(*op, journaled);
+                }
+            }
+            Event::Settled { op, result } => {
+                if let Some(journaled) = self.ops.get_mut(op) {
+                    match result {
+                        OpResult::Done { .. } | OpResult::Failed(_) => journaled.settled = true,
+                        OpResult::Accepted { .. } => journaled.accepted = true,
+                        OpResult::Unknown { .. } => {}
+                    }
+                }
+            }
+            Event::Moved { to } => {
+                if let Some(chapter) = &mut self.chapter {
+                    chapter.phase = to.clone();
+                }
+            }
+            Event::Proven { generation, .. } => {
+                self.proven = self.release(*generation).map(|release| (*generation, release));
+                if let Some(chapter) = &mut self.chapter {
+                    chapter.proven = chapter.wanted == *generation;
+                }
+            }
+            Event::Ended { outcome } => {
+                self.last = Some(outcome.clone());
+                self.chapter = None;
+            }
+            Event::Heard { .. } | Event::Noted(_) => {}
+        }
+    }
+
+    /// Says on what a call rests that was decided, or judged again, on views of this time.
+    fn rest(&self, journaled: &mut Journaled, basis: Timestamp) {
+        let oldest = |of: fn(&Sight) -> Option<Timestamp>| self.sights.values().filter_map(of).fold(basis, Timestamp::min);
+        journaled.basis = basis;
+        (journaled.whole, journaled.fresh) = (oldest(|sight| sight.whole), oldest(|sight| sight.any));
+        if let Some(chapter) = &self.chapter {
+            let budget = chapter.budget();
+            let tear_down = matches!(chapter.phase, Phase::Finishing { ending: Ending::Nothing, .. });
+            (journaled.floor, journaled.ceiling) = (if tear_down { 0 } else { budget.floor }, budget.ceiling);
+            journaled.moves_to = chapter.moves_to();
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What no run may break, judged by what really happened, at the moment it did. An oracle knows the truth, the journal and when the
+//! controller has looked; it allows for what others did since the look that a call rests on, and for nothing else.
+
+mod back;
+mod book;
+mod capacity;
+mod health;
+mod once;
+mod order;
+mod probe;
+mod proof;
+mod truth;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::artifact::Digest;
+use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Observation, Release};
+use crate::memory::{Cause, Effect};
+use crate::rollout::{MAX_VIEW_AGE, Outcome, Recorded};
+use crate::time::Timestamp;
+
+use book::Book;
+use truth::{Change, Truth};
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which: a word that stays the same, `ceiling` or `floor`.
+    pub rule: &'static str,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub why: String,
+}
+
+/// `ceiling: 5 live, 4 may be: 2026-11-21T09:30:00.000Z web 0002.0: size 2 to 3 (op 4)`
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.why)
+    }
+}
+
+type Verdict = Result<(), String>;
+
+/// Oracles that judge what happens in the world.
+const OF_EFFECTS: &[(&str, fn(&Scene, &Change<'_>) -> Verdict)] = &[
+    ("replace", once::replaces),
+    ("once", once::journaled),
+    ("ours", once::ours),
+    ("ceiling", capacity::ceiling),
+    ("floor", capacity::floor),
+    ("same", capacity::same),
+    ("order", order::moves),
+    ("baseline", back::kept),
+    ("probe", probe::one_at_a_time),
+    ("evidence", back::evidenced),
+];
+
+/// Oracles that judge what is written.
+const OF_RECORDS: &[(&str, fn(&Scene, &Recorded) -> Verdict)] = &[
+    ("once", once::one_a_resource),
+    ("baseline", back::to_the_proven),
+    ("unknown", health::noted),
+    ("order", order::steps),
+    ("proof", proof::proven),
+    ("proof", proof::ended),
+];
+
+/// All that oracles know.
+#[derive(Debug)]
+pub(super) struct Scene {
+    truth: Truth,
+    book: Book,
+    fleet: FleetId,
+    min_ready: Duration,
+    /// How long a call that is sent may be under way.
+    under_way: Duration,
+    heals: Heals,
+    /// How often something has kept health from being told.
+    fogs: u32,
+    /// When health was lied about.
+    lies: Vec<(Timestamp, Timestamp)>,
+    /// When which artifact was revoked.
+    revoked: BTreeMap<Digest, Timestamp>,
+    breach: Option<Breach>,
+}
+
+impl Scene {
+    pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals) -> Self {
+        let (truth, book) = Default::default();
+        Self { truth, book, fleet, min_ready, under_way, heals, fogs: 0, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
+    }
+
+    /// The first promise that was broken, if one was.
+    pub(super) fn breach(&self) -> Option<&Breach> {
+        self.breach.as_ref()
+    }
+
+    /// Something happened in the world.
+    pub(super) fn happened(&mut self, effect: &Effect) {
+        if effect.fleet != self.fleet {
+            if matches!(effect.by, Cause::Call(_)) {
+                self.broken("ours", effect.at, format!("another fleet was touched: {effect}"));
+            }
+            return;
+        }
+        let Some(group) = effect.group else { return };
+        let change = self.truth.follow(effect, group);
+        if let Cause::Call(op) = effect.by {
+            once::count(&mut self.book, op, &change);
+        }
+        probe::exercise(&self.truth, &mut self.book, &change, self.min_ready);
+        for (rule, oracle) in OF_EFFECTS {
+            if let Err(why) = oracle(self, &change) {
+                return self.broken(rule, effect.at, format!("{why}: {effect}"));
+            }
+        }
+    }
+
+    /// A record was written.
+    pub(super) fn written(&mut self, recorded: &Recorded) {
+        for (rule, oracle) in OF_RECORDS {
+            if let Err(why) = oracle(self, recorded) {
+                return self.broken(rule, recorded.at, why);
+            }
+        }
+        self.book.follow(recorded, self.truth.ready());
+    }
+
+    /// The controller has seen this, having asked then.
+    pub(super) fn seen(&mut self, observed: &Observation, asked: Timestamp) {
+        let shown = |group: &_| observed.groups.iter().any(|seen| seen.group == *group);
+        self.book.sights.retain(|group, _| shown(group));
+        for seen in &observed.groups {
+            let sight = self.book.sights.entry(seen.group).or_default();
+            let as_of = Some(asked - seen.age);
+            sight.any = sight.any.max(as_of);
+            if seen.coverage == Coverage::Whole {
+                sight.whole = sight.whole.max(as_of);
+            }
+        }
+    }
+
+    /// Health is lied about from now on, for so long.
+    pub(super) fn lied(&mut self, now: Timestamp, seconds: Duration) {
+        self.lies.push((now, now + seconds));
+    }
+
+    /// From now on, for a while, health cannot be told.
+    pub(super) fn clouded(&mut self) {
+        self.fogs += 1;
+    }
+
+    pub(super) fn revoked(&mut self, artifact: Digest, now: Timestamp) {
+        self.revoked.entry(artifact).or_insert(now);
+    }
+
+    /// The release that is proven, by the journal.
+    pub(super) fn proven(&self) -> Option<Release> {
+        self.book.proven.map(|(_, release)| release)
+    }
+
+    pub(super) fn broken(&mut self, rule: &'static str, at: Timestamp, why: String) {
+        self.breach.get_or_insert(Breach { rule, at, why });
+    }
+
+    /// Whether there was a lie that a decision of this time may rest on.
+    fn lied_around(&self, then: Timestamp) -> bool {
+        self.lies.iter().any(|(from, to)| *from <= then && *to + MAX_VIEW_AGE >= then)
+    }
+}
+
+/// What is asked about a run.
+impl Scene {
+    pub(super) fn opened(&self) -> usize {
+        self.book.opened
+    }
+
+    pub(super) fn last(&self) -> Option<&Outcome> {
+        self.book.last.as_ref()
+    }
+
+    pub(super) fn is_revoked(&self, artifact: Digest) -> bool {
+        self.revoked.contains_key(&artifact)
+    }
+
+    /// Whether every group of a generation is on its way out.
+    pub(super) fn is_deleting(&self, generation: GenerationId) -> bool {
+        let groups = self.truth.groups.iter().filter(|(group, _)| group.generation == generation);
+        groups.fold(true, |all, (_, group)| all && group.deleting)
+    }
+}

@@ -1,0 +1,58 @@
+//! Rule 7: a release that never had a ready instance is tried with one at a time.
+
+use std::time::Duration;
+
+use super::book::Book;
+use super::truth::{Change, Truth};
+use super::{Scene, Verdict};
+use crate::fleet::Life;
+use crate::memory::{Cause, What};
+
+/// Notes which releases have had a ready instance, before what happens now takes it away.
+pub(super) fn exercise(truth: &Truth, book: &mut Book, change: &Change<'_>, min_ready: Duration) {
+    let at = change.effect.at;
+    let long = |machine: &super::truth::Machine| machine.healthy.is_some_and(|since| at.since(since) >= min_ready);
+    let was = |generation| change.group.generation == generation && change.was.as_ref().is_some_and(long);
+    for (generation, spec) in &book.specs {
+        if !book.exercised.contains(&spec.release) && (was(*generation) || truth.was_ready(*generation, min_ready, at)) {
+            book.exercised.insert(spec.release);
+        }
+    }
+}
+
+/// One at a time, and no more than the strategy allows; and nothing that serves makes room for more than one.
+pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
+    let Some(chapter) = &scene.book.chapter else { return Ok(()) };
+    let wanted = chapter.moves_to().unwrap_or(chapter.wanted);
+    let release = scene.book.release(wanted);
+    if release.is_none_or(|release| scene.book.exercised.contains(&release)) {
+        return Ok(());
+    }
+    let raised = matches!(change.effect.what, What::Sized { from, to } if to > from && change.ours());
+    if change.group.generation == wanted && (raised || matches!(change.effect.what, What::Launched(_))) {
+        if change.effect.by == Cause::Script {
+            return Ok(());
+        }
+        let there = u32::try_from(scene.truth.of(wanted).count()).unwrap_or(u32::MAX).max(scene.truth.size(wanted));
+        let by_others = scene.truth.added_since(chapter.opened);
+        if there > 1 + by_others {
+            return Err(format!("{there} of a release that never was ready"));
+        }
+        let launched = scene.truth.machines.values().filter(|machine| machine.group.generation == wanted).count();
+        let (launched, attempts) = (u32::try_from(launched).unwrap_or(u32::MAX), chapter.plan.strategy().probe_attempts);
+        // Who was sent away while nobody's health could be told was no attempt.
+        if launched > attempts + by_others + scene.fogs {
+            return Err(format!("{launched} were launched, {attempts} may be tried"));
+        }
+    }
+    // Named by a call of this rollout.
+    let leaves = matches!(change.effect.what, What::Lives(_, Life::Leaving | Life::Gone)) && change.ours() && change.lost_ready();
+    if leaves && change.group.generation != wanted && chapter.plan.fleet().desired() > 0 {
+        let ready = scene.truth.ready();
+        let (desired, others) = (chapter.plan.fleet().desired(), scene.truth.lost_since(chapter.opened));
+        if ready.saturating_add(others).saturating_add(1) < desired.min(chapter.ready_then) {
+            return Err(format!("{ready} are ready while nobody knows whether the new release works"));
+        }
+    }
+    Ok(())
+}

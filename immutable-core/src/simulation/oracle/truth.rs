@@ -1,0 +1,232 @@
+//! What is really so, followed effect by effect.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::fleet::{GenerationId, GroupId, Life, Upkeep, Verdict};
+use crate::id::InstanceKey;
+use crate::memory::{Cause, Effect, What};
+use crate::time::Timestamp;
+
+/// A machine, from its launch on; one that is gone is remembered.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) group: GroupId,
+    pub(super) life: Life,
+    /// Since when it is healthy, if it is.
+    pub(super) healthy: Option<Timestamp>,
+    /// When it was healthy last, of one that is not.
+    pub(super) was_healthy: Option<Timestamp>,
+    /// When it was gone.
+    pub(super) gone: Option<Timestamp>,
+    /// Whether it runs what its generation does.
+    pub(super) own_image: bool,
+}
+
+impl Machine {
+    pub(super) fn member(&self) -> bool {
+        !matches!(self.life, Life::Leaving | Life::Gone)
+    }
+
+    pub(super) fn ready(&self) -> bool {
+        self.life == Life::Running && self.healthy.is_some() && self.own_image
+    }
+
+    /// Whether it was healthy at some moment of that time.
+    pub(super) fn healthy_within(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.healthy.is_some_and(|since| since <= to) || self.was_healthy.is_some_and(|last| last >= from)
+    }
+
+    /// Whether it was healthy at every moment of that time.
+    pub(super) fn healthy_throughout(&self, from: Timestamp) -> bool {
+        self.ready() && self.healthy.is_some_and(|since| since < from)
+    }
+}
+
+/// A group that exists.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    pub(super) size: u32,
+    /// Whether it was set by a call of ours last.
+    pub(super) ours: bool,
+    /// What the provider may do to it, if that was set since it was made.
+    pub(super) upkeep: Option<Upkeep>,
+    pub(super) deleting: bool,
+}
+
+/// Everything there is.
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    pub(super) machines: BTreeMap<InstanceKey, Machine>,
+    pub(super) groups: BTreeMap<GroupId, Group>,
+    /// When something was launched, or began to leave, by nobody's call of ours.
+    added: Vec<Timestamp>,
+    /// When somebody ready was lost by nobody's call of ours.
+    lost: Vec<Timestamp>,
+}
+
+/// What an effect changed.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    pub(super) effect: &'a Effect,
+    pub(super) group: GroupId,
+    /// The machine as it was before, if the effect is about one.
+    pub(super) was: Option<Machine>,
+    /// And as it is.
+    pub(super) is: Option<Machine>,
+}
+
+impl Change<'_> {
+    pub(super) fn ours(&self) -> bool {
+        matches!(self.effect.by, Cause::Call(_))
+    }
+
+    /// Whether a member began to leave, or was gone at once.
+    pub(super) fn left(&self) -> bool {
+        self.was.as_ref().is_some_and(Machine::member) && !self.is.as_ref().is_some_and(Machine::member)
+    }
+
+    /// Whether somebody who was ready is not any more.
+    pub(super) fn lost_ready(&self) -> bool {
+        self.was.as_ref().is_some_and(Machine::ready) && !self.is.as_ref().is_some_and(Machine::ready)
+    }
+}
+
+impl Truth {
+    /// Takes in what happened.
+    pub(super) fn follow<'a>(&mut self, effect: &'a Effect, group: GroupId) -> Change<'a> {
+        let (at, ours) = (effect.at, matches!(effect.by, Cause::Call(_)));
+        let key = match &effect.what {
+            What::Launched(key) | What::Lives(key, _) | What::Judged(key, _) | What::Runs(key, _) => Some(key),
+            _ => None,
+        };
+        let was = key.and_then(|key| self.machines.get(key)).cloned();
+        match &effect.what {
+            What::Made => {
+                self.groups.entry(group).or_default();
+            }
+            What::Upkeep(upkeep) => self.groups.entry(group).or_default().upkeep = Some(*upkeep),
+            What::Sized { from, to } => {
+                let sized = self.groups.entry(group).or_default();
+                (sized.size, sized.ours) = (*to, ours);
+                if !ours {
+                    self.added.extend((*from..*to).map(|_| at));
+                }
+            }
+            What::Launched(key) => {
+                let new = Machine {
+                    group,
+                    life: Life::Requested,
+                    healthy: None,
+                    was_healthy: None,
+                    gone: None,
+                    own_image: true,
+                };
+                self.machines.insert(key.clone(), new);
+                let size = self.groups.get(&group).map_or(0, |group| group.size);
+                if !ours && self.members(group) > size {
+                    self.added.push(at);
+                }
+            }
+            What::Lives(key, life) => {
+                if let Some(machine) = self.machines.get_mut(key) {
+                    machine.life = *life;
+                    if !machine.member() {
+                        ill(machine, at);
+                    }
+                    if *life == Life::Gone {
+                        machine.gone = Some(at);
+                    }
+                }
+            }
+            What::Judged(key, verdict) => {
+                if let Some(machine) = self.machines.get_mut(key) {
+                    match verdict {
+                        Verdict::Healthy => machine.healthy = machine.healthy.or(Some(at)),
+                        _ => ill(machine, at),
+                    }
+                }
+            }
+            What::Runs(key, _) => {
+                if let Some(machine) = self.machines.get_mut(key) {
+                    machine.own_image = false;
+                }
+            }
+            What::Deleting => self.groups.entry(group).or_default().deleting = true,
+            What::Deleted => {
+                self.groups.remove(&group);
+            }
+            _ => {}
+        }
+        let is = key.and_then(|key| self.machines.get(key)).cloned();
+        let change = Change { effect, group, was, is };
+        if !ours && change.left() {
+            self.added.push(at);
+        }
+        if !ours && change.lost_ready() {
+            self.lost.push(at);
+        }
+        change
+    }
+
+    /// Machines of a group that are neither leaving nor gone.
+    pub(super) fn members(&self, group: GroupId) -> u32 {
+        count(self.machines.values().filter(|machine| machine.group == group && machine.member()))
+    }
+
+    /// Everything that exists and everything promised, those on their way out on top.
+    pub(super) fn live(&self) -> u32 {
+        let mut groups: BTreeMap<GroupId, (u32, u32)> = self.groups.keys().map(|group| (*group, (0, 0))).collect();
+        for machine in self.machines.values() {
+            let (members, leaving) = groups.entry(machine.group).or_default();
+            *members += u32::from(machine.member());
+            *leaving += u32::from(machine.life == Life::Leaving);
+        }
+        let size = |group| self.groups.get(group).map_or(0, |group: &Group| group.size);
+        groups.iter().map(|(group, (members, leaving))| size(group).max(*members) + leaving).sum()
+    }
+
+    pub(super) fn ready(&self) -> u32 {
+        count(self.machines.values().filter(|machine| machine.ready()))
+    }
+
+    /// Machines of a generation that are not gone.
+    pub(super) fn of(&self, generation: GenerationId) -> impl Iterator<Item = (&InstanceKey, &Machine)> {
+        self.machines.iter().filter(move |(_, machine)| machine.group.generation == generation && machine.life != Life::Gone)
+    }
+
+    /// The sizes of a generation's groups together.
+    pub(super) fn size(&self, generation: GenerationId) -> u32 {
+        self.groups.iter().filter(|(group, _)| group.generation == generation).map(|(_, group)| group.size).sum()
+    }
+
+    /// How often others have added to what exists since then.
+    pub(super) fn added_since(&self, then: Timestamp) -> u32 {
+        since(&self.added, then)
+    }
+
+    /// How many that were ready others have taken since then.
+    pub(super) fn lost_since(&self, then: Timestamp) -> u32 {
+        since(&self.lost, then)
+    }
+
+    /// Whether an instance of this generation has been healthy for long enough by now.
+    pub(super) fn was_ready(&self, generation: GenerationId, min_ready: Duration, now: Timestamp) -> bool {
+        let long = |machine: &Machine| machine.healthy.is_some_and(|since| now.since(since) >= min_ready);
+        self.of(generation).any(|(_, machine)| long(machine))
+    }
+}
+
+fn ill(machine: &mut Machine, at: Timestamp) {
+    if machine.healthy.take().is_some() {
+        machine.was_healthy = Some(at);
+    }
+}
+
+fn since(times: &[Timestamp], then: Timestamp) -> u32 {
+    count(times.iter().rev().take_while(|at| **at >= then))
+}
+
+fn count(of: impl Iterator) -> u32 {
+    u32::try_from(of.count()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,416 @@
+//! One run: a script played from its beginning to its end, and judged all along.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use super::Simulation;
+use super::expect::{Expected, Patience, label};
+use super::ledger::{Ledger, Line, Scribe, Work};
+use super::oracle::{Breach, Scene};
+use super::process::{Board, Socket};
+use super::script::{Release, Script, Wire};
+use super::stage::Stage;
+use crate::artifact::{Artifact, Digest};
+use crate::conformance::{Faults, Faulty};
+use crate::controller::Controller;
+use crate::error::Error;
+use crate::fleet::{Fleet, FleetId, GenerationId, Life};
+use crate::journal::Journal;
+use crate::memory::{Calls, Delay, MemoryCloud, MemoryOptions};
+use crate::provider::{FleetProvider, Provider};
+use crate::rollout::{FleetState, Outcome, Seen, Strategy};
+use crate::time::{Clock, Timestamp, VirtualClock};
+
+/// When every simulation begins.
+const BEGIN: Timestamp = Timestamp::from_millis(1_795_233_600_000);
+
+/// How long a strategy without deadlines waits.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How often a rollout may be taken up again, besides for the crashes of its script.
+const LIVES: u32 = 200;
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Played {
+    /// How each rollout ended; one that could not even begin is not in it.
+    pub outcomes: Vec<Outcome>,
+    /// What there is at the end, without names and times.
+    pub end: End,
+    /// How many calls each rollout made.
+    pub calls: Vec<u32>,
+    /// How much was done.
+    pub work: Work,
+    /// A digest of every record of the journal, byte for byte.
+    pub journal: Digest,
+}
+
+/// What there is at the end of a run, without names and times: what must be the same whatever was lost on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct End {
+    /// How many healthy instances run of each artifact.
+    pub running: BTreeMap<Digest, usize>,
+    /// How many generations are left.
+    pub generations: usize,
+    /// What is proven.
+    pub proven: Option<Digest>,
+    /// How many machines were launched in all.
+    pub launched: u64,
+}
+
+/// A run that broke a promise.
+#[derive(Clone, Debug)]
+pub(super) struct Broken {
+    pub(super) breach: Breach,
+    pub(super) story: Vec<Line>,
+}
+
+pub(super) struct Play<'a> {
+    simulation: &'a Simulation,
+    script: &'a Script,
+    patience: Patience,
+    clock: VirtualClock,
+    cloud: MemoryCloud,
+    fleet: FleetId,
+    ledger: Ledger,
+    provider: Faulty<dyn FleetProvider>,
+    journal: Faulty<dyn Journal>,
+    /// Sees everything as it is.
+    person: Controller,
+    proven: Option<Artifact>,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(simulation: &'a Simulation, script: &'a Script, patience: Patience, tell: bool) -> Self {
+        let clock = VirtualClock::new(BEGIN);
+        let seconds = Duration::from_secs;
+        let terms = &script.cloud;
+        let options = MemoryOptions::seeded(script.seed)
+            .clock(clock.clone())
+            .boot(Delay::Uniform(seconds(terms.boot.0), seconds(terms.boot.1)))
+            .drain(seconds(terms.drain))
+            .latency(Delay::Uniform(Duration::ZERO, Duration::from_millis(terms.latency_ms)))
+            .operations_take(seconds(terms.operations_take))
+            .heals(terms.heals)
+            .effects(usize::MAX);
+        let cloud = MemoryCloud::with(options);
+        let fleet = FleetId::new(cloud.place(), "web");
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let (wire, log) = (script.wire.as_ref(), script.journal.as_ref());
+        let faults = |wire: Option<&Wire>| wire.map_or(Faults::none(), Wire::faults);
+        let late = wire.map_or(0, |wire| wire.late_by + 10) + script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
+        let under_way = seconds(30 + late + terms.operations_take);
+        let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals);
+        let ledger = Ledger::new(cloud.clone(), scene, tell);
+        let scribe: Arc<dyn Journal> = Arc::new(Scribe {
+            journal: cloud.journal(),
+            stream: fleet.stream(),
+            ledger: ledger.clone(),
+            clock: shared.clone(),
+        });
+        let person = Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person");
+        let provider = Faulty::new(Arc::new(cloud.clone()) as Arc<dyn FleetProvider>, shared.clone(), script.seed, faults(wire));
+        let journal = Faulty::new((simulation.journal)(scribe), shared, script.seed ^ 1, faults(log));
+        provider.calm();
+        journal.calm();
+        Self { simulation, script, patience, clock, cloud, fleet, ledger, provider, journal, person, proven: None }
+    }
+
+    /// Plays it all.
+    pub(super) fn play(mut self) -> Result<Played, Broken> {
+        match self.rollouts() {
+            Ok(played) => Ok(played),
+            Err(breach) => {
+                self.ledger.scene(|scene| scene.broken(breach.rule, breach.at, breach.why.clone()));
+                // What an oracle said of a moment comes before what is missed at the end.
+                let breach = self.ledger.breach().unwrap_or(breach);
+                Err(Broken { breach, story: self.ledger.story() })
+            }
+        }
+    }
+
+    fn rollouts(&mut self) -> Result<Played, Breach> {
+        let (mut outcomes, mut calls) = (Vec::new(), Vec::new());
+        for rollout in 0..self.script.rollouts.len() {
+            if rollout == self.script.first_disturbed() {
+                self.trouble_begins();
+            }
+            let (outcome, made) = self.rollout(rollout)?;
+            calls.push(made);
+            let Some(outcome) = outcome else { continue };
+            let asks = matches!(outcome, Outcome::Needs(_));
+            outcomes.push(outcome);
+            if asks {
+                break;
+            }
+        }
+        self.settle()?;
+        Ok(Played { outcomes, end: self.end(), calls, work: self.ledger.work(), journal: self.bytes() })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn breach(&self, rule: &'static str, why: impl Into<String>) -> Breach {
+        Breach { rule, at: self.now(), why: why.into() }
+    }
+
+    /// From here on the wires are broken, until each is calm for good.
+    fn trouble_begins(&self) {
+        let until = |wire: &Option<Wire>| self.now() + Duration::from_secs(wire.as_ref().map_or(0, |wire| wire.until));
+        // Single calls have fates of their own, which nothing calms.
+        let scripted = !self.script.fates.is_empty();
+        let until = |wire| if scripted { self.now() + FOR_EVER } else { until(wire) };
+        self.provider.calm_from(until(&self.script.wire));
+        self.journal.calm_from(until(&self.script.journal));
+    }
+
+    fn strategy(&self) -> Strategy {
+        match self.patience {
+            Patience::Configured => self.script.strategy.clone(),
+            Patience::Infinite => self.script.strategy.clone().progress_deadline(FOR_EVER).rollback_deadline(FOR_EVER),
+        }
+    }
+
+    fn fleet(&self, size: u32) -> Fleet {
+        let terms = &self.script.fleet;
+        let zones = ["a", "b", "c"].into_iter().take(terms.zones).map(Into::into);
+        let fleet = Fleet::new("web", self.cloud.place()).size(size).zones(zones);
+        fleet.min_ready(Duration::from_secs(terms.min_ready)).boot_deadline(Duration::from_secs(terms.boot_deadline))
+    }
+
+    /// A controller as a process has one: its calls pass through sockets that may die, and wires that may break.
+    fn controller(&self, board: &Board, life: u32) -> Controller {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let (board, ledger) = (board.clone(), self.ledger.clone());
+        let port = (self.simulation.provider)(Arc::new(self.provider.clone()));
+        let fleets =
+            Socket { board: board.clone(), ledger: ledger.clone(), clock: clock.clone(), port, wire: self.provider.clone() };
+        let log: Arc<dyn Journal> = Arc::new(self.journal.clone());
+        let journal = Socket { board, ledger, clock: clock.clone(), port: log, wire: self.journal.clone() };
+        let provider = Provider::new(self.cloud.place(), Arc::new(fleets)).images(Arc::new(self.cloud.clone()));
+        Controller::new(provider, journal)
+            .with_clock(clock)
+            .poll(Duration::from_secs(self.script.fleet.poll))
+            .owner(format!("process-{life}"))
+            .deciding(self.simulation.decide)
+    }
+
+    /// One rollout, by as many processes as it takes. `None`: it could not begin, and that is as it should be.
+    fn rollout(&mut self, rollout: usize) -> Result<(Option<Outcome>, u32), Breach> {
+        let Some(wish) = self.script.rollouts.get(rollout).copied() else { return Ok((None, 0)) };
+        let bake = self.cloud.bake("acmeinc/web", &format!("1.{rollout}.0"));
+        let mut artifact = bake.map_err(|error| self.breach("script", error.to_string()))?;
+        match (wish.release, &self.proven) {
+            (Release::NeverHealthy, _) => self.cloud.never_healthy(&artifact),
+            (Release::NeverBoots, _) => self.cloud.never_boots(&artifact),
+            (Release::Again, Some(proven)) => artifact = proven.clone(),
+            (Release::Good | Release::Again, _) => {}
+        }
+        let baseline = self.proven.is_some();
+        let expected = Expected { script: self.script, rollout, patience: self.patience, baseline, release: wish.release };
+        let board = Board::new(self.script, rollout);
+        let opened = self.now();
+        let stage = Stage {
+            cloud: self.cloud.clone(),
+            clock: Arc::new(self.clock.clone()),
+            ledger: self.ledger.clone(),
+            fleet: self.fleet.clone(),
+            artifact: artifact.clone(),
+            person: self.person.clone(),
+        };
+        let troubles = self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied().collect();
+        let before = self.ledger.scene(|scene| scene.opened());
+        let (clock, fleet) = (self.clock.clone(), self.fleet(wish.size));
+        let latest = opened + expected.calm_after() + expected.within();
+        let ended = clock.run(async {
+            let lives = pin!(self.lives(&board, &fleet, &artifact, before));
+            let world = pin!(stage.perform(troubles, opened));
+            let death = pin!(board.dies_in_time(&clock, opened));
+            match select(select(lives, select(world, death)), clock.sleep_until(latest)).await {
+                Either::Left((Either::Left((ended, _)), _)) => Some(ended),
+                _ => None,
+            }
+        });
+        if let Some(breach) = self.ledger.breach() {
+            return Err(breach);
+        }
+        let Some(ended) = ended else {
+            let long = latest.since(opened).as_secs();
+            let last = self.clock.run(self.person.state(&self.fleet)).ok();
+            let phase = last.as_ref().and_then(FleetState::rollout).map(|running| format!("{:?}", running.phase));
+            return Err(self.breach("convergence", format!("rollout {rollout} has not ended within {long} s; it is in {phase:?}")));
+        };
+        let outcome = match ended {
+            Ok(outcome) => outcome,
+            Err(why) => {
+                stage.peace();
+                let revoked = self.ledger.scene(|scene| scene.is_revoked(artifact.digest()));
+                return if revoked { Ok((None, board.calls())) } else { Err(self.breach("convergence", format!("rollout {rollout}: {why}"))) };
+            }
+        };
+        let allowed = expected.outcomes();
+        if !allowed.contains(label(&outcome)) {
+            return Err(self.breach("outcome", format!("rollout {rollout} ended as {outcome}; its script allows {allowed:?}")));
+        }
+        self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        stage.peace();
+        if outcome == Outcome::Succeeded {
+            self.proven = Some(artifact);
+        }
+        Ok((Some(outcome), board.calls()))
+    }
+
+    /// Drives a rollout to its end, in one process after the other.
+    async fn lives(&self, board: &Board, fleet: &Fleet, artifact: &Artifact, before: usize) -> Result<Outcome, String> {
+        let lives = LIVES + u32::try_from(self.script.crashes.len()).unwrap_or(0);
+        let mut last = String::new();
+        for life in 0..lives {
+            let controller = self.controller(board, life);
+            let drive = pin!(self.drive(&controller, fleet, artifact, before));
+            match select(pin!(board.death()), drive).await {
+                Either::Left((down, _)) => {
+                    self.ledger.script(self.now(), || format!("the process dies; nobody drives for {down} s"));
+                    self.clock.sleep_until(self.now() + Duration::from_secs(down)).await;
+                    board.revive();
+                }
+                Either::Right((Ok(outcome), _)) => return Ok(outcome),
+                Either::Right((Err(error), _)) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    last = format!("{error} {source}");
+                    self.ledger.script(self.now(), || format!("the process gives up: {last}"));
+                    if self.ledger.scene(|scene| scene.is_revoked(artifact.digest())) && self.ledger.scene(|scene| scene.opened()) == before {
+                        return Err(last);
+                    }
+                    self.clock.sleep_until(self.now() + Duration::from_secs(10)).await;
+                }
+            }
+        }
+        Err(format!("after {lives} processes: {last}"))
+    }
+
+    /// What one process does: it takes up the rollout, or begins it.
+    async fn drive(&self, controller: &Controller, fleet: &Fleet, artifact: &Artifact, before: usize) -> Result<Outcome, Error> {
+        if self.ledger.scene(|scene| scene.opened()) == before {
+            let plan = controller.plan(fleet, artifact, self.strategy()).await?;
+            return controller.start(plan).await?.drive().await;
+        }
+        match controller.rollout(&self.fleet).await? {
+            Some(rollout) => rollout.drive().await,
+            // It had just ended.
+            None => self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it neither runs nor has ended")),
+        }
+    }
+
+    /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
+    fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
+        let asks = matches!(outcome, Outcome::Needs(_));
+        let calls = self.cloud.calls();
+        self.clock.run(async {
+            let wrong = |error: Error| self.breach("fixpoint", error.to_string());
+            let history = self.person.history(&self.fleet).await.map_err(wrong)?;
+            let mut folded = FleetState::new(self.fleet.clone());
+            for (version, recorded) in &history {
+                let follows = folded.evolve(recorded);
+                follows.map_err(|illegal| self.breach("fixpoint", format!("record {version}: {illegal}")))?;
+            }
+            let state = self.person.state(&self.fleet).await.map_err(wrong)?;
+            if folded != state {
+                return Err(self.breach("fixpoint", "the records do not make the state"));
+            }
+            if state.rollout().is_some() != asks {
+                return Err(self.breach("fixpoint", format!("rollout {rollout} ended as {outcome}, and one runs: {}", !asks)));
+            }
+            let seen = self.cloud.observe(&self.fleet, &state.known_groups()).await.map_err(wrong)?;
+            if !asks {
+                let decision = (self.simulation.decide)(&state, &Seen::new(&seen, self.now()), self.now());
+                if !decision.events.is_empty() {
+                    return Err(self.breach("fixpoint", format!("at rest it decides {:?}", decision.events)));
+                }
+                if state.owed().next().is_some() {
+                    return Err(self.breach("fixpoint", "at rest something is owed"));
+                }
+            }
+            let known: BTreeSet<GenerationId> = state.known_groups().into_iter().map(|group| group.generation).collect();
+            let there: BTreeSet<_> = self.cloud.sizes(&self.fleet).into_keys().map(|group| group.generation).collect();
+            // What is being deleted is there still.
+            if !asks && let Some(orphan) = there.iter().find(|generation| !known.contains(generation)) {
+                let deleting = self.ledger.scene(|scene| scene.is_deleting(*orphan));
+                if !deleting {
+                    return Err(self.breach("orphans", format!("generation {orphan} is there, and the journal knows of none")));
+                }
+            }
+            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+                let again = running.drive().await.map_err(wrong)?;
+                if again != *outcome {
+                    return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
+                }
+            } else if !asks {
+                // Refused, or not: nothing follows from a plan.
+                drop(self.person.plan(fleet, artifact, self.strategy()).await);
+            }
+            let unmoved = |calls: &Calls, now: &Calls| calls == now;
+            if !unmoved(&calls, &self.cloud.calls()) {
+                return Err(self.breach("fixpoint", "driving again made calls"));
+            }
+            let after = self.person.history(&self.fleet).await.map_err(wrong)?.len();
+            if after != history.len() + usize::from(asks) {
+                return Err(self.breach("fixpoint", format!("driving again wrote {} records", after - history.len())));
+            }
+            Ok(())
+        })?;
+        self.ends_as_it_says(outcome, artifact, fleet)
+    }
+
+    /// Whoever runs is who should.
+    fn ends_as_it_says(&self, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
+        let is = match outcome {
+            Outcome::Succeeded => Some(artifact.digest()),
+            Outcome::RolledBack => self.proven.as_ref().map(Artifact::digest),
+            _ => return Ok(()),
+        };
+        let journaled = self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact);
+        if journaled != is {
+            return Err(self.breach("baseline", format!("proven is {journaled:?}, and runs should {is:?}")));
+        }
+        let others = self.cloud.instances(&self.fleet);
+        let other = others.iter().find(|machine| machine.life != Life::Leaving && Some(machine.artifact) != is);
+        match other {
+            Some(machine) if fleet.desired() > 0 && self.script.undrifted() => {
+                Err(self.breach("same", format!("{} runs {:#}", machine.key, machine.artifact)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is still on its way arrives, and changes nothing.
+    fn settle(&self) -> Result<(), Breach> {
+        self.clock.run(async {
+            self.provider.settle().await;
+            self.journal.settle().await;
+        });
+        self.ledger.breach().map_or(Ok(()), Err)
+    }
+
+    fn end(&self) -> End {
+        let generations: BTreeSet<_> = self.cloud.sizes(&self.fleet).into_keys().map(|group| group.generation).collect();
+        End {
+            running: self.cloud.running(),
+            generations: generations.len(),
+            proven: self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact),
+            launched: self.cloud.launched(),
+        }
+    }
+
+    fn bytes(&self) -> Digest {
+        let history = self.clock.run(self.person.history(&self.fleet)).unwrap_or_default();
+        Digest::of(format!("{history:?}").as_bytes())
+    }
+}

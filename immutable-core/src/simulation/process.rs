@@ -1,0 +1,213 @@
+//! The process that drives a rollout, as seen from its sockets: every call it makes is numbered, and at some of them it dies.
+
+use std::collections::BTreeSet;
+use std::future::{Future, pending, poll_fn};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::ledger::Ledger;
+use super::script::{Fate, Mishap, Moment, Script};
+use crate::conformance::{self, Fault, Faulty};
+use crate::error::Result;
+use crate::fleet::{
+    Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Observation, Op, Resize, Resized,
+    Ticket, TicketState, Upkeep,
+};
+use crate::id::{NativeRef, StreamId, StreamVersion, WriteId};
+use crate::journal::{After, Append, Appended, Compact, Journal, Loaded};
+use crate::provider::FleetProvider;
+use crate::time::{Clock, Timestamp};
+
+/// What happens to the calls of one rollout, over all the processes that drive it.
+#[derive(Clone, Debug)]
+pub(super) struct Board(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    calls: u32,
+    /// Deaths that are still to come: when, and for how long.
+    deaths: Vec<(Moment, u64)>,
+    fates: Vec<Fate>,
+    /// For how long, once it is dead.
+    dead: Option<u64>,
+    waker: Option<Waker>,
+}
+
+impl Board {
+    pub(super) fn new(script: &Script, rollout: usize) -> Self {
+        let deaths = script.crashes.iter().filter(|crash| crash.rollout == rollout).map(|crash| (crash.at, crash.down));
+        let fates = script.fates.iter().filter(|fate| fate.rollout == rollout).copied().collect();
+        Self(Arc::new(Mutex::new(State { calls: 0, deaths: deaths.collect(), fates, dead: None, waker: None })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many calls were made.
+    pub(super) fn calls(&self) -> u32 {
+        self.lock().calls
+    }
+
+    /// Dies at the times that the script names.
+    pub(super) async fn dies_in_time(&self, clock: &dyn Clock, opened: Timestamp) {
+        loop {
+            let next = self.lock().deaths.iter().filter_map(|(at, _)| if let Moment::Seconds(at) = at { Some(*at) } else { None }).min();
+            let Some(next) = next else { return pending().await };
+            clock.sleep_until(opened + Duration::from_secs(next)).await;
+            self.lock().die(|at| at == Moment::Seconds(next));
+        }
+    }
+
+    /// Waits until the process is dead; for how many seconds nobody takes its place.
+    pub(super) async fn death(&self) -> u64 {
+        poll_fn(|context| {
+            let mut state = self.lock();
+            match state.dead {
+                Some(down) => Poll::Ready(down),
+                None => {
+                    state.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Another process takes its place.
+    pub(super) fn revive(&self) {
+        self.lock().dead = None;
+    }
+
+    /// Makes a call, unless the process is dead, or dies of it.
+    async fn pass<T>(&self, script: impl FnOnce(Fault), send: impl Future<Output = T>) -> T {
+        let (number, fate) = {
+            let mut state = self.lock();
+            if state.dead.is_some() {
+                (0, None)
+            } else {
+                state.calls += 1;
+                let number = state.calls;
+                state.die(|at| at == Moment::Before(number));
+                (number, state.fates.iter().find(|fate| fate.call == number).map(|fate| fate.what))
+            }
+        };
+        if self.lock().dead.is_some() {
+            return pending().await;
+        }
+        if let Some(mishap) = fate {
+            script(match mishap {
+                Mishap::LostReply => Fault::LostReply,
+                Mishap::Late(seconds) => Fault::Late(Duration::from_secs(seconds)),
+                Mishap::Twice(seconds) => Fault::Doubled(Duration::from_secs(seconds)),
+            });
+        }
+        let answer = send.await;
+        self.lock().die(|at| at == Moment::After(number));
+        if self.lock().dead.is_some() {
+            return pending().await;
+        }
+        answer
+    }
+}
+
+impl State {
+    fn die(&mut self, of: impl Fn(Moment) -> bool) {
+        while let Some(at) = self.deaths.iter().position(|(at, _)| of(*at)) {
+            let (_, down) = self.deaths.remove(at);
+            // Who is dead does not die again.
+            if self.dead.is_none() {
+                self.dead = Some(down);
+                self.waker.take().into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+}
+
+/// The sockets of a process to a port.
+#[derive(Clone)]
+pub(super) struct Socket<P: ?Sized, W: ?Sized> {
+    pub(super) board: Board,
+    pub(super) ledger: Ledger,
+    pub(super) clock: Arc<dyn Clock>,
+    /// What is called.
+    pub(super) port: Arc<P>,
+    /// The wire below it.
+    pub(super) wire: Faulty<W>,
+}
+
+impl<P: ?Sized, W: ?Sized> Socket<P, W> {
+    async fn pass<T>(&self, call: conformance::Call, send: impl Future<Output = T>) -> T {
+        let answer = self.board.pass(|fault| self.wire.next(call, fault), send).await;
+        self.ledger.delivered();
+        answer
+    }
+}
+
+#[async_trait]
+impl<P: FleetProvider + ?Sized, W: ?Sized + Send + Sync> FleetProvider for Socket<P, W> {
+    fn capabilities(&self) -> &FleetCapabilities {
+        self.port.capabilities()
+    }
+
+    async fn preflight(&self, spec: &GenerationSpec, most_live: u32) -> Result<Vec<Finding>> {
+        self.pass(conformance::Call::Preflight, self.port.preflight(spec, most_live)).await
+    }
+
+    async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec> {
+        self.pass(conformance::Call::Inspect, self.port.inspect(native)).await
+    }
+
+    async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
+        self.pass(conformance::Call::EnsureGeneration, self.port.ensure_generation(op, spec)).await
+    }
+
+    async fn resize(&self, op: &Op, resize: &Resize) -> Result<Resized> {
+        self.pass(conformance::Call::Resize, self.port.resize(op, resize)).await
+    }
+
+    async fn set_upkeep(&self, op: &Op, generation: GenerationId, upkeep: Upkeep) -> Result<()> {
+        self.pass(conformance::Call::SetUpkeep, self.port.set_upkeep(op, generation, upkeep)).await
+    }
+
+    async fn destroy_generation(&self, op: &Op, generation: GenerationId) -> Result<Destroyed> {
+        self.pass(conformance::Call::DestroyGeneration, self.port.destroy_generation(op, generation)).await
+    }
+
+    async fn follow(&self, ticket: &Ticket) -> Result<TicketState> {
+        self.pass(conformance::Call::Follow, self.port.follow(ticket)).await
+    }
+
+    async fn observe(&self, fleet: &FleetId, known: &BTreeSet<GroupId>) -> Result<Observation> {
+        let asked = self.clock.now();
+        let seen = self.pass(conformance::Call::Observe, self.port.observe(fleet, known)).await?;
+        self.ledger.saw(&seen, asked);
+        Ok(seen)
+    }
+}
+
+#[async_trait]
+impl<P: Journal + ?Sized, W: ?Sized + Send + Sync> Journal for Socket<P, W> {
+    async fn load(&self, stream: &StreamId, after: After) -> Result<Loaded> {
+        self.pass(conformance::Call::Load, self.port.load(stream, after)).await
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended> {
+        self.pass(conformance::Call::Append, self.port.append(append)).await
+    }
+
+    async fn wrote(&self, stream: &StreamId, write: WriteId) -> Result<Option<StreamVersion>> {
+        self.pass(conformance::Call::Wrote, self.port.wrote(stream, write)).await
+    }
+
+    async fn compact(&self, compact: Compact) -> Result<()> {
+        self.pass(conformance::Call::Compact, self.port.compact(compact)).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>> {
+        self.pass(conformance::Call::List, self.port.list(prefix, after, limit)).await
+    }
+}

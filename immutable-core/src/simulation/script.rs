@@ -1,0 +1,376 @@
+//! What happens in one simulated world, as data: drawn from a seed, shortened after a failure, written into one line.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::conformance::Faults;
+use crate::error::{Error, Result};
+use crate::fleet::Heals;
+use crate::rollout::{AbortTo, Strategy};
+
+/// One world, and everything that is done to it. Times are in seconds where nothing else is said.
+///
+/// As JSON it is one line, from which the very same run can be played again.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Script {
+    /// What boots, latencies and faults on the wire are drawn from.
+    pub seed: u64,
+    /// How the cloud is.
+    pub cloud: Cloud,
+    /// How the fleet is, besides its size.
+    pub fleet: FleetTerms,
+    /// How it is replaced.
+    pub strategy: Strategy,
+    /// The rollouts, one after the other.
+    pub rollouts: Vec<Wish>,
+    /// What goes wrong in the world.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbances: Vec<Disturbance>,
+    /// What goes wrong on the way to the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
+    /// What goes wrong on the way to the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Wire>,
+    /// When the process that drives a rollout dies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crashes: Vec<Crash>,
+    /// What happens to single calls, by their number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fates: Vec<Fate>,
+}
+
+/// How the cloud is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Cloud {
+    /// The shortest and the longest boot.
+    pub boot: (u64, u64),
+    /// How long an instance takes to leave.
+    pub drain: u64,
+    /// The longest latency of a call, in milliseconds.
+    pub latency_ms: u64,
+    /// How long an accepted operation takes; 0: it is done when answered.
+    pub operations_take: u64,
+    /// Whether it heals by itself.
+    pub heals: Heals,
+}
+
+/// How the fleet is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FleetTerms {
+    /// Over how many zones it is spread; 0: it is in the region as a whole.
+    pub zones: usize,
+    /// For how long an instance must be healthy.
+    pub min_ready: u64,
+    /// By when an instance must be healthy.
+    pub boot_deadline: u64,
+    /// How often the controller looks.
+    pub poll: u64,
+}
+
+/// One rollout: to how many instances of which release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Wish {
+    /// How many instances.
+    pub size: u32,
+    /// How the release is.
+    pub release: Release,
+}
+
+impl Wish {
+    /// So many of a release like this.
+    pub const fn new(size: u32, release: Release) -> Self {
+        Self { size, release }
+    }
+}
+
+/// How a release is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Release {
+    /// Its instances become healthy, and stay so unless something happens to them.
+    Good,
+    /// Its instances run, and no check ever passes.
+    NeverHealthy,
+    /// Its instances hang in their boot.
+    NeverBoots,
+    /// The one that was proven last, once more.
+    Again,
+}
+
+/// Something that happens in the world while a rollout runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Disturbance {
+    /// During which rollout, counted from 0.
+    pub rollout: usize,
+    /// How long after its beginning.
+    pub at: u64,
+    /// What.
+    pub what: Trouble,
+}
+
+impl Disturbance {
+    /// So long after the beginning of a rollout, this.
+    pub const fn new(rollout: usize, at: u64, what: Trouble) -> Self {
+        Self { rollout, at, what }
+    }
+}
+
+/// What happens. What lasts names for how many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trouble {
+    /// A machine dies: the nth of all, counted round.
+    Kill(u32),
+    /// A machine falls ill, and stays so.
+    Sicken(u32),
+    /// A machine cannot be terminated.
+    Protect(u32, u64),
+    /// A machine is found to run another image: somebody has put another in its place, under its name. Later it dies.
+    Swap(u32, u64),
+    /// There is room for so many machines more than there are, and no more.
+    Capacity(u32, u64),
+    /// Of the next raise so many never come, and nothing tells of it.
+    LaunchesShort(u32),
+    /// The next raise is done for so many fewer, and says so.
+    RaisesShort(u32),
+    /// Nothing is known of anybody's health.
+    BlackOut(u64),
+    /// Nothing is known of the wanted release's health.
+    BlackOutOfNew(u64),
+    /// Everybody is said to be unhealthy.
+    Lie(u64),
+    /// Views lack half of each group, and say so.
+    Partial(u64),
+    /// Views lack a zone, and say so.
+    Silence(u64),
+    /// Somebody sets the size of the nth group.
+    SetSize(u32, u32),
+    /// Somebody deletes the nth group with all that is in it.
+    DeleteGroup(u32),
+    /// Somebody else has the name that the next generation would have.
+    TakeName,
+    /// The wanted release is revoked.
+    Revoke,
+    /// A person stops the rollout.
+    Abort(AbortTo),
+}
+
+impl Trouble {
+    /// For how long it is there.
+    pub fn lasts(&self) -> u64 {
+        match *self {
+            Self::Protect(_, seconds)
+            | Self::Swap(_, seconds)
+            | Self::Capacity(_, seconds)
+            | Self::BlackOut(seconds)
+            | Self::BlackOutOfNew(seconds)
+            | Self::Lie(seconds)
+            | Self::Partial(seconds)
+            | Self::Silence(seconds) => seconds,
+            _ => 0,
+        }
+    }
+}
+
+/// What goes wrong on a wire: how often, of a thousand calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Wire {
+    /// How long after the beginning of the first disturbed rollout it is calm for good.
+    pub until: u64,
+    /// Refused, not applied.
+    pub error: u32,
+    /// Refused as too many, not applied.
+    pub throttled: u32,
+    /// Never arrives, and nobody knows.
+    pub lost_request: u32,
+    /// Is done, and nobody knows.
+    pub lost_reply: u32,
+    /// Arrives long after it was given up.
+    pub late: u32,
+    /// Arrives once more, later.
+    pub doubled: u32,
+    /// Is sent on only after a while.
+    pub slow: u32,
+    /// Shows what was seen before.
+    pub stale: u32,
+    /// Lacks something.
+    pub partial: u32,
+    /// How late a late copy is at most.
+    pub late_by: u64,
+    /// How old a stale view is at most.
+    pub stale_by: u64,
+}
+
+impl Wire {
+    pub(super) fn faults(&self) -> Faults {
+        let of_a_thousand = |often: u32| f64::from(often) / 1000.0;
+        Faults::none()
+            .error(of_a_thousand(self.error))
+            .throttled(of_a_thousand(self.throttled))
+            .lost_request(of_a_thousand(self.lost_request))
+            .lost_reply(of_a_thousand(self.lost_reply))
+            .late(of_a_thousand(self.late))
+            .doubled(of_a_thousand(self.doubled))
+            .slow(of_a_thousand(self.slow))
+            .stale(of_a_thousand(self.stale))
+            .partial(of_a_thousand(self.partial))
+            .late_by(Duration::from_secs(self.late_by))
+            .stale_by(Duration::from_secs(self.stale_by))
+    }
+}
+
+/// The process that drives a rollout dies, and after a while another carries on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Crash {
+    /// During which rollout.
+    pub rollout: usize,
+    /// When.
+    pub at: Moment,
+    /// How long nobody drives it.
+    pub down: u64,
+}
+
+impl Crash {
+    /// During a rollout at a moment; nobody drives it for so many seconds.
+    pub const fn new(rollout: usize, at: Moment, down: u64) -> Self {
+        Self { rollout, at, down }
+    }
+}
+
+/// When a process dies. Calls are numbered from the beginning of their rollout, over all processes that drive it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Moment {
+    /// Before its nth call is sent: to the journal, or to the provider, looks included.
+    Before(u32),
+    /// After its nth call was done, and before it hears of that.
+    After(u32),
+    /// So many seconds after the rollout's beginning.
+    Seconds(u64),
+}
+
+/// What happens to the nth call of a rollout, besides what its wire does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Fate {
+    /// During which rollout.
+    pub rollout: usize,
+    /// Which call.
+    pub call: u32,
+    /// What.
+    pub what: Mishap,
+}
+
+impl Fate {
+    /// This happens to the nth call of a rollout.
+    pub const fn new(rollout: usize, call: u32, what: Mishap) -> Self {
+        Self { rollout, call, what }
+    }
+}
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Mishap {
+    /// It is done; nobody hears of it.
+    LostReply,
+    /// It arrives so many seconds after it was given up.
+    Late(u64),
+    /// It arrives twice, the second so many seconds later.
+    Twice(u64),
+}
+
+impl Script {
+    /// As one line of JSON.
+    pub fn line(&self) -> String {
+        // Numbers, names and lists: it always has a JSON form.
+        serde_json::to_string(self).unwrap_or_else(|_| format!("{self:?}"))
+    }
+
+    /// How many instances its largest rollout has.
+    pub fn instances(&self) -> u32 {
+        self.rollouts.iter().map(|wish| wish.size).max().unwrap_or(0)
+    }
+
+    /// What of it can never work, and what would.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub fn check(&self) -> Result<()> {
+        let terms = &self.fleet;
+        if self.rollouts.is_empty() {
+            return Err(Error::invalid("a script without rollouts shows nothing; add one to `rollouts`"));
+        }
+        if terms.zones > 3 {
+            return Err(Error::invalid(format!("{} zones; the simulated cloud has 3, and 0 means the region", terms.zones)));
+        }
+        if self.cloud.boot.0 > self.cloud.boot.1 {
+            return Err(Error::invalid(format!("boot {:?}: the shortest comes first", self.cloud.boot)));
+        }
+        for wish in &self.rollouts {
+            let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
+            self.strategy.check(wish.size, terms.0, terms.1)?;
+        }
+        Ok(())
+    }
+
+    /// The first rollout in which something goes wrong.
+    pub(super) fn first_disturbed(&self) -> usize {
+        usize::from(self.rollouts.len() > 1)
+    }
+}
+
+impl std::str::FromStr for Script {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let script: Self = serde_json::from_str(text)
+            .map_err(|why| Error::invalid("that is no script; take the line that a failed seed prints").with_source(why))?;
+        script.check()?;
+        Ok(script)
+    }
+}
+
+/// Its JSON.
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line())
+    }
+}
+
+impl Mishap {
+    /// For how long a copy is under way.
+    pub(super) fn lasts(&self) -> u64 {
+        match *self {
+            Self::LostReply => 0,
+            Self::Late(seconds) | Self::Twice(seconds) => seconds,
+        }
+    }
+}
+
+impl Script {
+    /// Whether nobody puts another machine in the place of one of ours.
+    pub(super) fn undrifted(&self) -> bool {
+        !self.disturbances.iter().any(|trouble| matches!(trouble.what, Trouble::Swap(..)))
+    }
+}

@@ -1,0 +1,166 @@
+//! What the script does to the world while a rollout runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use super::script::{Disturbance, Trouble};
+use crate::artifact::Artifact;
+use crate::controller::Controller;
+use crate::fleet::{FleetId, GenerationId, Life, Verdict};
+use crate::id::{Actor, InstanceName};
+use crate::memory::{Machine, MemoryCloud};
+use crate::registry::Revoke;
+use crate::time::{Clock, Timestamp};
+
+/// Where it happens.
+pub(super) struct Stage {
+    pub(super) cloud: MemoryCloud,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ledger: Ledger,
+    pub(super) fleet: FleetId,
+    /// What is wanted.
+    pub(super) artifact: Artifact,
+    /// A person at a terminal: no wire of theirs is broken.
+    pub(super) person: Controller,
+}
+
+/// Something to be done at its time.
+#[derive(Clone, Debug)]
+enum Act {
+    Begin(Trouble),
+    Unprotect(InstanceName),
+    Bury(InstanceName),
+    EndOfScarcity,
+}
+
+impl Stage {
+    /// Does everything at its time, for ever.
+    pub(super) async fn perform(&self, troubles: Vec<Disturbance>, opened: Timestamp) {
+        let mut acts: BTreeMap<(Timestamp, u64), Act> = BTreeMap::new();
+        let mut number = 0;
+        let mut next = || {
+            number += 1;
+            number
+        };
+        for trouble in troubles {
+            acts.insert((opened + Duration::from_secs(trouble.at), next()), Act::Begin(trouble.what));
+        }
+        while let Some(((at, _), act)) = acts.pop_first() {
+            self.clock.sleep_until(at).await;
+            self.ledger.script(at, || format!("{act:?}"));
+            if let Some((later, then)) = self.act(act, at).await {
+                acts.insert((at + Duration::from_secs(later), next()), then);
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// Ends what would otherwise go on after the rollout.
+    pub(super) fn peace(&self) {
+        self.cloud.capacity(None);
+        self.cloud.launches_come_short(0);
+        self.cloud.raises_come_short(0);
+        for machine in self.machines(|machine| machine.protected) {
+            self.harmless(self.cloud.unprotect(&machine.key.name));
+        }
+    }
+
+    fn machines(&self, which: impl Fn(&Machine) -> bool) -> Vec<Machine> {
+        self.cloud.instances(&self.fleet).into_iter().filter(which).collect()
+    }
+
+    /// The nth machine of those, counted round.
+    fn nth(&self, nth: u32, which: impl Fn(&Machine) -> bool) -> Option<InstanceName> {
+        let all = self.machines(which);
+        let at = usize::try_from(nth).unwrap_or(0).checked_rem(all.len())?;
+        all.get(at).map(|machine| machine.key.name.clone())
+    }
+
+    /// Of what is not there any more nothing needs to be done.
+    fn harmless<T>(&self, done: crate::error::Result<T>) {
+        drop(done);
+    }
+
+    /// Does it; and what is to be done later because of it.
+    async fn act(&self, act: Act, now: Timestamp) -> Option<(u64, Act)> {
+        let lasting = Duration::from_secs;
+        let cloud = &self.cloud;
+        let trouble = match act {
+            Act::Begin(trouble) => trouble,
+            Act::Unprotect(name) => {
+                self.harmless(cloud.unprotect(&name));
+                return None;
+            }
+            Act::Bury(name) => {
+                self.harmless(cloud.kill(&name));
+                return None;
+            }
+            Act::EndOfScarcity => {
+                cloud.capacity(None);
+                return None;
+            }
+        };
+        if matches!(trouble, Trouble::BlackOut(_) | Trouble::BlackOutOfNew(_) | Trouble::Lie(_)) {
+            self.ledger.scene(|scene| scene.clouded());
+        }
+        match trouble {
+            Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?)),
+            Trouble::Sicken(nth) => self.harmless(cloud.sicken(&self.nth(nth, |machine| machine.life == Life::Running)?)),
+            Trouble::Protect(nth, seconds) => {
+                let name = self.nth(nth, |machine| machine.life == Life::Running)?;
+                self.harmless(cloud.protect(&name));
+                return Some((seconds, Act::Unprotect(name)));
+            }
+            Trouble::Swap(nth, seconds) => {
+                let name = self.nth(nth, |machine| machine.life == Life::Running)?;
+                let foreign = cloud.bake("acmeinc/other", "0.0.1").ok()?;
+                self.harmless(cloud.swap(&name, &foreign));
+                return Some((seconds, Act::Bury(name)));
+            }
+            Trouble::Capacity(spare, seconds) => {
+                let there = u32::try_from(self.machines(|_| true).len()).unwrap_or(u32::MAX);
+                cloud.capacity(there.saturating_add(spare));
+                return Some((seconds, Act::EndOfScarcity));
+            }
+            Trouble::LaunchesShort(by) => cloud.launches_come_short(by),
+            Trouble::RaisesShort(by) => cloud.raises_come_short(by),
+            Trouble::BlackOut(seconds) => cloud.black_out(lasting(seconds)),
+            Trouble::BlackOutOfNew(seconds) => cloud.black_out_of(&self.artifact, lasting(seconds)),
+            Trouble::Lie(seconds) => {
+                cloud.lie(Verdict::Unhealthy, lasting(seconds));
+                self.ledger.scene(|scene| scene.lied(now, lasting(seconds)));
+            }
+            Trouble::Partial(seconds) => cloud.partial_views("a page is missing", lasting(seconds)),
+            Trouble::Silence(seconds) => self.harmless(cloud.silence("b", lasting(seconds))),
+            Trouble::SetSize(nth, size) => {
+                let groups = cloud.sizes(&self.fleet);
+                let at = usize::try_from(nth).unwrap_or(0).checked_rem(groups.len())?;
+                self.harmless(cloud.set_size(&self.fleet, *groups.keys().nth(at)?, size));
+            }
+            Trouble::DeleteGroup(nth) => {
+                let groups = cloud.sizes(&self.fleet);
+                let at = usize::try_from(nth).unwrap_or(0).checked_rem(groups.len())?;
+                self.harmless(cloud.delete_group(&self.fleet, *groups.keys().nth(at)?));
+            }
+            Trouble::TakeName => {
+                let state = self.person.state(&self.fleet).await.ok()?;
+                self.harmless(cloud.take_name(&self.fleet, GenerationId(state.next_generation)));
+            }
+            Trouble::Revoke => {
+                let (name, digest) = (self.artifact.name().clone(), self.artifact.digest());
+                let revoke = Revoke { name, digest, by: Actor::new("eve"), why: "a flaw was found".into() };
+                if self.person.registry().revoke(revoke).await.is_ok() {
+                    self.ledger.scene(|scene| scene.revoked(self.artifact.digest(), now));
+                }
+            }
+            Trouble::Abort(to) => {
+                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                    self.harmless(rollout.abort(to, "ann").await);
+                }
+            }
+        }
+        None
+    }
+}
