@@ -10,7 +10,7 @@ use super::execute::execute;
 use super::look::{Look, look};
 use super::{Controller, load};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{Coverage, FleetId, GroupId, Life};
+use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
 use crate::id::{Actor, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
@@ -71,7 +71,7 @@ struct Driver {
     in_flight: BTreeSet<OpId>,
     /// Of calls whose result is unknown: how often they were sent, and when again.
     tries: BTreeMap<OpId, (u32, Timestamp)>,
-    /// How many instances each group had in its last whole view, and its size.
+    /// How many there were at the most in each group's last whole view, and its size.
     earlier: BTreeMap<GroupId, (u32, u32)>,
     /// The time of the newest view of each group.
     viewed: BTreeMap<GroupId, Timestamp>,
@@ -279,9 +279,8 @@ impl Driver {
             }
         }
         for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
-            let there = seen.instances.iter().filter(|instance| instance.life != Life::Gone).count();
             let size = self.state.slots(seen.group).map_or(0, |slots| slots.size);
-            self.earlier.insert(seen.group, (u32::try_from(there).unwrap_or(u32::MAX), size));
+            self.earlier.insert(seen.group, (live(seen, size), size));
         }
         let known = self.state.known_groups();
         self.earlier.retain(|group, _| known.contains(group));
@@ -353,4 +352,14 @@ impl Driver {
             retry.filter_map(|(id, _)| self.tries.get(&id).map(|(_, until)| *until)).filter(|until| *until > self.now()).min();
         retry.map_or(look, |retry| retry.min(look))
     }
+}
+
+/// How many there are at the most in a group of this size: whoever leaves may be replaced before it is gone.
+fn live(seen: &GroupSeen, size: u32) -> u32 {
+    let count = |of: fn(Life) -> bool| seen.instances.iter().filter(|instance| of(instance.life)).count();
+    let members = count(|life| !matches!(life, Life::Leaving | Life::Gone));
+    let leavers = count(|life| life == Life::Leaving);
+    let reported = if let GroupState::Present { size, .. } = seen.state { size } else { 0 };
+    let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    number(members).max(size).max(reported).saturating_add(number(leavers))
 }

@@ -200,7 +200,8 @@ impl MemoryCloud {
     /// [`NotFound`](ErrorKind::NotFound) if no machine of this name is there, or the artifact has no image here.
     pub fn swap(&self, name: &InstanceName, artifact: &Artifact) -> Result<()> {
         let image = artifact.image_in(&self.place()).map(|image| image.id().clone());
-        let image = image.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{artifact} has no image in {}", self.place())))?;
+        let image =
+            image.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{artifact} has no image in {}", self.place())))?;
         self.with_instance(name, |group, env, at| group.run_other(env, at, image))
     }
 

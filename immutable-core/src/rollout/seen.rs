@@ -16,7 +16,8 @@ pub struct Seen<'a> {
     pub fleet: &'a Observation,
     /// When that look was asked for, by the clock that gives `now`; or, if a call was answered while it was under way, before that.
     pub as_of: Timestamp,
-    /// How many instances each group had in the last whole view that this owner had of it, and what its size was then.
+    /// How many there were at the most in each group by the last whole view that this owner had of it (the larger of its members and its
+    /// size, and on top those on their way out), and what its size was then.
     pub earlier: Option<&'a BTreeMap<GroupId, (u32, u32)>>,
     /// What the registry says.
     pub facts: Option<&'a Facts>,
@@ -39,7 +40,7 @@ impl<'a> Seen<'a> {
         self
     }
 
-    /// With how many instances each group had in the last whole view of it, and what its size was.
+    /// With how many there were at the most in each group by the last whole view of it, and what its size was.
     #[must_use]
     pub fn earlier(mut self, earlier: &'a BTreeMap<GroupId, (u32, u32)>) -> Self {
         self.earlier = Some(earlier);

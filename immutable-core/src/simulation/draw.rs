@@ -48,6 +48,8 @@ fn calm(seed: u64, given: &Given) -> Script {
         operations_take: pick(random, &[0, 0, 0, 10, 70]),
         heals: pick(random, &[Heals::Switchable, Heals::Switchable, Heals::Never, Heals::Always]),
     };
+    // A provider that replaces what is ill faster than it removes what is named can keep a bad release for ever.
+    let cloud = if cloud.heals == Heals::Always { Cloud { operations_take: 0, ..cloud } } else { cloud };
     let fleet = FleetTerms {
         zones: pick(random, &[0, 0, 2, 3]),
         min_ready: pick(random, &[0, 10, 30]),
@@ -62,15 +64,18 @@ fn calm(seed: u64, given: &Given) -> Script {
         rollouts = vec![Wish::new(first, pick(random, &[Release::NeverHealthy, Release::NeverBoots]))];
     }
     for _ in 0..1 + random.below(2) {
-        let release = pick(random, &[
-            Release::Good,
-            Release::Good,
-            Release::Good,
-            Release::Good,
-            Release::NeverHealthy,
-            Release::NeverBoots,
-            Release::Again,
-        ]);
+        let release = pick(
+            random,
+            &[
+                Release::Good,
+                Release::Good,
+                Release::Good,
+                Release::Good,
+                Release::NeverHealthy,
+                Release::NeverBoots,
+                Release::Again,
+            ],
+        );
         let resized = random.below(3) == 0 || release == Release::Again;
         rollouts.push(Wish::new(if resized { size(random) } else { first }, release));
     }
@@ -99,9 +104,8 @@ fn drawn(random: &mut Random) -> Strategy {
         0 => Amount::percent(pick(random, &[10, 25, 50, 100])),
         _ => Amount::Count(random.below(4)),
     };
-    let minutes = |random: &mut Random, least: u32, more: u32| {
-        std::time::Duration::from_secs(60 * u64::from(least + random.below(more)))
-    };
+    let minutes =
+        |random: &mut Random, least: u32, more: u32| std::time::Duration::from_secs(60 * u64::from(least + random.below(more)));
     Strategy::rolling()
         .max_surge(amount(random))
         .max_unavailable(amount(random))

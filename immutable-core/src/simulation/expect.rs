@@ -136,6 +136,10 @@ impl Expected<'_> {
         if harmed || lied || self.any(|trouble| *trouble == Trouble::Revoke) {
             allowed.insert(failed);
         }
+        // There is no other to go back to.
+        if self.release == Release::Again && (harmed || lied || self.too_long()) {
+            allowed.insert("needs: baseline unlaunchable");
+        }
         // A name stays taken, and a release revoked.
         let before = |of: fn(&Trouble) -> bool| {
             let mut until_now = self.script.disturbances.iter().filter(|trouble| trouble.rollout <= self.rollout);

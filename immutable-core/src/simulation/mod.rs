@@ -54,9 +54,7 @@ pub use failure::Failure;
 pub use ledger::{Line, Who, Work};
 pub use oracle::Breach;
 pub use play::{End, Played};
-pub use script::{
-    Cloud, Crash, Disturbance, Fate, FleetTerms, Mishap, Moment, Release, Script, Trouble, Wire, Wish,
-};
+pub use script::{Cloud, Crash, Disturbance, Fate, FleetTerms, Mishap, Moment, Release, Script, Trouble, Wire, Wish};
 pub use sweep::Swept;
 
 use draw::Given;
@@ -131,7 +129,10 @@ impl Simulation {
         let (breach, story) = match told {
             Err(Broken { breach, story }) => (breach, story),
             // The same script twice, and not the same run.
-            Ok(_) => (Breach { rule: "determinism", at: Default::default(), why: "it failed once, and not again".to_owned() }, Vec::new()),
+            Ok(_) => (
+                Breach { rule: "determinism", at: Default::default(), why: "it failed once, and not again".to_owned() },
+                Vec::new(),
+            ),
         };
         Box::new(Failure { script: script.clone(), patience, breach, story })
     }

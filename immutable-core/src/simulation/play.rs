@@ -104,16 +104,13 @@ impl<'a> Play<'a> {
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let (wire, log) = (script.wire.as_ref(), script.journal.as_ref());
         let faults = |wire: Option<&Wire>| wire.map_or(Faults::none(), Wire::faults);
-        let late = wire.map_or(0, |wire| wire.late_by + 10) + script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
+        let late =
+            wire.map_or(0, |wire| wire.late_by + 10) + script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
         let under_way = seconds(30 + late + terms.operations_take);
         let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals);
         let ledger = Ledger::new(cloud.clone(), scene, tell);
-        let scribe: Arc<dyn Journal> = Arc::new(Scribe {
-            journal: cloud.journal(),
-            stream: fleet.stream(),
-            ledger: ledger.clone(),
-            clock: shared.clone(),
-        });
+        let scribe: Arc<dyn Journal> =
+            Arc::new(Scribe { journal: cloud.journal(), stream: fleet.stream(), ledger: ledger.clone(), clock: shared.clone() });
         let person = Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person");
         let provider = Faulty::new(Arc::new(cloud.clone()) as Arc<dyn FleetProvider>, shared.clone(), script.seed, faults(wire));
         let journal = Faulty::new((simulation.journal)(scribe), shared, script.seed ^ 1, faults(log));
@@ -246,14 +243,20 @@ impl<'a> Play<'a> {
             let long = latest.since(opened).as_secs();
             let last = self.clock.run(self.person.state(&self.fleet)).ok();
             let phase = last.as_ref().and_then(FleetState::rollout).map(|running| format!("{:?}", running.phase));
-            return Err(self.breach("convergence", format!("rollout {rollout} has not ended within {long} s; it is in {phase:?}")));
+            return Err(
+                self.breach("convergence", format!("rollout {rollout} has not ended within {long} s; it is in {phase:?}"))
+            );
         };
         let outcome = match ended {
             Ok(outcome) => outcome,
             Err(why) => {
                 stage.peace();
                 let revoked = self.ledger.scene(|scene| scene.is_revoked(artifact.digest()));
-                return if revoked { Ok((None, board.calls())) } else { Err(self.breach("convergence", format!("rollout {rollout}: {why}"))) };
+                return if revoked {
+                    Ok((None, board.calls()))
+                } else {
+                    Err(self.breach("convergence", format!("rollout {rollout}: {why}")))
+                };
             }
         };
         let allowed = expected.outcomes();
@@ -286,7 +289,9 @@ impl<'a> Play<'a> {
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     last = format!("{error} {source}");
                     self.ledger.script(self.now(), || format!("the process gives up: {last}"));
-                    if self.ledger.scene(|scene| scene.is_revoked(artifact.digest())) && self.ledger.scene(|scene| scene.opened()) == before {
+                    if self.ledger.scene(|scene| scene.is_revoked(artifact.digest()))
+                        && self.ledger.scene(|scene| scene.opened()) == before
+                    {
                         return Err(last);
                     }
                     self.clock.sleep_until(self.now() + Duration::from_secs(10)).await;
@@ -305,7 +310,9 @@ impl<'a> Play<'a> {
         match controller.rollout(&self.fleet).await? {
             Some(rollout) => rollout.drive().await,
             // It had just ended.
-            None => self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it neither runs nor has ended")),
+            None => {
+                self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it neither runs nor has ended"))
+            }
         }
     }
 

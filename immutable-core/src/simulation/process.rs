@@ -13,8 +13,8 @@ use super::script::{Fate, Mishap, Moment, Script};
 use crate::conformance::{self, Fault, Faulty};
 use crate::error::Result;
 use crate::fleet::{
-    Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Observation, Op, Resize, Resized,
-    Ticket, TicketState, Upkeep,
+    Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Observation, Op, Resize,
+    Resized, Ticket, TicketState, Upkeep,
 };
 use crate::id::{NativeRef, StreamId, StreamVersion, WriteId};
 use crate::journal::{After, Append, Appended, Compact, Journal, Loaded};
@@ -55,7 +55,8 @@ impl Board {
     /// Dies at the times that the script names.
     pub(super) async fn dies_in_time(&self, clock: &dyn Clock, opened: Timestamp) {
         loop {
-            let next = self.lock().deaths.iter().filter_map(|(at, _)| if let Moment::Seconds(at) = at { Some(*at) } else { None }).min();
+            let next =
+                self.lock().deaths.iter().filter_map(|(at, _)| if let Moment::Seconds(at) = at { Some(*at) } else { None }).min();
             let Some(next) = next else { return pending().await };
             clock.sleep_until(opened + Duration::from_secs(next)).await;
             self.lock().die(|at| at == Moment::Seconds(next));

@@ -102,9 +102,6 @@ impl Stage {
                 return None;
             }
         };
-        if matches!(trouble, Trouble::BlackOut(_) | Trouble::BlackOutOfNew(_) | Trouble::Lie(_)) {
-            self.ledger.scene(|scene| scene.clouded());
-        }
         match trouble {
             Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?)),
             Trouble::Sicken(nth) => self.harmless(cloud.sicken(&self.nth(nth, |machine| machine.life == Life::Running)?)),

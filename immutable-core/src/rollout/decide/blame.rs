@@ -1,7 +1,8 @@
 //! Who is to blame for what failed: the wanted generation, nobody, or everything at once.
 
 use super::view::{View, count};
-use crate::fleet::{FailureClass, GenerationId};
+use crate::fleet::{FailureClass, GenerationId, GroupId};
+use crate::id::InstanceKey;
 use crate::rollout::event::Charge;
 use crate::rollout::phase::Phase;
 use crate::rollout::report::burns;
@@ -18,8 +19,10 @@ impl View<'_> {
         let (old, new) = (stood(false), stood(true));
         let old_fell = old.0 > 0 && old.1 * 2 < old.0;
         let new_fell = new.0 > 0 && new.1 == 0;
-        self.environment = new_fell && (old_fell || (old.0 == 0 && new.0 > 1));
-        if old_fell || self.environment {
+        let unseen: u32 = self.groups.values().map(|group| group.stood_unseen).sum();
+        self.environment = new_fell && (old_fell || (old.0 == 0 && new.0.saturating_add(unseen) > 1));
+        self.untold = old_fell || self.environment;
+        if self.untold {
             self.noted.charged.retain(|charge| charge.class != FailureClass::Health);
         }
         let accused = accused(rollout);
@@ -28,11 +31,7 @@ impl View<'_> {
                 continue;
             };
             let known = generation.incidents.contains(&incident.id);
-            let charged = incident.instance.as_ref().is_some_and(|key| {
-                let member = self.state.slots(incident.group).and_then(|slots| slots.members.get(key));
-                member.is_some_and(|member| member.charged)
-                    || self.noted.charged.iter().any(|charge| charge.instance.as_ref() == Some(key))
-            });
+            let charged = incident.instance.as_ref().is_some_and(|key| self.charged(incident.group, key));
             if accused == Some(incident.group.generation) && !known && !charged {
                 self.noted.charged.push(Charge {
                     group: incident.group,
@@ -54,6 +53,12 @@ impl View<'_> {
 }
 
 impl View<'_> {
+    /// Whether somebody's failure is charged, now or before.
+    pub(super) fn charged(&self, id: GroupId, key: &InstanceKey) -> bool {
+        let before = self.state.slots(id).and_then(|slots| slots.members.get(key)).is_some_and(|member| member.charged);
+        before || self.noted.charged.iter().any(|charge| charge.instance.as_ref() == Some(key))
+    }
+
     /// How many of a generation's failures, now and before, are its release's.
     pub(super) fn failures(&self, id: GenerationId) -> u32 {
         let charged = self.state.generations.get(&id).into_iter().flat_map(|generation| &generation.charged);

@@ -20,8 +20,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let again = view.tried(wanted) < rollout.plan.strategy().probe_attempts;
     let probe = u32::from(live == 0 && again);
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);
-    let leaving = others(|group| group.leavers);
-    let needs_room = probe > 0 && view.live.saturating_add(probe) > view.budget.ceiling && leaving == 0;
+    // Who leaves already makes room without anybody's doing, also while no view shows it yet.
+    let needs_room = probe > 0 && others(|group| group.members()).saturating_add(probe) > view.budget.ceiling;
     proposal.probe = Some(probe);
     // What a smaller size leaves over may go besides.
     let over = others(|group| group.members()).saturating_sub(view.budget.desired);

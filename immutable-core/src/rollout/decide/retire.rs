@@ -14,8 +14,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(aim) = proposal.aim else {
         return;
     };
-    let mut names =
-        Names { view, ready: view.ready, floor: aim.floor, making_room: making_room(view, &aim), leave: BTreeMap::new() };
+    let (making_room, probation) = (making_room(view, &aim), proposal.probe.is_some());
+    let mut names = Names { view, ready: view.ready, floor: aim.floor, making_room, probation, leave: BTreeMap::new() };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
     let groups = |which: &dyn Fn(GenerationId) -> bool| -> Vec<GroupId> {
         view.groups.keys().filter(|id| which(id.generation) && writable(id)).copied().collect()
@@ -76,10 +76,17 @@ struct Names<'v, 'a> {
     ready: u32,
     floor: u32,
     making_room: u32,
+    probation: bool,
     leave: BTreeMap<GroupId, BTreeSet<InstanceKey>>,
 }
 
 impl Names<'_, '_> {
+    /// Whether one that has failed stays for now: on probation, and nobody is charged with it, since nobody's health can be told. Another
+    /// would fare no better.
+    fn spared(&self, group: GroupId, key: &InstanceKey) -> bool {
+        self.probation && self.view.untold && !self.view.charged(group, key)
+    }
+
     fn name(&mut self, group: GroupId, key: &InstanceKey) {
         self.leave.entry(group).or_default().insert(key.clone());
     }
@@ -115,7 +122,7 @@ impl Names<'_, '_> {
             else {
                 return;
             };
-            if let Some(key) = keys.next() {
+            if let Some(key) = keys.next().filter(|key| class != Class::Failed || !self.spared(*id, key)) {
                 *members = members.saturating_sub(1);
                 self.leave.entry(*id).or_default().insert((*key).clone());
                 allowed -= 1;

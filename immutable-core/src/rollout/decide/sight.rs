@@ -71,7 +71,10 @@ impl<'a> View<'a> {
             Exit::Gone => {}
             _ if group.whole && group.as_of >= member.seen => self.gone(id, key, Some(member), None, rollout),
             Exit::Named => group.leavers += 1,
-            Exit::None => group.doubt.push(key),
+            Exit::None => {
+                group.doubt.push(key);
+                group.stood_unseen += u32::from(member.once);
+            }
         }
     }
 
@@ -166,7 +169,10 @@ impl<'a> View<'a> {
                     (true, _) => "it was not healthy by its boot deadline",
                     _ => "it was healthy and is not any more",
                 };
-                self.charge(id, key, &known, Some(instance), FailureClass::Health, what, rollout);
+                // One that does not even come up fails whatever is heard of anybody's health.
+                let up = instance.life == Life::Running;
+                let class = if up || stopped { FailureClass::Health } else { FailureClass::Image };
+                self.charge(id, key, &known, Some(instance), class, what, rollout);
             } else {
                 self.boots(deadline, key, group);
             }

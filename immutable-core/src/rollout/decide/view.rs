@@ -30,6 +30,8 @@ pub(super) struct View<'a> {
     pub(super) blind: Option<Arc<str>>,
     /// Old and new lost their health together: neither is to blame.
     pub(super) environment: bool,
+    /// The others have lost their health: nobody's failed checks are charged.
+    pub(super) untold: bool,
     /// Whether there was any word on anybody's health.
     pub(super) heard: bool,
     /// Whether somebody who was named to leave has gone since the last look.
@@ -81,6 +83,8 @@ pub(super) struct GroupView<'a> {
     pub(super) booting: Option<(Timestamp, &'a InstanceKey)>,
     /// Members that were healthy once, and those of them that are now.
     pub(super) stood: (u32, u32),
+    /// Members that were healthy once and are not in this view.
+    pub(super) stood_unseen: u32,
 }
 
 impl GroupView<'_> {
@@ -123,6 +127,7 @@ impl<'a> View<'a> {
             ready: 0,
             blind: None,
             environment: false,
+            untold: false,
             heard: false,
             departed: false,
             wake: None,

@@ -15,6 +15,8 @@ pub(super) struct Chapter {
     pub(super) wanted: GenerationId,
     pub(super) baseline: Option<Release>,
     pub(super) phase: Phase,
+    /// How many instances the fleet is to have.
+    pub(super) desired: u32,
     /// Whether `wanted` is proven.
     pub(super) proven: bool,
     /// When it began.
@@ -34,7 +36,7 @@ impl Chapter {
     }
 
     pub(super) fn budget(&self) -> Budget {
-        self.plan.strategy().budget(self.plan.fleet().desired())
+        self.plan.strategy().budget(self.desired)
     }
 }
 
@@ -103,6 +105,7 @@ impl Book {
                     wanted: plan.wanted().id(),
                     baseline: self.proven.map(|(_, release)| release),
                     phase: Phase::Preparing { give_up_at: recorded.at },
+                    desired: plan.fleet().desired(),
                     proven: false,
                     opened: recorded.at,
                     ready_then,
@@ -148,6 +151,10 @@ impl Book {
             }
             Event::Moved { to } => {
                 if let Some(chapter) = &mut self.chapter {
+                    // Of a plan that changes nothing but the size, the size is what is taken back.
+                    if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) {
+                        chapter.desired = chapter.plan.basis().desired;
+                    }
                     chapter.phase = to.clone();
                 }
             }

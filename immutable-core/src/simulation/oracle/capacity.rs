@@ -25,16 +25,21 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
 /// Rule 3: whoever was ready when a call was decided, and leaves because of it, leaves enough behind, but for whom others took since.
 pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let (What::Lives(_, Life::Leaving | Life::Gone), true) = (&change.effect.what, change.left()) else { return Ok(()) };
-    let was_ready = |since| change.was.as_ref().is_some_and(|was| was.ready() && was.healthy.is_some_and(|healthy| healthy <= since));
+    let was_ready =
+        |since| change.was.as_ref().is_some_and(|was| was.ready() && was.healthy.is_some_and(|healthy| healthy <= since));
     let op = match change.effect.by {
         Cause::Call(op) => op,
         // Whom nobody named.
-        Cause::Provider if change.lost_ready() && scene.truth.groups.get(&change.group).is_some_and(|group| group.ours) => return Err("the provider chose who leaves".to_owned()),
+        Cause::Provider if change.lost_ready() && scene.truth.groups.get(&change.group).is_some_and(|group| group.ours) => {
+            return Err("the provider chose who leaves".to_owned());
+        }
         _ => return Ok(()),
     };
     let Some(journaled) = scene.book.ops.get(&op).filter(|journaled| was_ready(journaled.fresh)) else { return Ok(()) };
     let (ready, others) = (scene.truth.ready(), scene.truth.lost_since(journaled.fresh));
-    if ready.saturating_add(others) >= journaled.floor {
+    // A lie about a single machine cannot be told from its illness.
+    let alone = ready == 0 && scene.lied_around(journaled.fresh);
+    if ready.saturating_add(others) >= journaled.floor || alone {
         return Ok(());
     }
     Err(format!("{ready} ready, {} must be, and others have taken {others} since", journaled.floor))

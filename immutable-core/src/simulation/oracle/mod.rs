@@ -78,8 +78,6 @@ pub(super) struct Scene {
     /// How long a call that is sent may be under way.
     under_way: Duration,
     heals: Heals,
-    /// How often something has kept health from being told.
-    fogs: u32,
     /// When health was lied about.
     lies: Vec<(Timestamp, Timestamp)>,
     /// When which artifact was revoked.
@@ -90,7 +88,7 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals) -> Self {
         let (truth, book) = Default::default();
-        Self { truth, book, fleet, min_ready, under_way, heals, fogs: 0, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
+        Self { truth, book, fleet, min_ready, under_way, heals, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
     }
 
     /// The first promise that was broken, if one was.
@@ -146,11 +144,6 @@ impl Scene {
     /// Health is lied about from now on, for so long.
     pub(super) fn lied(&mut self, now: Timestamp, seconds: Duration) {
         self.lies.push((now, now + seconds));
-    }
-
-    /// From now on, for a while, health cannot be told.
-    pub(super) fn clouded(&mut self) {
-        self.fogs += 1;
     }
 
     pub(super) fn revoked(&mut self, artifact: Digest, now: Timestamp) {

@@ -62,7 +62,12 @@ pub(super) fn journaled(scene: &Scene, change: &Change<'_>) -> Verdict {
             return Err("its call raises nothing".to_owned());
         }
         What::Lives(key, _) if change.left() => {
-            let named = most(|resize| if let Resize::Lower { leave, .. } = resize { u32::try_from(leave.len()).unwrap_or(u32::MAX) } else { 0 });
+            let named =
+                most(
+                    |resize| {
+                        if let Resize::Lower { leave, .. } = resize { u32::try_from(leave.len()).unwrap_or(u32::MAX) } else { 0 }
+                    },
+                );
             let this = resize.is_some_and(|resize| matches!(resize, Resize::Lower { leave, .. } if leave.contains(key)));
             if !this || journaled.left > named {
                 return Err("nobody named it".to_owned());

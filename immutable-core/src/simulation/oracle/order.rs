@@ -14,7 +14,7 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
         return Err(format!("generation {generation} is raised, and wanted was {:?}", journaled.moves_to));
     }
     let Some(chapter) = &scene.book.chapter else { return Err("no rollout runs".to_owned()) };
-    let desired = chapter.plan.fleet().desired();
+    let desired = chapter.desired;
     let goal = match &chapter.phase {
         Phase::Stepping { step, .. } => match chapter.plan.strategy().steps().get(usize::from(step.0)) {
             Some(Step::Scale { to }) => Amount::up(*to, desired).min(desired),

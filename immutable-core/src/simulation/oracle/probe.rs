@@ -40,16 +40,15 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         }
         let launched = scene.truth.machines.values().filter(|machine| machine.group.generation == wanted).count();
         let (launched, attempts) = (u32::try_from(launched).unwrap_or(u32::MAX), chapter.plan.strategy().probe_attempts);
-        // Who was sent away while nobody's health could be told was no attempt.
-        if launched > attempts + by_others + scene.fogs {
+        if launched > attempts + by_others {
             return Err(format!("{launched} were launched, {attempts} may be tried"));
         }
     }
     // Named by a call of this rollout.
     let leaves = matches!(change.effect.what, What::Lives(_, Life::Leaving | Life::Gone)) && change.ours() && change.lost_ready();
-    if leaves && change.group.generation != wanted && chapter.plan.fleet().desired() > 0 {
+    if leaves && change.group.generation != wanted && chapter.desired > 0 {
         let ready = scene.truth.ready();
-        let (desired, others) = (chapter.plan.fleet().desired(), scene.truth.lost_since(chapter.opened));
+        let (desired, others) = (chapter.desired, scene.truth.lost_since(chapter.opened));
         if ready.saturating_add(others).saturating_add(1) < desired.min(chapter.ready_then) {
             return Err(format!("{ready} are ready while nobody knows whether the new release works"));
         }

@@ -11,15 +11,17 @@ pub(super) fn proven(scene: &Scene, recorded: &Recorded) -> Verdict {
     };
     let last = chapter.plan.strategy().steps().len();
     match &chapter.phase {
-        Phase::Stepping { step, at: StepState::Moving { .. } } if usize::from(step.0) + 1 == last && *generation == chapter.wanted => {}
+        Phase::Stepping { step, at: StepState::Moving { .. } }
+            if usize::from(step.0) + 1 == last && *generation == chapter.wanted => {}
         // Who is back has proven itself again, perhaps in a new generation.
-        Phase::Finishing { ending: Ending::Back { to }, .. } if to == generation && scene.book.release(*to) == chapter.baseline => {}
+        Phase::Finishing { ending: Ending::Back { to }, .. }
+            if to == generation && scene.book.release(*to) == chapter.baseline => {}
         phase => return Err(format!("generation {generation} is proven in {phase:?}")),
     }
     if *instances == 0 {
         return Err("of an empty fleet nothing is proven".to_owned());
     }
-    let desired = chapter.plan.fleet().desired();
+    let desired = chapter.desired;
     if *instances < desired {
         return Err(format!("{instances} of {desired} are proven"));
     }
@@ -57,7 +59,7 @@ pub(super) fn ended(scene: &Scene, recorded: &Recorded) -> Verdict {
     if let Some((group, _)) = others {
         return Err(format!("group {group} is left over"));
     }
-    let desired = chapter.plan.fleet().desired();
+    let desired = chapter.desired;
     ready(scene, stays, desired, recorded)?;
     let there = scene.truth.machines.values().filter(|machine| machine.life != Life::Gone).count();
     let there = u32::try_from(there).unwrap_or(u32::MAX);

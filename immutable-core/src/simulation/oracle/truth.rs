@@ -114,14 +114,7 @@ impl Truth {
                 }
             }
             What::Launched(key) => {
-                let new = Machine {
-                    group,
-                    life: Life::Requested,
-                    healthy: None,
-                    was_healthy: None,
-                    gone: None,
-                    own_image: true,
-                };
+                let new = Machine { group, life: Life::Requested, healthy: None, was_healthy: None, gone: None, own_image: true };
                 self.machines.insert(key.clone(), new);
                 let size = self.groups.get(&group).map_or(0, |group| group.size);
                 if !ours && self.members(group) > size {
