@@ -143,6 +143,8 @@ impl<'a> View<'a> {
             group.held += 1;
             return;
         }
+        group.well += u32::from(verdict == Verdict::Healthy);
+        group.sick += u32::from(verdict == Verdict::Unhealthy);
         if known.once {
             group.stood.0 += 1;
             group.stood.1 += u32::from(verdict == Verdict::Healthy);

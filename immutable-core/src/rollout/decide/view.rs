@@ -83,6 +83,9 @@ pub(super) struct GroupView<'a> {
     pub(super) booting: Option<(Timestamp, &'a InstanceKey)>,
     /// Members that were healthy once, and those of them that are now.
     pub(super) stood: (u32, u32),
+    /// Members that are healthy, and that are unhealthy, in this view.
+    pub(super) well: u32,
+    pub(super) sick: u32,
     /// Members that were healthy once and are not in this view.
     pub(super) stood_unseen: u32,
 }
