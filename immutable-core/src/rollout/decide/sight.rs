@@ -73,7 +73,7 @@ impl<'a> View<'a> {
             Exit::Named => group.leavers += 1,
             Exit::None => {
                 group.doubt.push(key);
-                group.stood_unseen += u32::from(member.once);
+                group.unseen += 1;
             }
         }
     }
