@@ -107,7 +107,8 @@ impl<'a> Play<'a> {
         let late =
             wire.map_or(0, |wire| wire.late_by + 10) + script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
         let under_way = seconds(30 + late + terms.operations_take);
-        let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals);
+        let stale = wire.is_some_and(|wire| wire.stale > 0);
+        let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale);
         let ledger = Ledger::new(cloud.clone(), scene, tell);
         let scribe: Arc<dyn Journal> =
             Arc::new(Scribe { journal: cloud.journal(), stream: fleet.stream(), ledger: ledger.clone(), clock: shared.clone() });
