@@ -231,7 +231,8 @@ impl Wire {
             .stale(of_a_thousand(self.stale))
             .partial(of_a_thousand(self.partial))
             .late_by(Duration::from_secs(self.late_by))
-            .stale_by(Duration::from_secs(self.stale_by))
+            // What is never shown again need not be remembered.
+            .stale_by(Duration::from_secs(if self.stale > 0 { self.stale_by } else { 0 }))
     }
 }
 
