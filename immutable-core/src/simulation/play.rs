@@ -279,15 +279,14 @@ impl<'a> Play<'a> {
         let mut last = String::new();
         for life in 0..lives {
             let controller = self.controller(board, life);
-            let drive = pin!(self.drive(&controller, fleet, artifact, before));
-            match select(pin!(board.death()), drive).await {
-                Either::Left((down, _)) => {
+            match board.live(self.drive(&controller, fleet, artifact, before)).await {
+                Err(down) => {
                     self.ledger.script(self.now(), || format!("the process dies; nobody drives for {down} s"));
                     self.clock.sleep_until(self.now() + Duration::from_secs(down)).await;
                     board.revive();
                 }
-                Either::Right((Ok(outcome), _)) => return Ok(outcome),
-                Either::Right((Err(error), _)) => {
+                Ok(Ok(outcome)) => return Ok(outcome),
+                Ok(Err(error)) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     last = format!("{error} {source}");
                     self.ledger.script(self.now(), || format!("the process gives up: {last}"));
@@ -367,7 +366,8 @@ impl<'a> Play<'a> {
                 return Err(self.breach("fixpoint", "driving again made calls"));
             }
             let heads = history.last().map_or(StreamVersion(0), |(version, _)| *version);
-            let written = self.cloud.journal().load(&self.fleet.stream(), After::Version(heads)).await.map_err(wrong)?.records.len();
+            let written =
+                self.cloud.journal().load(&self.fleet.stream(), After::Version(heads)).await.map_err(wrong)?.records.len();
             if written != usize::from(asks) {
                 return Err(self.breach("fixpoint", format!("driving again wrote {written} records")));
             }

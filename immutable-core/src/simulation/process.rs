@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(super) struct Board(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     calls: u32,
+    awaits: u32,
     /// Deaths that are still to come: when, and for how long.
     deaths: Vec<(Moment, u64)>,
     fates: Vec<Fate>,
@@ -40,11 +42,35 @@ impl Board {
     pub(super) fn new(script: &Script, rollout: usize) -> Self {
         let deaths = script.crashes.iter().filter(|crash| crash.rollout == rollout).map(|crash| (crash.at, crash.down));
         let fates = script.fates.iter().filter(|fate| fate.rollout == rollout).copied().collect();
-        Self(Arc::new(Mutex::new(State { calls: 0, deaths: deaths.collect(), fates, dead: None, waker: None })))
+        Self(Arc::new(Mutex::new(State { calls: 0, awaits: 0, deaths: deaths.collect(), fates, dead: None, waker: None })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a process run until it is done, or dead: then for how many seconds nobody takes its place.
+    pub(super) async fn live<T>(&self, process: impl Future<Output = T>) -> std::result::Result<T, u64> {
+        let mut process = pin!(process);
+        poll_fn(|context| {
+            // Who was killed by somebody else does nothing more.
+            let alive = self.lock().dead.is_none();
+            if let Some(Poll::Ready(done)) = alive.then(|| process.as_mut().poll(context)) {
+                return Poll::Ready(Ok(done));
+            }
+            let mut state = self.lock();
+            state.awaits += 1;
+            let awaits = state.awaits;
+            state.die(|at| at == Moment::Await(awaits));
+            match state.dead {
+                Some(down) => Poll::Ready(Err(down)),
+                None => {
+                    state.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     /// How many calls were made.
@@ -61,21 +87,6 @@ impl Board {
             clock.sleep_until(opened + Duration::from_secs(next)).await;
             self.lock().die(|at| at == Moment::Seconds(next));
         }
-    }
-
-    /// Waits until the process is dead; for how many seconds nobody takes its place.
-    pub(super) async fn death(&self) -> u64 {
-        poll_fn(|context| {
-            let mut state = self.lock();
-            match state.dead {
-                Some(down) => Poll::Ready(down),
-                None => {
-                    state.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
     }
 
     /// Another process takes its place.

@@ -267,6 +267,8 @@ pub enum Moment {
     After(u32),
     /// So many seconds after the rollout's beginning.
     Seconds(u64),
+    /// At the nth await of a process at which it has to wait, whatever it was about to do.
+    Await(u32),
 }
 
 /// What happens to the nth call of a rollout, besides what its wire does.
