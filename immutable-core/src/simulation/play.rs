@@ -357,9 +357,6 @@ impl<'a> Play<'a> {
                 if again != *outcome {
                     return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
                 }
-            } else if !asks {
-                // Refused, or not: nothing follows from a plan.
-                drop(self.person.plan(fleet, artifact, self.strategy()).await);
             }
             let unmoved = |calls: &Calls, now: &Calls| calls == now;
             if !unmoved(&calls, &self.cloud.calls()) {

@@ -96,20 +96,17 @@ impl Board {
 
     /// Makes a call, unless the process is dead, or dies of it.
     async fn pass<T>(&self, script: impl FnOnce(Fault), send: impl Future<Output = T>) -> T {
-        let (number, fate) = {
+        let call = {
             let mut state = self.lock();
-            if state.dead.is_some() {
-                (0, None)
-            } else {
-                state.calls += 1;
-                let number = state.calls;
+            let number = state.calls + 1;
+            if state.dead.is_none() {
+                state.calls = number;
                 state.die(|at| at == Moment::Before(number));
-                (number, state.fates.iter().find(|fate| fate.call == number).map(|fate| fate.what))
             }
+            let fate = state.fates.iter().find(|fate| fate.call == number).map(|fate| fate.what);
+            state.dead.is_none().then_some((number, fate))
         };
-        if self.lock().dead.is_some() {
-            return pending().await;
-        }
+        let Some((number, fate)) = call else { return pending().await };
         if let Some(mishap) = fate {
             script(match mishap {
                 Mishap::LostReply => Fault::LostReply,
@@ -118,11 +115,12 @@ impl Board {
             });
         }
         let answer = send.await;
-        self.lock().die(|at| at == Moment::After(number));
-        if self.lock().dead.is_some() {
-            return pending().await;
-        }
-        answer
+        let dead = {
+            let mut state = self.lock();
+            state.die(|at| at == Moment::After(number));
+            state.dead.is_some()
+        };
+        if dead { pending().await } else { answer }
     }
 }
 
