@@ -180,7 +180,9 @@ fn sight(random: &mut Random, script: &mut Script) {
 
 fn people(random: &mut Random, script: &mut Script) {
     if some(random, 5) {
-        disturb(random, script, 1, |random| match random.below(8) {
+        // What somebody makes of a release that never works is replaced faster than slow operations remove it, where the cloud heals.
+        let slow = script.cloud.operations_take > 0 && script.cloud.heals != Heals::Never;
+        disturb(random, script, 1, |random| match random.below(if slow { 6 } else { 8 }) {
             0 => Trouble::DeleteGroup(random.below(6)),
             1 => Trouble::TakeName,
             2 => Trouble::Revoke,

@@ -63,10 +63,15 @@ impl Expected<'_> {
         self.script.wire.iter().chain(&self.script.journal).filter(move |_| disturbed)
     }
 
+    /// How long after its beginning nothing goes wrong in the world any more.
+    pub(super) fn disturbed_for(&self) -> Duration {
+        let ours = self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout);
+        Duration::from_secs(ours.map(|trouble| trouble.at + trouble.what.lasts()).max().unwrap_or(0))
+    }
+
     /// How long after its beginning the last trouble is over.
     pub(super) fn calm_after(&self) -> Duration {
-        let ours = self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout);
-        let world = ours.map(|trouble| trouble.at + trouble.what.lasts());
+        let world = std::iter::once(self.disturbed_for().as_secs());
         // A wire was perhaps broken already before: counted from the beginning of the first disturbed one.
         let wires = self.wires().map(|wire| wire.until + wire.late_by);
         let crashes = self.script.crashes.iter().filter(|crash| crash.rollout == self.rollout);

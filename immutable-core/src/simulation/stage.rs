@@ -9,7 +9,7 @@ use super::script::{Disturbance, Trouble};
 use crate::artifact::Artifact;
 use crate::controller::Controller;
 use crate::fleet::{FleetId, GenerationId, Life, Verdict};
-use crate::id::{Actor, InstanceName};
+use crate::id::{Actor, InstanceKey};
 use crate::memory::{Machine, MemoryCloud};
 use crate::registry::Revoke;
 use crate::time::{Clock, Timestamp};
@@ -30,9 +30,9 @@ pub(super) struct Stage {
 #[derive(Clone, Debug)]
 enum Act {
     Begin(Trouble),
-    Cure(InstanceName),
-    Unprotect(InstanceName),
-    Bury(InstanceName),
+    Cure(InstanceKey),
+    Unprotect(InstanceKey),
+    Bury(InstanceKey),
     EndOfScarcity,
 }
 
@@ -72,11 +72,16 @@ impl Stage {
         self.cloud.instances(&self.fleet).into_iter().filter(which).collect()
     }
 
+    /// Whether that very machine is still there, and not another of its name.
+    fn still(&self, key: &InstanceKey) -> bool {
+        !self.machines(|machine| machine.key == *key).is_empty()
+    }
+
     /// The nth machine of those, counted round.
-    fn nth(&self, nth: u32, which: impl Fn(&Machine) -> bool) -> Option<InstanceName> {
+    fn nth(&self, nth: u32, which: impl Fn(&Machine) -> bool) -> Option<InstanceKey> {
         let all = self.machines(which);
         let at = usize::try_from(nth).unwrap_or(0).checked_rem(all.len())?;
-        all.get(at).map(|machine| machine.key.name.clone())
+        all.get(at).map(|machine| machine.key.clone())
     }
 
     /// Of what is not there any more nothing needs to be done.
@@ -90,16 +95,18 @@ impl Stage {
         let cloud = &self.cloud;
         let trouble = match act {
             Act::Begin(trouble) => trouble,
-            Act::Cure(name) => {
-                self.harmless(cloud.cure(&name));
+            Act::Cure(key) if !self.still(&key) => return None,
+            Act::Cure(key) => {
+                self.harmless(cloud.cure(&key.name));
                 return None;
             }
-            Act::Unprotect(name) => {
-                self.harmless(cloud.unprotect(&name));
+            Act::Unprotect(key) => {
+                self.harmless(cloud.unprotect(&key.name));
                 return None;
             }
-            Act::Bury(name) => {
-                self.harmless(cloud.kill(&name));
+            Act::Bury(key) if !self.still(&key) => return None,
+            Act::Bury(key) => {
+                self.harmless(cloud.kill(&key.name));
                 return None;
             }
             Act::EndOfScarcity => {
@@ -108,22 +115,22 @@ impl Stage {
             }
         };
         match trouble {
-            Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?)),
+            Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?.name)),
             Trouble::Sicken(nth, seconds) => {
-                let name = self.nth(nth, |machine| machine.life == Life::Running && machine.health == Verdict::Healthy)?;
-                self.harmless(cloud.sicken(&name));
-                return Some((seconds, Act::Cure(name)));
+                let key = self.nth(nth, |machine| machine.life == Life::Running && machine.health == Verdict::Healthy)?;
+                self.harmless(cloud.sicken(&key.name));
+                return Some((seconds, Act::Cure(key)));
             }
             Trouble::Protect(nth, seconds) => {
-                let name = self.nth(nth, |machine| machine.life == Life::Running)?;
-                self.harmless(cloud.protect(&name));
-                return Some((seconds, Act::Unprotect(name)));
+                let key = self.nth(nth, |machine| machine.life == Life::Running)?;
+                self.harmless(cloud.protect(&key.name));
+                return Some((seconds, Act::Unprotect(key)));
             }
             Trouble::Swap(nth, seconds) => {
-                let name = self.nth(nth, |machine| machine.life == Life::Running)?;
+                let key = self.nth(nth, |machine| machine.life == Life::Running)?;
                 let foreign = cloud.bake("acmeinc/other", "0.0.1").ok()?;
-                self.harmless(cloud.swap(&name, &foreign));
-                return Some((seconds, Act::Bury(name)));
+                self.harmless(cloud.swap(&key.name, &foreign));
+                return Some((seconds, Act::Bury(key)));
             }
             Trouble::Capacity(spare, seconds) => {
                 let there = u32::try_from(self.machines(|_| true).len()).unwrap_or(u32::MAX);

@@ -73,7 +73,7 @@ impl<'a> View<'a> {
             Exit::Named => group.leavers += 1,
             Exit::None => {
                 group.doubt.push(key);
-                group.unseen += 1;
+                group.unseen = (group.unseen.0 + 1, group.unseen.1 + u32::from(member.once));
             }
         }
     }
@@ -143,7 +143,7 @@ impl<'a> View<'a> {
             group.held += 1;
             return;
         }
-        group.well += u32::from(verdict == Verdict::Healthy);
+        group.well += u32::from(verdict == Verdict::Healthy && instance.life == Life::Running);
         group.sick += u32::from(verdict == Verdict::Unhealthy);
         if known.once {
             group.stood.0 += 1;

@@ -86,8 +86,8 @@ pub(super) struct GroupView<'a> {
     /// Members that are healthy, and that are unhealthy, in this view.
     pub(super) well: u32,
     pub(super) sick: u32,
-    /// Members that are not in this view.
-    pub(super) unseen: u32,
+    /// Members that are not in this view, and those of them that were healthy once.
+    pub(super) unseen: (u32, u32),
 }
 
 impl GroupView<'_> {

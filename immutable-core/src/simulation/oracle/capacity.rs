@@ -37,9 +37,13 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     };
     let Some(journaled) = scene.book.ops.get(&op).filter(|journaled| was_ready(journaled.fresh)) else { return Ok(()) };
     let (ready, others) = (scene.truth.ready(), scene.truth.lost_since(journaled.fresh));
-    // A lie about one machine, or about one and another that is tried for the first time, cannot be told from their illness; nor can one that
-    // only an old view of some group still shows.
-    let lied = (ready <= 1 || scene.stale) && scene.lied_within(journaled.fresh, journaled.basis);
+    // A lie cannot be told from an illness if it is about few, or if nobody else has served yet who could be ill of the same, or if only an old
+    // view of some group still shows it.
+    let alone = !journaled
+        .moves_to
+        .and_then(|wanted| scene.book.release(wanted))
+        .is_some_and(|wanted| scene.book.exercised.contains(&wanted));
+    let lied = (ready <= 1 || alone || scene.stale) && scene.lied_within(journaled.fresh, journaled.basis);
     if ready.saturating_add(others) >= journaled.floor || lied {
         return Ok(());
     }

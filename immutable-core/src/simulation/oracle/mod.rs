@@ -10,6 +10,7 @@ mod order;
 mod probe;
 mod proof;
 mod truth;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,6 +67,7 @@ const OF_RECORDS: &[(&str, fn(&Scene, &Recorded) -> Verdict)] = &[
     ("order", order::steps),
     ("proof", proof::proven),
     ("proof", proof::ended),
+    ("work", work::bounded),
 ];
 
 /// All that oracles know.
@@ -73,6 +75,7 @@ const OF_RECORDS: &[(&str, fn(&Scene, &Recorded) -> Verdict)] = &[
 pub(super) struct Scene {
     truth: Truth,
     book: Book,
+    done: work::Done,
     fleet: FleetId,
     min_ready: Duration,
     /// How long a call that is sent may be under way.
@@ -89,8 +92,20 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals, stale: bool) -> Self {
-        let (truth, book) = Default::default();
-        Self { truth, book, fleet, min_ready, under_way, heals, stale, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
+        let (truth, book, done) = Default::default();
+        Self {
+            truth,
+            book,
+            done,
+            fleet,
+            min_ready,
+            under_way,
+            heals,
+            stale,
+            lies: Vec::new(),
+            revoked: BTreeMap::new(),
+            breach: None,
+        }
     }
 
     /// The first promise that was broken, if one was.
@@ -111,6 +126,9 @@ impl Scene {
         if let Cause::Call(op) = effect.by {
             once::count(&mut self.book, op, &change);
         }
+        let wanted = self.book.chapter.as_ref().and_then(|chapter| chapter.moves_to()) == Some(group.generation);
+        let lied = self.lied_within(effect.at - MAX_VIEW_AGE, effect.at);
+        self.done.happened(&change, wanted, effect.at - MAX_VIEW_AGE - self.under_way, lied);
         probe::exercise(&self.truth, &mut self.book, &change, self.min_ready);
         for (rule, oracle) in OF_EFFECTS {
             if let Err(why) = oracle(self, &change) {
@@ -126,6 +144,8 @@ impl Scene {
                 return self.broken(rule, recorded.at, why);
             }
         }
+        let there = self.truth.machines.values().filter(|machine| machine.member()).count();
+        self.done.written(recorded, u32::try_from(there).unwrap_or(u32::MAX));
         self.book.follow(recorded, self.truth.ready());
     }
 
