@@ -1,7 +1,8 @@
 //! What follows from the answer to a call.
 
+use crate::error::ErrorKind;
 use crate::id::OpId;
-use crate::rollout::event::{Event, OpResult};
+use crate::rollout::event::{Event, OpResult, Refused};
 use crate::rollout::state::{FleetState, Owed};
 use crate::time::Timestamp;
 
@@ -9,14 +10,14 @@ use crate::time::Timestamp;
 /// has none.
 ///
 /// A refusal speaks of one copy of the call alone. Of a resize that was sent before, with an unknown result, it closes the account only if it
-/// tells the size and no earlier copy can arrive any more; until then the result stays unknown. An accepted operation that ends as failed
+/// tells the size, or that there is no such group, and no earlier copy can arrive any more; until then the result stays unknown. An accepted operation that ends as failed
 /// is the end of all its copies.
 pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) -> Vec<Event> {
     let Some(owed) = state.owed.get(&op) else {
         return Vec::new();
     };
     let result = match result {
-        OpResult::Failed(why) if open(owed, now, why.found) => OpResult::Unknown { echo_until: why.echo_until },
+        OpResult::Failed(why) if open(owed, now, &why) => OpResult::Unknown { echo_until: why.echo_until },
         result => result,
     };
     let later = |until: &Option<Timestamp>| until.is_some_and(|until| until > owed.echo_until);
@@ -29,7 +30,9 @@ pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) ->
 }
 
 /// Whether a copy sent earlier may have done, or may yet do, what this one was refused.
-fn open(owed: &Owed, now: Timestamp, found: Option<u32>) -> bool {
+fn open(owed: &Owed, now: Timestamp, why: &Refused) -> bool {
     let another = owed.uncertain && owed.ticket.is_none() && owed.call.group().is_some();
-    another && (now < owed.echo_until || found.is_none())
+    // Of a group that is not there nothing needs to be told.
+    let told = why.found.is_some() || why.kind == ErrorKind::NotFound;
+    another && (now < owed.echo_until || !told)
 }

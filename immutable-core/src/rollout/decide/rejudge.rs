@@ -49,7 +49,10 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             if view.blind.is_some() {
                 return None;
             }
-            let wanted = aim.is_some_and(|aim| aim.wanted == Some(id.generation));
+            // What it asks for is counted as promised already: others may have brought the goal meanwhile.
+            let wanted = aim.is_some_and(|aim| {
+                aim.wanted == Some(id.generation) && view.sum(id.generation, |group| group.promised()) <= aim.goal
+            });
             let release = view.state.generations.get(&id.generation)?.release();
             let good = view.seen.facts?.good.contains(&release.artifact);
             // What it asks for is counted as live already.

@@ -14,7 +14,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(aim) = proposal.aim else {
         return;
     };
-    let (making_room, probation) = (making_room(view, &aim), proposal.probe.is_some());
+    let (making_room, probation) = (making_room(view, &aim, proposal.probe), proposal.probe.is_some());
     let mut names = Names { view, ready: view.ready, floor: aim.floor, making_room, probation, leave: BTreeMap::new() };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
     let groups = |which: &dyn Fn(GenerationId) -> bool| -> Vec<GroupId> {
@@ -55,12 +55,16 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 }
 
 /// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
-fn making_room(view: &View<'_>, aim: &Aim) -> u32 {
+fn making_room(view: &View<'_>, aim: &Aim, probe: Option<u32>) -> u32 {
     let on_the_way = aim.wanted.map_or(0, |wanted| {
         view.sum(wanted, |group| group.promised().saturating_sub(group.ready_count() + count(group.failed.len())))
     });
+    // What finds room as it is needs nobody's.
+    let room = view.budget.ceiling.saturating_sub(view.live);
+    let missing = aim.wanted.map_or(0, |wanted| aim.goal.saturating_sub(view.sum(wanted, |group| group.promised())));
+    let coming = missing.min(room).min(probe.unwrap_or(u32::MAX));
     let leavers = view.groups.values().map(|group| group.leavers).sum();
-    view.budget.slack().saturating_sub(on_the_way).saturating_sub(leavers)
+    view.budget.slack().saturating_sub(on_the_way).saturating_sub(coming).saturating_sub(leavers)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
