@@ -254,3 +254,25 @@ fn who_was_named_by_a_call_that_came_to_nothing_is_named_again_while_the_floor_h
     let down = look().group(1, 3, "a- c+").group(2, 1, "d+");
     row("what is down may go whatever the floor", &lost, &down, "owed 7 lower 0001.0 3 by a");
 }
+
+#[test]
+fn what_could_not_be_made_at_once_is_asked_for_again_as_it_was() {
+    let mut stage = Stage::empty(Stage::fleet(3), surge(1));
+    stage.heals = Heals::Always;
+    stage.open("1.0.0");
+    stage.claim();
+    let Event::Owed { call, .. } = look().decide(&stage).events[0].clone() else { panic!() };
+    stage.owe(call);
+    let why = immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Throttled,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "too many".into(),
+        found: None,
+        echo_until: None,
+    };
+    stage.settle(immutable_core::rollout::OpResult::Failed(why));
+    row("not before the provider takes calls again", &stage, &look(), "");
+    stage.pass(1);
+    stage.heals = Heals::Switchable;
+    row("though healing could be switched off by now", &stage, &look(), "owed 2 ensure 0001 of 1.0.0 heal true");
+}
