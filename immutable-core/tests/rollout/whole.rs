@@ -73,7 +73,8 @@ fn disturbed() -> impl Strategy<Value = Script> {
 
 fn check(cases: u32, scripts: impl Strategy<Value = Script>, judge: impl Fn(Script) -> Result<(), String>) {
     let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+    let max_shrink_iters = Config::default().max_shrink_iters.min(300);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters, ..Config::default() };
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7u8);
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
     let result = runner.run(&scripts, |script| judge(script).map_err(TestCaseError::fail));
