@@ -8,6 +8,7 @@ mod rollout {
     mod decide_failure;
     mod decide_finish;
     mod decide_health;
+    mod decide_reports;
     mod evolve;
     mod evolve_any;
     mod kit;

@@ -192,3 +192,11 @@ fn who_is_gone_before_it_was_healthy_failed() {
     let part = look().group(1, 3, "a+ b+ c+").group(2, 1, "").partly();
     row("absence from a part is not absence", &booting(), &part, "");
 }
+
+#[test]
+fn in_whatever_order_a_view_comes_each_counts_once() {
+    for old in ["a+ b+ c+", "c+ b+ a+", "b+ a+ c+ a+", "a+ a+ b+ c+"] {
+        let look = look().group(1, 3, old).group(2, 1, "d+");
+        row(old, &ready(), &look, "owed 6 lower 0001.0 3 by a");
+    }
+}
