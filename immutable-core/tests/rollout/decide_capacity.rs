@@ -326,3 +326,14 @@ fn who_leaves_the_old_counts_before_anybody_leaves_the_new() {
     let look = look().group(1, 1, "a+").group(2, 4, "d+ e+ f+ g=");
     row("the floor holds without one, not without two", &stage, &look, "owed 7 lower 0001.0 1 by a");
 }
+
+#[test]
+fn sizes_beyond_counting_are_as_many_as_can_be_counted() {
+    let mut stage = Stage::rolling_of(Stage::fleet(2).zones(["a".into(), "b".into()]), surge(2));
+    let old = || look().group(1, u32::MAX, "a+ b+").group(1, u32::MAX, "").cell(1);
+    let look = old().group(2, 0, "").group(2, 0, "").cell(1);
+    let decided = "noted size 0001.0 4294967295 size 0001.1 4294967295\nowed 5 give up 0001.0 4294967295 to 2\nowed 6 give up 0001.1 4294967295 to 0";
+    row("nothing is raised beside them", &stage, &look, decided);
+    stage.apply(look.decide(&stage).events[0].clone());
+    assert_eq!(stage.state.generations()[&super::kit::group(1).generation].size(), u32::MAX);
+}
