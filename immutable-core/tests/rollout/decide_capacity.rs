@@ -122,6 +122,7 @@ fn where_the_floor_is_broken_only_what_is_down_may_leave() {
     let all_down = look().group(1, 3, "a- b- c-").group(2, 0, "");
     row("one bad look is no illness", &stage, &all_down, "noted unhealthy 0001.0 a,b,c");
     stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b c").into_iter().collect())));
+    row("nor is the same look once more", &stage, &all_down, "");
     stage.pass(1);
     row("one goes, for the probe", &stage, &all_down, "owed 5 lower 0001.0 3 by a");
     let unknown = look().group(1, 3, "a? b? c?").group(2, 0, "");
@@ -336,4 +337,22 @@ fn sizes_beyond_counting_are_as_many_as_can_be_counted() {
     row("nothing is raised beside them", &stage, &look, decided);
     stage.apply(look.decide(&stage).events[0].clone());
     assert_eq!(stage.state.generations()[&super::kit::group(1).generation].size(), u32::MAX);
+}
+
+#[test]
+fn who_was_never_healthy_is_down_when_ill_and_not_while_it_boots() {
+    let with = |newcomer: &str| look().group(1, 4, &format!("a? b? c? {newcomer}")).group(2, 0, "");
+    let ill = "noted appeared 0001.0 z size 0001.0 4\nowed 5 lower 0001.0 4 by z";
+    row("ill", &Stage::rolling(fewer(1)), &with("z-"), ill);
+    row("booting", &Stage::rolling(fewer(1)), &with("z:"), "noted appeared 0001.0 z size 0001.0 4");
+}
+
+#[test]
+fn who_is_leaving_and_not_seen_in_a_part_holds_its_room() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.retire(1, "a");
+    let part = look().group(1, 2, "b+ c+").partly().earlier(1, 2).group(2, 1, "d+");
+    row("it may be there still", &stage, &part, "");
 }

@@ -196,7 +196,18 @@ fn who_is_gone_before_it_was_healthy_failed() {
 #[test]
 fn in_whatever_order_a_view_comes_each_counts_once() {
     for old in ["a+ b+ c+", "c+ b+ a+", "b+ a+ c+ a+", "a+ a+ b+ c+"] {
-        let look = look().group(1, 3, old).group(2, 1, "d+");
-        row(old, &ready(), &look, "owed 6 lower 0001.0 3 by a");
+        for new in ["d+", "d+ d+"] {
+            let look = look().group(1, 3, old).group(2, 1, new);
+            row(old, &ready(), &look, "owed 6 lower 0001.0 3 by a");
+        }
     }
+}
+
+#[test]
+fn who_was_gone_before_anybody_saw_them_is_noted_of_the_wanted_alone() {
+    let old = look().group(1, 3, "a+ b+ c+ zx").group(2, 1, "d+");
+    row("of the old", &ready(), &old, "owed 6 lower 0001.0 3 by a");
+    let new = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+ zx");
+    let noted = "noted appeared 0002.0 z gone 0002.0 z charged 0002.0 z unknown\nowed 6 lower 0001.0 3 by a";
+    row("of the wanted", &ready(), &new, noted);
 }

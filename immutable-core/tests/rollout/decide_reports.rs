@@ -1,7 +1,9 @@
 //! What `decide` says of itself: what is waited for, which number or time would unblock it, and when it looks again.
 
 use immutable_core::fleet::{FailureClass, GenerationId, Upkeep};
-use immutable_core::rollout::{Call, Ending, Hold, Need, OnFirstFailure, Phase, Refused, RevertCause, StepState, Strategy};
+use immutable_core::rollout::{
+    Call, Counts, Ending, Hold, Need, OnFirstFailure, Phase, Refused, RevertCause, StepState, Strategy,
+};
 
 use super::kit::{MINUTE, Stage, done, give_up, group, keys, lower, raise};
 use super::sight::{Look, look, tells};
@@ -352,4 +354,33 @@ fn of_what_is_over_or_held_or_has_not_begun() {
         "waiting for 1 of 3 to be ready, the provider's answer to call 6; rollback now would be by launching it again",
         "+100s",
     );
+}
+
+#[test]
+fn of_those_that_boot_the_first_to_be_late() {
+    for (first, second) in [("e", "f"), ("f", "e")] {
+        let mut stage = Stage::rolling(surge(3));
+        stage.ready(2, "d");
+        stage.note(|noted| noted.progress = Some(1));
+        stage.launch(2, first);
+        stage.pass(5);
+        stage.launch(2, second);
+        let report = format!(
+            "waiting for 2 of 3 to be ready ({first}, boot deadline in 9m 55s); rollback now would be partial, 2 of 3 still run"
+        );
+        tells("two boot", &stage, &look().group(1, 3, "a= b+ c+").group(2, 3, "d+ e: f:"), &report, "+640s");
+    }
+}
+
+#[test]
+fn in_numbers() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.launch(2, "e");
+    stage.retire(1, "a");
+    stage.owe(raise(2, 2, 3));
+    let report = look().group(1, 2, "a< b+ c*").group(2, 2, "d+ e:").decide(&stage).report;
+    let counts = Counts { launched: 3, ready: 1, goal: 3, leaving: 3, available: 3, live: 6 };
+    assert_eq!((report.counts, report.budget.floor, report.budget.ceiling), (counts, 3, 5));
 }
