@@ -253,6 +253,8 @@ fn who_was_named_by_a_call_that_came_to_nothing_is_named_again_while_the_floor_h
     lost.pass(1);
     let down = look().group(1, 3, "a- c+").group(2, 1, "d+");
     row("what is down may go whatever the floor", &lost, &down, "owed 7 lower 0001.0 3 by a");
+    let stopped = look().group(1, 3, "a! c+").group(2, 1, "d+");
+    row("and what stopped", &lost, &stopped, "owed 7 lower 0001.0 3 by a");
 }
 
 #[test]

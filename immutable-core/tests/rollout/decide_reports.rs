@@ -54,6 +54,13 @@ fn of_a_probe() {
         "waiting for the first instance to have been healthy for long enough; rollback now would be instant",
         "+140s",
     );
+    tells(
+        "nothing is known of its health now",
+        &stage,
+        &old_and("d?", 1),
+        "waiting for the first instance to have been healthy for long enough; rollback now would be instant",
+        "+1230s",
+    );
     let full = Stage::rolling(Strategy::rolling().max_surge(0).max_unavailable(1));
     let more = look().group(1, 4, "a+ b+ c= z=").group(2, 0, "");
     tells(
