@@ -11,6 +11,7 @@ mod rollout {
     mod decide_reports;
     mod evolve;
     mod evolve_any;
+    mod evolve_effects;
     mod kit;
     mod once_broken;
     mod oracle;

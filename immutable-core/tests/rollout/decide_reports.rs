@@ -377,6 +377,12 @@ fn of_those_that_boot_the_first_to_be_late() {
         );
         tells("two boot", &stage, &look().group(1, 3, "a= b+ c+").group(2, 3, "d+ e: f:"), &report, "+640s");
     }
+    let mut stage = Stage::rolling(surge(3));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.launch(2, "e f");
+    let report = "waiting for 2 of 3 to be ready (e, boot deadline in 10m); rollback now would be partial, 2 of 3 still run";
+    tells("of equals the first", &stage, &look().group(1, 3, "a= b+ c+").group(2, 3, "d+ e: f:"), report, "+640s");
 }
 
 #[test]
