@@ -238,3 +238,16 @@ fn a_failure_says_what_happened() {
     let ill = failed("it was healthy and is not any more").replace("3641", "3642");
     row("ill", &strict, &with("d-"), &ill);
 }
+
+#[test]
+fn who_was_named_and_has_gone_made_room_and_did_not_fail() {
+    let mut stage = ready();
+    stage.retire(1, "a");
+    let left = look().group(1, 2, "b+ c+").group(2, 1, "d+");
+    row("of the old", &stage, &left, "noted gone 0001.0 a progress 1\nowed 7 raise 0002.0 1 to 2");
+    let mut stage = ready();
+    stage.launch(2, "e");
+    stage.retire(2, "e");
+    let left = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
+    row("of the new, before it was healthy", &stage, &left, "noted gone 0002.0 e progress 1\nowed 8 lower 0001.0 3 by a");
+}
