@@ -322,3 +322,25 @@ fn a_step_that_is_late_because_the_old_do_not_make_room_blames_nobody() {
         row(&format!("{old} {new}"), &stage, &look().group(1, 1, old).group(2, 2, new), decided);
     }
 }
+
+#[test]
+fn of_a_generation_that_is_being_made_what_is_there_is_counted_and_of_one_refused_only_its_own() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    let look = || look().group(1, 3, "a+ b+ c+");
+    let Event::Owed { call, .. } = look().decide(&stage).events[0].clone() else { panic!() };
+    stage.owe(call);
+    let there = look().group(2, 1, "z+");
+    row("being made", &stage, &there, "noted appeared 0002.0 z healthy 0002.0 z");
+    let why = immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Taken,
+        retry: immutable_core::error::Retry::Never,
+        what: "it is another's".into(),
+        found: None,
+        echo_until: None,
+    };
+    stage.settle(immutable_core::rollout::OpResult::Failed(why));
+    stage.pass(1);
+    row("another's", &stage, &there, "noted absent 0002\nmoved finishing refused until +3631s: it is another's");
+}
