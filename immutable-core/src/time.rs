@@ -12,14 +12,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-/// A moment: milliseconds since 1970-01-01T00:00:00Z. In JSON and in text it is RFC 3339, `2026-11-21T09:30:00.000Z`.
+/// A moment: milliseconds since 1970-01-01T00:00:00Z. In JSON and in text it is RFC 3339, `2026-11-21T09:30:00.000Z`; what that cannot
+/// write, before the year -9999 or after 9999, is the first or the last moment that it can.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since 1970.
+    const FIRST: i64 = -377_705_023_201_000;
+    const LAST: i64 = 253_402_207_200_000;
+
+    /// From milliseconds since 1970. Saturates.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        match millis {
+            ..Self::FIRST => Self(Self::FIRST),
+            Self::FIRST..=Self::LAST => Self(millis),
+            _ => Self(Self::LAST),
+        }
     }
 
     /// Milliseconds since 1970.
@@ -38,7 +46,7 @@ impl std::ops::Add<Duration> for Timestamp {
 
     /// Saturates.
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self::from_millis(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -47,7 +55,7 @@ impl std::ops::Sub<Duration> for Timestamp {
 
     /// Saturates.
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Self::from_millis(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -78,7 +86,7 @@ impl std::str::FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
         let time: jiff::Timestamp = text.parse().map_err(|_| TimestampError { text: text.to_owned() })?;
-        Ok(Self(time.as_millisecond()))
+        Ok(Self::from_millis(time.as_millisecond()))
     }
 }
 
@@ -363,6 +371,18 @@ mod tests {
         assert_eq!(serde_json::to_string(&time).unwrap(), r#""2026-11-21T09:30:00.250Z""#);
         assert_eq!(time, serde_json::from_str(r#""2026-11-21T10:30:00.25+01:00""#).unwrap());
         assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn a_timestamp_beyond_what_can_be_written_is_the_last_that_can() {
+        let (first, last) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+        assert_eq!(
+            (first.to_string(), last.to_string()),
+            ("-009999-01-02T01:59:59.000Z".into(), "9999-12-30T22:00:00.000Z".into())
+        );
+        for time in [first, last, last + Duration::MAX, first - Duration::MAX] {
+            assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+        }
     }
 
     #[test]

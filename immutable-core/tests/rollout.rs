@@ -7,8 +7,10 @@ mod rollout {
     mod decide_failure;
     mod decide_finish;
     mod decide_health;
+    mod decide_reports;
     mod evolve;
     mod evolve_any;
+    mod evolve_effects;
     mod kit;
     mod once_broken;
     mod rivals;

@@ -33,11 +33,15 @@ impl LaunchTemplate {
     /// Makes a template of a backend's struct.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if its JSON is not an object.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if its JSON is not an object, or nested more than 64 deep.
     pub fn of(template: &impl serde::Serialize) -> Result<Self> {
         let json = canonical_json(template)?;
         if !json.starts_with('{') {
             return Err(Error::invalid(format!("a launch template must be a JSON object, not {json}")));
+        }
+        // It is journaled inside of other values, and no reader goes deeper than 128.
+        if !serde_json::from_str(&json).is_ok_and(|value| depth(&value) <= 64) {
+            return Err(Error::invalid("a launch template is nested too deeply to be journaled; allow at most 64 levels"));
         }
         Ok(Self { digest: Digest::of(json.as_bytes()), json: json.into() })
     }
@@ -93,6 +97,14 @@ impl LaunchTemplate {
                 .for_each(|(key, value)| walk(&format!("/{}", key.replace('~', "~0").replace('/', "~1")), value, &mut out));
         }
         out
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -155,6 +167,22 @@ mod tests {
         let changes: Vec<_> = from.changes_to(&to).iter().map(ToString::to_string).collect();
         assert_eq!(changes, ["/gone~1x: 1 → nothing", "/net/subnets/1: \"b\" → \"c\"", "/new: nothing → {}"]);
         assert!(from.changes_to(&from).is_empty());
+    }
+
+    #[test]
+    fn it_is_the_same_to_the_last_digit_after_its_json() {
+        let template: LaunchTemplate = serde_json::from_str(r#"{"load":55.393536131272924}"#).unwrap();
+        assert_eq!(template.as_json(), r#"{"load":55.393536131272924}"#);
+        let read: LaunchTemplate = serde_json::from_str(&serde_json::to_string(&template).unwrap()).unwrap();
+        assert_eq!(read.digest(), template.digest());
+    }
+
+    #[test]
+    fn what_no_journal_could_hold_is_no_template() {
+        let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        let read = |levels| serde_json::from_str::<LaunchTemplate>(&nested(levels)).map_err(|why| why.to_string());
+        assert!(read(64).is_ok());
+        assert!(read(65).unwrap_err().starts_with("a launch template is nested too deeply to be journaled; allow at most 64"));
     }
 
     #[test]

@@ -80,13 +80,6 @@ pub enum Blocker {
         /// How many may.
         ceiling: u32,
     },
-    /// More ready instances, before others may leave.
-    Floor {
-        /// How many are ready.
-        available: u32,
-        /// How many must stay so.
-        floor: u32,
-    },
     /// An answer of the provider.
     Call {
         /// To which call.
@@ -195,7 +188,6 @@ impl Report {
             Blocker::Probe { launched: false, until: None } => f.write_str("the first instance to be launched"),
             Blocker::Leaving { instances } => write!(f, "{instances} to leave"),
             Blocker::Room { live, ceiling } => write!(f, "room: {live} of at most {ceiling} exist"),
-            Blocker::Floor { available, floor } => write!(f, "more to be ready: {available} are, {floor} must stay so"),
             Blocker::Call { op } => write!(f, "the provider's answer to call {op}"),
             Blocker::Backoff { until } => write!(f, "the provider to take calls again (in {})", left(until)),
             Blocker::View { why } => write!(f, "a whole view ({why})"),

@@ -296,8 +296,8 @@ impl GenerationState {
         self.spec.release
     }
 
-    /// The sum of its groups' sizes.
+    /// The sum of its groups' sizes. Saturates: a provider may report anything.
     pub fn size(&self) -> u32 {
-        self.groups.values().map(|slots| slots.size).sum()
+        self.groups.values().fold(0, |sum, slots| sum.saturating_add(slots.size))
     }
 }

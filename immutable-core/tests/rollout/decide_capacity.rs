@@ -124,6 +124,7 @@ fn where_the_floor_is_broken_only_what_is_down_may_leave() {
     let all_down = look().group(1, 3, "a- b- c-").group(2, 0, "");
     row("one bad look is no illness", &stage, &all_down, "noted unhealthy 0001.0 a,b,c");
     stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b c").into_iter().collect())));
+    row("nor is the same look once more", &stage, &all_down, "");
     stage.pass(1);
     row("one goes, for the probe", &stage, &all_down, "owed 5 lower 0001.0 3 by a");
     let unknown = look().group(1, 3, "a? b? c?").group(2, 0, "");
@@ -278,4 +279,83 @@ fn the_tries_of_an_earlier_rollout_do_not_count() {
     stage.claim();
     stage.step();
     row("tried anew", &stage, &fresh(), "owed 6 raise 0002.0 0 to 1");
+}
+
+#[test]
+fn only_what_appears_in_the_wanted_group_is_a_try() {
+    let another = look().group(1, 4, "a+ b+ c+ e+").group(2, 0, "");
+    let tried = "noted appeared 0001.0 e healthy 0001.0 e size 0001.0 4\nowed 5 lower 0001.0 4 by e\nowed 6 raise 0002.0 0 to 1";
+    row("another's launch of the old", &Stage::rolling(surge(2)), &another, tried);
+    let new = look().group(1, 3, "a+ b+ c+").group(2, 0, "dx").because(FailureClass::Platform);
+    let seen = "noted appeared 0002.0 d gone 0002.0 d charged 0002.0 d platform";
+    row("another's launch of the new", &Stage::rolling(surge(2)), &new, seen);
+}
+
+#[test]
+fn a_probe_that_boots_above_the_ceiling_needs_no_room() {
+    let mut stage = Stage::rolling(fewer(2));
+    stage.launch(2, "d");
+    row("nobody leaves for it", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d:"), "");
+}
+
+#[test]
+fn of_those_that_may_leave_for_a_probe_the_worst_does_and_no_second() {
+    let mut stage = Stage::rolling(fewer(2));
+    let new = |old: &str| look().group(1, 3, old).group(2, 0, "");
+    row("one in doubt", &stage, &new("a+ b+ c?"), "owed 5 lower 0001.0 3 by c");
+    stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("b").into_iter().collect())));
+    stage.pass(1);
+    row("one that is down", &stage, &new("a+ b- c+"), "owed 5 lower 0001.0 3 by b");
+}
+
+#[test]
+fn while_the_floor_holds_all_that_is_down_leaves_at_once() {
+    let mut stage = Stage::rolling_of(Stage::fleet(5), fewer(3));
+    stage.ready(2, "f");
+    stage.launch(2, "g h");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a b c d").into_iter().collect())));
+    stage.pass(1);
+    let floor = look().group(1, 5, "a- b- c- d- e+").group(2, 3, "f+ g: h:");
+    row("two are ready, two must stay", &stage, &floor, "owed 7 lower 0001.0 5 by a,b,c,d");
+}
+
+#[test]
+fn who_leaves_the_old_counts_before_anybody_leaves_the_new() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d e f g");
+    stage.note(|noted| noted.progress = Some(3));
+    stage.retire(1, "b c");
+    stage.gone(1, "b c");
+    let look = look().group(1, 1, "a+").group(2, 4, "d+ e+ f+ g=");
+    row("the floor holds without one, not without two", &stage, &look, "owed 7 lower 0001.0 1 by a");
+}
+
+#[test]
+fn sizes_beyond_counting_are_as_many_as_can_be_counted() {
+    let mut stage = Stage::rolling_of(Stage::fleet(2).zones(["a".into(), "b".into()]), surge(2));
+    let old = || look().group(1, u32::MAX, "a+ b+").group(1, u32::MAX, "").cell(1);
+    let look = old().group(2, 0, "").group(2, 0, "").cell(1);
+    let decided = "noted size 0001.0 4294967295 size 0001.1 4294967295\nowed 5 give up 0001.0 4294967295 to 2\nowed 6 give up 0001.1 4294967295 to 0";
+    row("nothing is raised beside them", &stage, &look, decided);
+    stage.apply(look.decide(&stage).events[0].clone());
+    assert_eq!(stage.state.generations()[&super::kit::group(1).generation].size(), u32::MAX);
+}
+
+#[test]
+fn who_was_never_healthy_is_down_when_ill_and_not_while_it_boots() {
+    let with = |newcomer: &str| look().group(1, 4, &format!("a? b? c? {newcomer}")).group(2, 0, "");
+    let ill = "noted appeared 0001.0 z size 0001.0 4\nowed 5 lower 0001.0 4 by z";
+    row("ill", &Stage::rolling(fewer(1)), &with("z-"), ill);
+    row("booting", &Stage::rolling(fewer(1)), &with("z:"), "noted appeared 0001.0 z size 0001.0 4");
+}
+
+#[test]
+fn who_is_leaving_and_not_seen_in_a_part_holds_its_room() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.retire(1, "a");
+    let part = look().group(1, 2, "b+ c+").partly().earlier(1, 2).group(2, 1, "d+");
+    row("it may be there still", &stage, &part, "");
 }

@@ -253,4 +253,94 @@ fn who_was_named_by_a_call_that_came_to_nothing_is_named_again_while_the_floor_h
     lost.pass(1);
     let down = look().group(1, 3, "a- c+").group(2, 1, "d+");
     row("what is down may go whatever the floor", &lost, &down, "owed 7 lower 0001.0 3 by a");
+    let stopped = look().group(1, 3, "a! c+").group(2, 1, "d+");
+    row("and what stopped", &lost, &stopped, "owed 7 lower 0001.0 3 by a");
+}
+
+#[test]
+fn what_could_not_be_made_at_once_is_asked_for_again_as_it_was() {
+    let mut stage = Stage::empty(Stage::fleet(3), surge(1));
+    stage.heals = Heals::Always;
+    stage.open("1.0.0");
+    stage.claim();
+    let Event::Owed { call, .. } = look().decide(&stage).events[0].clone() else { panic!() };
+    stage.owe(call);
+    let why = immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Throttled,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "too many".into(),
+        found: None,
+        echo_until: None,
+    };
+    stage.settle(immutable_core::rollout::OpResult::Failed(why));
+    row("not before the provider takes calls again", &stage, &look(), "");
+    stage.pass(1);
+    stage.heals = Heals::Switchable;
+    row("though healing could be switched off by now", &stage, &look(), "owed 2 ensure 0001 of 1.0.0 heal true");
+}
+
+#[test]
+fn a_step_that_is_late_in_the_dark_blames_nobody_and_asks() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.pass(1200);
+    let silent = "moved held: for too long nothing was heard of the fleet's health";
+    let late = "moved back to 0001 until +4840s: no progress within the deadline";
+    let seen = |old: &str, new: &str| look().group(1, 3, old).group(2, 1, new);
+    row("no word on anybody", &stage, &seen("a? b? c?", "d?"), silent);
+    row("a word on one", &stage, &seen("a? b? c?", "d~"), late);
+    row("a word on the first alone", &stage, &seen("a~ b? c?", "d?"), late);
+    row("a group in part", &stage, &look().group(1, 3, "a+ b+").partly().group(2, 1, "d+"), silent);
+    let mut nobody = stage.clone();
+    nobody.gone(1, "a b c");
+    nobody.gone(2, "d");
+    let empty = "noted size 0001.0 0 size 0002.0 0\nmoved back to 0001 until +4840s: no progress within the deadline";
+    row("nobody there to be heard", &nobody, &look().group(1, 0, "").group(2, 0, ""), empty);
+}
+
+#[test]
+fn a_step_that_is_late_because_the_old_do_not_make_room_blames_nobody() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(0).max_unavailable(1));
+    for (old, new) in [("a", "d"), ("b", "e")] {
+        stage.retire(1, old);
+        stage.gone(1, old);
+        stage.ready(2, new);
+    }
+    stage.note(|noted| noted.progress = Some(2));
+    stage.pass(1200);
+    let stuck = "moved held: what should be removed does not go";
+    let late = "moved back to 0001 until +4850s: no progress within the deadline";
+    for (old, new, decided) in [
+        ("c=", "d+ e+", stuck),
+        ("c*", "d+ e+", stuck),
+        ("c<", "d+ e+", stuck),
+        ("c+", "d+ e+", late),
+        ("c=", "d+ e~", late),
+        ("c=", "d~ e~", late),
+    ] {
+        row(&format!("{old} {new}"), &stage, &look().group(1, 1, old).group(2, 2, new), decided);
+    }
+}
+
+#[test]
+fn of_a_generation_that_is_being_made_what_is_there_is_counted_and_of_one_refused_only_its_own() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    let look = || look().group(1, 3, "a+ b+ c+");
+    let Event::Owed { call, .. } = look().decide(&stage).events[0].clone() else { panic!() };
+    stage.owe(call);
+    let there = look().group(2, 1, "z+");
+    row("being made", &stage, &there, "noted appeared 0002.0 z healthy 0002.0 z");
+    let why = immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Taken,
+        retry: immutable_core::error::Retry::Never,
+        what: "it is another's".into(),
+        found: None,
+        echo_until: None,
+    };
+    stage.settle(immutable_core::rollout::OpResult::Failed(why));
+    stage.pass(1);
+    row("another's", &stage, &there, "noted absent 0002\nmoved finishing refused until +3631s: it is another's");
 }

@@ -1,6 +1,6 @@
 //! `decide` over the end: upkeep, proof, removal, and calls that are judged again.
 
-use immutable_core::fleet::{GenerationId, Upkeep};
+use immutable_core::fleet::{GenerationId, Heals, Upkeep};
 use immutable_core::rollout::{Call, Ending, Phase, Strategy};
 
 use super::kit::{MINUTE, Stage, done, lower, raise, removed};
@@ -44,6 +44,10 @@ fn upkeep_then_proof_then_removal_then_the_end() {
     let mut owed = replaced();
     owed.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
     row("not proven while it is owed", &owed, &after(), "");
+    let mut never = replaced();
+    never.heals = Heals::Never;
+    let proven = "proven 0002 of 3\nmoved finishing forward until +3660s";
+    row("where nothing is healed nothing is set", &never, &after(), proven);
     row("proven", &restored(), &after(), "proven 0002 of 3\nmoved finishing forward until +3660s");
     let mut stage = finishing();
     row("the old is removed", &stage, &after(), "owed 12 destroy 0001");

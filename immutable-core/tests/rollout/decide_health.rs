@@ -194,3 +194,62 @@ fn who_is_gone_before_it_was_healthy_failed() {
     let part = look().group(1, 3, "a+ b+ c+").group(2, 1, "").partly();
     row("absence from a part is not absence", &booting(), &part, "");
 }
+
+#[test]
+fn in_whatever_order_a_view_comes_each_counts_once() {
+    for old in ["a+ b+ c+", "c+ b+ a+", "b+ a+ c+ a+", "a+ a+ b+ c+"] {
+        for new in ["d+", "d+ d+"] {
+            let look = look().group(1, 3, old).group(2, 1, new);
+            row(old, &ready(), &look, "owed 6 lower 0001.0 3 by a");
+        }
+    }
+}
+
+#[test]
+fn who_was_gone_before_anybody_saw_them_is_noted_of_the_wanted_alone() {
+    let old = look().group(1, 3, "a+ b+ c+ zx").group(2, 1, "d+");
+    row("of the old", &ready(), &old, "owed 6 lower 0001.0 3 by a");
+    let new = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+ zx");
+    let noted = "noted appeared 0002.0 z gone 0002.0 z charged 0002.0 z unknown\nowed 6 lower 0001.0 3 by a";
+    row("of the wanted", &ready(), &new, noted);
+}
+
+#[test]
+fn who_is_protected_and_not_ready_yet_is_a_member() {
+    let newcomer = look().group(1, 4, "a+ b+ c+ z*").group(2, 1, "d+");
+    let decided = "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4\nowed 6 lower 0001.0 4 by a";
+    row("its slot is not given up", &ready(), &newcomer, decided);
+}
+
+#[test]
+fn a_failure_says_what_happened() {
+    let mut strict = Stage::rolling(Strategy::rolling().max_surge(1));
+    strict.ready(2, "d");
+    strict.note(|noted| noted.progress = Some(1));
+    let failed = |what: &str| {
+        let failed = "noted charged 0002.0 d health\nmoved back to 0001 until +3641s: 1 instances failed, 0 may; the last: ";
+        format!("{failed}{what}")
+    };
+    strict.pass(1);
+    let with = |new: &str| look().group(1, 3, "a+ b+ c+").group(2, 1, new);
+    row("stopped", &strict, &with("d!"), &failed("it stopped"));
+    let why = with("d!").because(FailureClass::Health);
+    row("and why", &strict, &why, &failed("it stopped: in its words"));
+    strict.note(|noted| drop(noted.unhealthy.insert(group(2), keys("d").into_iter().collect())));
+    strict.now = strict.now + Duration::from_secs(1);
+    let ill = failed("it was healthy and is not any more").replace("3641", "3642");
+    row("ill", &strict, &with("d-"), &ill);
+}
+
+#[test]
+fn who_was_named_and_has_gone_made_room_and_did_not_fail() {
+    let mut stage = ready();
+    stage.retire(1, "a");
+    let left = look().group(1, 2, "b+ c+").group(2, 1, "d+");
+    row("of the old", &stage, &left, "noted gone 0001.0 a progress 1\nowed 7 raise 0002.0 1 to 2");
+    let mut stage = ready();
+    stage.launch(2, "e");
+    stage.retire(2, "e");
+    let left = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
+    row("of the new, before it was healthy", &stage, &left, "noted gone 0002.0 e progress 1\nowed 8 lower 0001.0 3 by a");
+}

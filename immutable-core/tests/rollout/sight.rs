@@ -275,3 +275,11 @@ pub(super) fn row(what: &str, stage: &Stage, look: &Look, decided: &str) {
     let expected: Vec<_> = decided.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(look.says_decide(stage), expected.join("\n"), "{what}");
 }
+
+/// One row: on this stage, at this look, this is said, and it is looked again at that time.
+#[track_caller]
+pub(super) fn tells(what: &str, stage: &Stage, look: &Look, report: &str, wake_at: &str) {
+    let decision = look.decide(stage);
+    let wake = decision.wake_at.map_or_else(|| "never".to_owned(), seconds);
+    assert_eq!((&*decision.report.to_string(), &*wake), (report, wake_at), "{what}");
+}

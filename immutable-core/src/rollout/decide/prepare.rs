@@ -25,7 +25,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
                     let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
                     proposal.move_to(Phase::Stepping { step: StepIx(0), at: StepState::Moving { give_up_at } });
                 }
-                Made::Owe(spec) => proposal.call(view, Call::Ensure(Arc::new(view.quiet(&spec)))),
+                Made::Owe(spec) => proposal.call(view, Call::Ensure(spec)),
                 Made::Waits => {}
                 Made::Never(why) => {
                     let give_up_at = view.now + rollout.plan.strategy().rollback_deadline;
@@ -50,7 +50,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             });
             match made(view, *to, spec.map(Arc::new)) {
                 Made::Yes | Made::Waits => {}
-                Made::Owe(spec) => proposal.call(view, Call::Ensure(Arc::new(view.quiet(&spec)))),
+                Made::Owe(spec) => proposal.call(view, Call::Ensure(spec)),
                 Made::Never(why) => proposal.move_to(unlaunchable(rollout, &why, view)),
             }
         }
@@ -68,7 +68,7 @@ enum Made {
 fn made(view: &View<'_>, id: GenerationId, spec: Option<Arc<GenerationSpec>>) -> Made {
     let Some(generation) = view.state.generations.get(&id) else {
         return match spec {
-            Some(spec) if id.0 == view.state.next_generation => Made::Owe(spec),
+            Some(spec) if id.0 == view.state.next_generation => Made::Owe(Arc::new(view.quiet(&spec))),
             _ => Made::Never(format!("generation {id} was deleted by someone else")),
         };
     };
@@ -79,6 +79,7 @@ fn made(view: &View<'_>, id: GenerationId, spec: Option<Arc<GenerationSpec>>) ->
         (None, GenerationLife::Going) => Made::Never(format!("generation {id} is being removed")),
         (None, GenerationLife::Making) => {
             let free = !view.state.generation_busy(id) && generation.groups.values().all(|slots| view.now >= slots.quiet_until);
+            // As it was first asked for, whatever its provider can do by now.
             if free { Made::Owe(generation.spec.clone()) } else { Made::Waits }
         }
     }

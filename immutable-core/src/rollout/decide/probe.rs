@@ -28,5 +28,5 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let over = others(|group| group.members()).saturating_sub(view.budget.desired);
     proposal.spare_for_probe = Some(over.max(u32::from(needs_room)));
     let until = view.generation(wanted).filter_map(|(_, group)| group.booting).map(|(until, _)| until).min();
-    proposal.wait(Blocker::Probe { launched: live > 0, until });
+    proposal.wait(Blocker::Probe { launched: view.sum(wanted, GroupView::members) > 0, until });
 }

@@ -195,9 +195,9 @@ impl Proposal {
                 self.wait(Blocker::Leaving { instances: counts.leaving - aim.others });
             }
         }
-        // Room, and leave to go, come with what is waited for already.
+        // Room comes with what is waited for already.
         if self.waits.iter().any(|blocker| matches!(blocker, Blocker::Ready { .. } | Blocker::Leaving { .. })) {
-            self.waits.retain(|blocker| !matches!(blocker, Blocker::Room { .. } | Blocker::Floor { .. }));
+            self.waits.retain(|blocker| !matches!(blocker, Blocker::Room { .. }));
         }
         for (op, _) in view.state.owed() {
             self.wait(Blocker::Call { op });

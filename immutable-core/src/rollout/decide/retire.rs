@@ -8,7 +8,6 @@ use super::view::{View, count};
 use crate::fleet::{GenerationId, GroupId, Resize};
 use crate::id::InstanceKey;
 use crate::rollout::event::Call;
-use crate::rollout::report::Blocker;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(aim) = proposal.aim else {
@@ -38,9 +37,6 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         names.take(&others, Class::Down, &mut may_leave);
         names.take(&others, Class::Doubt, &mut may_leave);
         names.take(&others, Class::Ready, &mut may_leave);
-        if may_leave > 0 && proposal.spare_for_probe.is_none() && view.ready <= aim.floor {
-            proposal.wait(Blocker::Floor { available: view.ready, floor: aim.floor });
-        }
         let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
         let mut failed = members;
         names.take(&ours, Class::Failed, &mut failed);

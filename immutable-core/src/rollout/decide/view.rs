@@ -160,13 +160,13 @@ impl<'a> View<'a> {
         self.groups.range(GroupId { generation: id, cell: 0 }..=GroupId { generation: id, cell: u16::MAX })
     }
 
-    /// A sum over one generation, or over those of which something holds.
+    /// A sum over one generation, or over those of which something holds. Saturates: a provider may report anything.
     pub(super) fn sum(&self, id: GenerationId, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
-        self.generation(id).map(|(_, group)| of(group)).sum()
+        self.generation(id).fold(0, |sum, (_, group)| sum.saturating_add(of(group)))
     }
 
     pub(super) fn sum_where(&self, which: impl Fn(GenerationId) -> bool, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
-        self.groups.iter().filter(|(id, _)| which(id.generation)).map(|(_, group)| of(group)).sum()
+        self.groups.iter().filter(|(id, _)| which(id.generation)).fold(0, |sum, (_, group)| sum.saturating_add(of(group)))
     }
 
     /// Whether a release has had a ready instance in this fleet.

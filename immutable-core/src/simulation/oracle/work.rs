@@ -1,0 +1,82 @@
+//! Rule 12, in part: nothing is done over and over. What a rollout did is bounded by what it had to do, and by what others did to it.
+
+use super::truth::Change;
+use super::{Scene, Verdict};
+use crate::memory::What;
+use crate::rollout::{Event, Phase, Recorded};
+use crate::time::Timestamp;
+
+/// What was done in a rollout.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    opened: Timestamp,
+    /// Machines that were there at its beginning.
+    initial: u32,
+    /// Machines that were launched by its calls, or in the slots that they made.
+    launched: u32,
+    /// Machines that were launched by whomever.
+    appeared: u32,
+    /// Machines that its calls sent away, and of those the ones that were not ready, or were said not to be.
+    sent_away: u32,
+    unready: u32,
+    /// Machines that others took.
+    lost: u32,
+    /// Slots that others made.
+    added: u32,
+    /// How often it was turned round.
+    reverts: u32,
+    /// Calls that were journaled.
+    calls: u32,
+}
+
+impl Done {
+    /// In a group of what is wanted, or not. Who is sent away was well since `since`, or was said not to be: `lied`.
+    pub(super) fn happened(&mut self, change: &Change<'_>, wanted: bool, since: Timestamp, lied: bool) {
+        if matches!(change.effect.what, What::Launched(_)) {
+            self.appeared += 1;
+        }
+        match change.effect.what {
+            What::Launched(_) if change.ours() || wanted => self.launched += 1,
+            What::Sized { from, to } if !change.ours() => self.added += to.saturating_sub(from),
+            _ if change.left() && change.ours() => {
+                self.sent_away += 1;
+                self.unready += u32::from(lied || !change.was.as_ref().is_some_and(|was| was.healthy_throughout(since)));
+            }
+            _ if change.left() => self.lost += 1,
+            _ => {}
+        }
+    }
+
+    pub(super) fn written(&mut self, recorded: &Recorded, there: u32) {
+        match &recorded.event {
+            Event::Opened { .. } => *self = Self { opened: recorded.at, initial: there, ..Self::default() },
+            Event::Moved { to: Phase::Reverting { .. } } => self.reverts += 1,
+            Event::Owed { .. } => self.calls += 1,
+            _ => {}
+        }
+    }
+}
+
+/// At the end no more was launched, sent away or called than there was cause for.
+pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
+    let (Event::Ended { .. }, Some(chapter)) = (&recorded.event, &scene.book.chapter) else { return Ok(()) };
+    let Done { opened, initial, launched, appeared, sent_away, unready, lost, added, reverts, calls } = scene.done;
+    // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
+    let goal = chapter.desired.max(chapter.plan.fleet().desired()).max(1) * (1 + reverts);
+    let most = goal + unready + lost + added;
+    if launched > most {
+        return Err(format!(
+            "{launched} were launched, {most} had to be: {goal} in all, {unready} failed, {lost} lost, {added} of others"
+        ));
+    }
+    if sent_away > initial + appeared {
+        return Err(format!("{sent_away} were sent away, there were {initial} and {appeared} more"));
+    }
+    let groups = u32::try_from(scene.truth.groups.len() + 6).unwrap_or(u32::MAX);
+    let minutes = u32::try_from(recorded.at.since(opened).as_secs() / 60).unwrap_or(u32::MAX);
+    let most = 4 * groups + 2 * (launched + sent_away + lost + added) + groups.saturating_mul(minutes);
+    if calls > most {
+        return Err(format!("{calls} calls were journaled for {launched} launched and {sent_away} sent away in {minutes} min"));
+    }
+    Ok(())
+}

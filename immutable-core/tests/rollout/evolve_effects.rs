@@ -1,0 +1,173 @@
+//! What each event leaves behind, to the number.
+
+use immutable_core::fleet::{FailureClass, GenerationId};
+use immutable_core::id::{OwnerId, StepIx};
+use immutable_core::rollout::{
+    Charge, Ending, Event, GenerationState, Hold, Member, Need, OpResult, Outcome, Phase, RevertCause, StepState, Strategy,
+};
+
+use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, raise};
+
+fn rolling() -> Stage {
+    Stage::rolling(Strategy::rolling().max_surge(2))
+}
+
+fn generation(stage: &Stage, id: u32) -> &GenerationState {
+    &stage.state.generations()[&GenerationId(id)]
+}
+
+fn member(stage: &Stage, id: u32, name: &str) -> Member {
+    stage.state.slots(group(id)).unwrap().members[&key(name)]
+}
+
+fn best(stage: &Stage) -> u32 {
+    stage.state.rollout().unwrap().best
+}
+
+#[test]
+fn a_claim_gives_back_a_silence_of_more_than_two_minutes_and_no_shorter_one() {
+    for (silence, given) in [(119, 0), (120, 0), (121, 121)] {
+        let mut stage = rolling();
+        stage.launch(2, "d e");
+        stage.healthy(2, "e");
+        let before = stage.clone();
+        let until = |stage: &Stage| stage.state.rollout().unwrap().phase.give_up_at().unwrap();
+        stage.pass(silence);
+        stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until: stage.now });
+        assert_eq!(until(&stage).since(until(&before)).as_secs(), given, "the phase, after {silence} s");
+        let later = |name| member(&stage, 2, name).seen.since(member(&before, 2, name).seen).as_secs();
+        assert_eq!((later("d"), later("e")), (given, 0), "who boots, and who was healthy once");
+    }
+}
+
+#[test]
+fn a_claim_makes_what_is_owed_uncertain_for_as_long_as_a_copy_may_arrive() {
+    let mut stage = rolling();
+    stage.owe(raise(2, 0, 1));
+    let echo_until = stage.now + MINUTE;
+    stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until });
+    stage.apply(Event::Claimed { owner: OwnerId::new("three"), echo_until: stage.now });
+    let (op, owed) = stage.state.owed().next().unwrap();
+    assert_eq!((owed.uncertain, owed.echo_until), (true, echo_until));
+    let basis = owed.basis;
+    for (at, says) in [(basis + MINUTE, basis + MINUTE), (basis, basis + MINUTE)] {
+        stage.apply(Event::Renewed { op, basis: at });
+        assert_eq!(stage.state.owed().next().unwrap().1.basis, says, "a basis only becomes newer");
+    }
+}
+
+#[test]
+fn a_rollout_begins_without_charges_and_tries_and_blames_nobody_who_was_there() {
+    let mut stage = rolling();
+    stage.launch(2, "d");
+    let charge = |stage: &mut Stage| {
+        let class = FailureClass::Health;
+        let charge = Charge { group: group(2), instance: Some(key("d")), incident: None, class, what: "x".into() };
+        stage.note(|noted| noted.charged.push(charge));
+    };
+    charge(&mut stage);
+    charge(&mut stage);
+    assert_eq!((generation(&stage, 2).asked, generation(&stage, 2).appeared), (1, 1));
+    assert_eq!(generation(&stage, 2).charged[&FailureClass::Health], 2);
+    assert!(member(&stage, 2, "d").charged);
+    stage.launch(2, "e");
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.fleet = Stage::fleet(5);
+    stage.gone(1, "a");
+    stage.pass(120);
+    stage.open("1.1.0");
+    assert_eq!((generation(&stage, 2).asked, generation(&stage, 2).appeared), (0, 0));
+    assert!(member(&stage, 2, "e").charged && !member(&stage, 1, "b").charged);
+    assert!(stage.state.slots(group(1)).unwrap().members.contains_key(&key("a")), "two minutes are not enough to forget");
+    assert_eq!(stage.state.desired(), 5);
+    stage.appear(2, "f");
+    assert_eq!(generation(&stage, 2).appeared, 0, "before the first step nobody is on trial");
+    assert!(member(&stage, 2, "f").charged);
+    stage.step();
+    stage.appear(2, "g");
+    assert_eq!((generation(&stage, 2).appeared, member(&stage, 2, "g").charged), (1, false));
+}
+
+#[test]
+fn a_new_maximum_is_progress_and_gives_the_step_its_time_anew() {
+    let mut stage = rolling();
+    stage.pass(100);
+    for (progress, most) in [(2, 2), (1, 2), (3, 3)] {
+        stage.note(|noted| noted.progress = Some(progress));
+        assert_eq!(best(&stage), most);
+    }
+    let phase = &stage.state.rollout().unwrap().phase;
+    assert_eq!(phase.give_up_at(), Some(stage.now + 20 * MINUTE));
+    let at = StepState::Moving { give_up_at: stage.now + MINUTE };
+    let back = Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at };
+    let mut next = stage.clone();
+    next.moved(Phase::Stepping { step: StepIx(1), at });
+    assert_eq!(best(&next), 0, "each step has its own");
+    stage.moved(back);
+    assert_eq!(best(&stage), 0);
+    stage.note(|noted| noted.progress = Some(1));
+    let phase = &stage.state.rollout().unwrap().phase;
+    assert_eq!(phase.give_up_at(), Some(stage.now + MINUTE), "a rollback has its time once");
+}
+
+#[test]
+fn a_hold_keeps_what_was_reached() {
+    let mut stage = rolling();
+    stage.note(|noted| noted.progress = Some(2));
+    let resume = Box::new(stage.state.rollout().unwrap().phase.clone());
+    stage.moved(Phase::Held { why: Hold::Needs(Need::StuckLeaving), resume, since: stage.now });
+    assert_eq!(best(&stage), 2);
+}
+
+#[test]
+fn only_a_resize_that_is_taken_back_takes_back_the_size() {
+    for (version, size) in [("1.0.0", 3), ("1.1.0", 5)] {
+        let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+        stage.fleet = Stage::fleet(5);
+        stage.open(version);
+        let at = StepState::Moving { give_up_at: stage.now + MINUTE };
+        stage.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+        assert_eq!(stage.state.desired(), size, "{version}");
+    }
+}
+
+#[test]
+fn an_instances_health_is_as_last_noted() {
+    let mut stage = rolling();
+    let before = member(&stage, 1, "a");
+    stage.pass(7);
+    let ill = |stage: &mut Stage| stage.note(|noted| drop(noted.unhealthy.insert(group(1), keys("a").into_iter().collect())));
+    ill(&mut stage);
+    assert_eq!(member(&stage, 1, "a"), Member { healthy: None, ill: Some(stage.now), once: true, ..before });
+    stage.pass(7);
+    stage.healthy(1, "a");
+    assert_eq!(member(&stage, 1, "a"), Member { healthy: Some(stage.now), ill: None, once: true, ..before });
+    stage.note(|noted| noted.exercised.push(GenerationId(1)));
+    assert!(generation(&stage, 1).first_ready.unwrap() < stage.now, "the first is the first");
+    let mut preparing = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+    preparing.open("1.1.0");
+    ill(&mut preparing);
+    assert!(!member(&preparing, 1, "a").once, "who was ill before the first step says nothing");
+}
+
+#[test]
+fn launches_asked_for_are_counted_and_those_given_up_are_not() {
+    let mut stage = rolling();
+    let asked = |stage: &Stage| generation(stage, 2).asked;
+    stage.owe(raise(2, 0, 3));
+    stage.settle(done(2));
+    assert_eq!(asked(&stage), 2, "as many as were granted");
+    let raised_at = stage.now;
+    stage.pass(5);
+    stage.owe(give_up(2, 2, 1));
+    stage.settle(done(1));
+    let slots = stage.state.slots(group(2)).unwrap();
+    assert_eq!((asked(&stage), slots.size, slots.short, slots.failures), (1, 1, true, 0));
+    assert_eq!((slots.raised_at, slots.settled_at), (raised_at, stage.now));
+    stage.appear(2, "d");
+    assert!(!stage.state.slots(group(2)).unwrap().short, "one came after all");
+    stage.owe(raise(2, 1, 2));
+    stage.settle(OpResult::Unknown { echo_until: None });
+    assert_eq!(asked(&stage), 1, "nobody knows yet");
+}
