@@ -148,7 +148,7 @@ fn lasting(random: &mut Random) -> u64 {
 fn machines(random: &mut Random, script: &mut Script) {
     if some(random, 3) {
         disturb(random, script, 4, |random| match random.below(6) {
-            0 => Trouble::Sicken(random.below(16)),
+            0 => Trouble::Sicken(random.below(16), lasting(random)),
             1 => Trouble::Swap(random.below(16), lasting(random)),
             2 => Trouble::Protect(random.below(16), lasting(random)),
             _ => Trouble::Kill(random.below(16)),

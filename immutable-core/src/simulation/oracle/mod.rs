@@ -78,6 +78,8 @@ pub(super) struct Scene {
     /// How long a call that is sent may be under way.
     under_way: Duration,
     heals: Heals,
+    /// Whether views may be old.
+    stale: bool,
     /// When health was lied about.
     lies: Vec<(Timestamp, Timestamp)>,
     /// When which artifact was revoked.
@@ -86,9 +88,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals) -> Self {
+    pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals, stale: bool) -> Self {
         let (truth, book) = Default::default();
-        Self { truth, book, fleet, min_ready, under_way, heals, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
+        Self { truth, book, fleet, min_ready, under_way, heals, stale, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
     }
 
     /// The first promise that was broken, if one was.
