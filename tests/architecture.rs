@@ -16,7 +16,6 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("memory", &["provider", "journal", "controller", "fleet", "artifact", "registry"]),
     ("conformance", ALL),
     ("simulation", ALL),
-    ("judge", ALL),
     ("lib", ALL),
 ];
 /// The roots, and what of them is named at the front door.

@@ -53,8 +53,6 @@ pub mod error;
 pub mod fleet;
 pub mod id;
 pub mod journal;
-#[cfg(test)]
-mod judge;
 pub mod memory;
 pub mod pipeline;
 pub mod provider;

@@ -38,6 +38,8 @@ mod script;
 mod shrink;
 mod stage;
 mod sweep;
+#[cfg(test)]
+mod weakened;
 
 use std::collections::BTreeSet;
 use std::fmt;

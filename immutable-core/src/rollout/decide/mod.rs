@@ -60,12 +60,20 @@ const RULES: &[(&str, Rule)] = &[
 /// Decided from what is seen and what was promised, never from what was decided before: an event that is lost is decided again. After
 /// a decision that moves to another phase, decide again on the same view.
 pub fn decide(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
-    decide_by(RULES, state, seen, now)
+    decide_by(RULES, |_| {}, state, seen, now)
 }
 
-fn decide_by(rules: &[(&str, Rule)], state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+/// By these rules, on a view that was changed after it was counted: which is how an engine is weakened.
+fn decide_by(
+    rules: &[(&str, Rule)],
+    recount: impl FnOnce(&mut View<'_>),
+    state: &FleetState,
+    seen: &Seen<'_>,
+    now: Timestamp,
+) -> Decision {
     let now = now.max(state.at);
-    let view = View::of(state, seen, now);
+    let mut view = View::of(state, seen, now);
+    recount(&mut view);
     let mut proposal = Proposal::new(&view);
     for (_, rule) in rules {
         if proposal.moves() {
