@@ -292,6 +292,8 @@ impl Fate {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mishap {
+    /// It never arrives; nobody hears of it.
+    LostRequest,
     /// It is done; nobody hears of it.
     LostReply,
     /// It arrives so many seconds after it was given up.
@@ -336,7 +338,8 @@ impl Script {
 
     /// The first rollout in which something goes wrong.
     pub(super) fn first_disturbed(&self) -> usize {
-        usize::from(self.rollouts.len() > 1)
+        let fates = self.fates.iter().map(|fate| fate.rollout);
+        fates.min().unwrap_or(usize::MAX).min(usize::from(self.rollouts.len() > 1))
     }
 }
 
@@ -362,7 +365,7 @@ impl Mishap {
     /// For how long a copy is under way.
     pub(super) fn lasts(&self) -> u64 {
         match *self {
-            Self::LostReply => 0,
+            Self::LostRequest | Self::LostReply => 0,
             Self::Late(seconds) | Self::Twice(seconds) => seconds,
         }
     }
