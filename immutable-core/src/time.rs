@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -205,11 +205,17 @@ impl Clock for ScaledClock {
 /// assert_eq!(woke, Timestamp::from_millis(3_600_000));
 /// ```
 #[derive(Clone, Default)]
-pub struct VirtualClock(Arc<Mutex<Timers>>);
+pub struct VirtualClock(Arc<Virtual>);
+
+#[derive(Default)]
+struct Virtual {
+    /// Milliseconds since 1970. Written with the timers locked, read often and without.
+    now: AtomicI64,
+    timers: Mutex<Timers>,
+}
 
 #[derive(Default)]
 struct Timers {
-    now: Timestamp,
     next: u64,
     sleepers: BTreeMap<(Timestamp, u64), Waker>,
 }
@@ -217,7 +223,7 @@ struct Timers {
 impl VirtualClock {
     /// Starts at `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Timers { now, ..Timers::default() })))
+        Self(Arc::new(Virtual { now: AtomicI64::new(now.as_millis()), timers: Mutex::default() }))
     }
 
     /// Runs a future to its end, letting time pass when it waits.
@@ -248,8 +254,8 @@ impl VirtualClock {
         let Some(((until, _), _)) = timers.sleepers.first_key_value() else {
             return false;
         };
-        let now = timers.now.max(*until);
-        timers.now = now;
+        let now = self.now().max(*until);
+        self.0.now.store(now.as_millis(), Ordering::Release);
         while let Some(entry) = timers.sleepers.first_entry().filter(|entry| entry.key().0 <= now) {
             due.push(entry.remove());
         }
@@ -259,7 +265,7 @@ impl VirtualClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, Timers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.timers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -271,7 +277,7 @@ impl fmt::Debug for VirtualClock {
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.lock().now
+        Timestamp::from_millis(self.0.now.load(Ordering::Acquire))
     }
 
     fn sleep_until(&self, until: Timestamp) -> Sleep {
@@ -298,10 +304,10 @@ impl Future for Sleeper {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let clock = self.clock.clone();
-        let mut timers = clock.lock();
-        if timers.now >= self.until {
+        if clock.now() >= self.until {
             return Poll::Ready(());
         }
+        let mut timers = clock.lock();
         let ticket = match self.ticket {
             Some(ticket) => ticket,
             None => {

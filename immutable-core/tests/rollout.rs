@@ -1,8 +1,7 @@
-//! The engine and its driver, judged from outside: tables over `decide`, `settle`, `command` and `evolve`, whole rollouts under an
-//! oracle that knows the truth, rivals and watchers.
+//! The engine and its driver, judged from outside: tables over `decide`, `settle`, `command` and `evolve`, whole
+//! rollouts that once went wrong, rivals and watchers.
 
 mod rollout {
-    mod chaos;
     mod commands;
     mod decide_capacity;
     mod decide_failure;
@@ -12,10 +11,7 @@ mod rollout {
     mod evolve_any;
     mod kit;
     mod once_broken;
-    mod oracle;
     mod rivals;
     mod settle;
     mod sight;
-    mod whole;
-    mod world;
 }

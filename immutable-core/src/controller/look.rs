@@ -37,7 +37,8 @@ pub(super) fn look(
 ) -> impl Future<Output = Look> + Send + 'static {
     let (fleet, groups, inbox) = (state.fleet().clone(), state.known_groups(), state.inbox_read());
     let known = known.filter(|facts| asked.since(facts.as_of) < FACTS_LAST).cloned();
-    let (names, fleets, controller) = (artifacts(state), provider.fleets.clone(), controller.clone());
+    let names = if known.is_some() { BTreeMap::new() } else { artifacts(state) };
+    let (fleets, controller) = (provider.fleets.clone(), controller.clone());
     async move {
         let stream = fleet.inbox();
         let until = asked + controller.call_timeout;

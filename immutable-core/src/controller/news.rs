@@ -37,7 +37,10 @@ impl Board {
 
     pub(super) fn report(&self, fleet: &FleetId, report: Report) {
         self.with(fleet, |sender| {
-            sender.send_modify(|news| (news.report, news.reports) = (Some(Arc::new(report)), news.reports + 1));
+            // Reports are told from when somebody listens on.
+            if sender.receiver_count() > 0 {
+                sender.send_modify(|news| (news.report, news.reports) = (Some(Arc::new(report)), news.reports + 1));
+            }
         });
     }
 
@@ -47,6 +50,9 @@ impl Board {
 
     fn with<T>(&self, fleet: &FleetId, act: impl FnOnce(&watch::Sender<News>) -> T) -> T {
         let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = board.get(fleet) {
+            return act(sender);
+        }
         act(board.entry(fleet.clone()).or_insert_with(|| watch::Sender::new(News::default())))
     }
 }

@@ -67,6 +67,7 @@ mod truth;
 mod view;
 mod world;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -196,7 +197,7 @@ impl fmt::Debug for MemoryCloud {
         f.debug_struct("MemoryCloud")
             .field("place", &self.0.place)
             .field("now", &world.env.now)
-            .field("groups", &world.handles.len())
+            .field("groups", &world.handles.values().map(BTreeMap::len).sum::<usize>())
             .field("launched", &world.env.launched)
             .finish_non_exhaustive()
     }

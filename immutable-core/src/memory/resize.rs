@@ -95,7 +95,7 @@ impl World {
             return Err(Error::invalid(fault));
         }
         let missing: Vec<GroupId> =
-            spec.group_ids().filter(|id| !self.handles.contains_key(&(spec.fleet.clone(), *id))).collect();
+            spec.group_ids().filter(|id| !self.handles.get(&spec.fleet).is_some_and(|groups| groups.contains_key(id))).collect();
         if missing.is_empty() {
             return Ok(Ensured::AlreadyOurs);
         }
@@ -103,7 +103,7 @@ impl World {
             let handle = self.groups.len();
             let settings = &self.env.settings;
             self.groups.push(Some(Group::new(handle, spec, id.cell, &settings.zones, settings.seed)));
-            self.handles.insert((spec.fleet.clone(), id), handle);
+            self.handles.entry(spec.fleet.clone()).or_default().insert(id, handle);
             self.env.note(Cause::Call(op.id), &spec.fleet, Some(id), || What::Made);
         }
         Ok(Ensured::Created { echo_until: None, ticket: None })

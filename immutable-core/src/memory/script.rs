@@ -246,7 +246,7 @@ impl MemoryCloud {
 impl World {
     fn handle(&self, fleet: &FleetId, group: GroupId) -> Result<usize> {
         let missing = || Error::new(ErrorKind::NotFound, format!("there is no group {group} of fleet {fleet}"));
-        self.handles.get(&(fleet.clone(), group)).copied().ok_or_else(missing)
+        self.handles.get(fleet).and_then(|groups| groups.get(&group)).copied().ok_or_else(missing)
     }
 
     fn each_group(&mut self, mut act: impl FnMut(&mut Group, &mut Env)) {

@@ -24,7 +24,7 @@ pub(super) struct World {
     pub(super) env: Env,
     /// Groups by handle; one that was removed leaves `None`, so that handles in queued events never mean another.
     pub(super) groups: Vec<Option<Group>>,
-    pub(super) handles: BTreeMap<(FleetId, GroupId), usize>,
+    pub(super) handles: BTreeMap<FleetId, BTreeMap<GroupId, usize>>,
     /// Groups that are not ours and bear a name that ours would.
     pub(super) strangers: BTreeMap<(FleetId, GenerationId), NativeRef>,
     pub(super) pools: Pools,
@@ -258,7 +258,9 @@ impl World {
         let Some(group) = self.groups.get_mut(handle).and_then(Option::take) else {
             return;
         };
-        self.handles.remove(&(group.fleet().clone(), group.id));
+        if let Some(groups) = self.handles.get_mut(group.fleet()) {
+            groups.remove(&group.id);
+        }
         self.env.note(Cause::Provider, group.fleet(), Some(group.id), || What::Deleted);
         if self.generation(group.fleet(), group.id.generation).is_empty() {
             self.detach(group.fleet(), group.id.generation);
@@ -266,22 +268,20 @@ impl World {
     }
 
     pub(super) fn group(&self, fleet: &FleetId, group: GroupId) -> Option<&Group> {
-        let handle = self.handles.get(&(fleet.clone(), group))?;
+        let handle = self.handles.get(fleet)?.get(&group)?;
         self.groups.get(*handle)?.as_ref()
     }
 
     /// The handles of a generation's groups, in order of their cells.
     pub(super) fn generation(&self, fleet: &FleetId, generation: GenerationId) -> Vec<usize> {
-        let of = |cell| (fleet.clone(), GroupId { generation, cell });
-        self.handles.range(of(0)..=of(u16::MAX)).map(|(_, handle)| *handle).collect()
+        let of = |cell| GroupId { generation, cell };
+        let groups = self.handles.get(fleet).into_iter().flat_map(|groups| groups.range(of(0)..=of(u16::MAX)));
+        groups.map(|(_, handle)| *handle).collect()
     }
 
     /// A fleet's groups, in order.
     pub(super) fn groups_of<'a>(&'a self, fleet: &'a FleetId) -> impl Iterator<Item = &'a Group> {
-        let first = (fleet.clone(), GroupId { generation: GenerationId(0), cell: 0 });
-        self.handles
-            .range(first..)
-            .take_while(move |((of, _), _)| of == fleet)
-            .filter_map(|(_, handle)| self.groups.get(*handle)?.as_ref())
+        let groups = self.handles.get(fleet).into_iter().flat_map(BTreeMap::values);
+        groups.filter_map(|handle| self.groups.get(*handle)?.as_ref())
     }
 }

@@ -148,7 +148,7 @@ fn lasting(random: &mut Random) -> u64 {
 fn machines(random: &mut Random, script: &mut Script) {
     if some(random, 3) {
         disturb(random, script, 4, |random| match random.below(6) {
-            0 => Trouble::Sicken(random.below(16)),
+            0 => Trouble::Sicken(random.below(16), lasting(random)),
             1 => Trouble::Swap(random.below(16), lasting(random)),
             2 => Trouble::Protect(random.below(16), lasting(random)),
             _ => Trouble::Kill(random.below(16)),
@@ -234,9 +234,10 @@ fn crashes(random: &mut Random, script: &mut Script) {
     if some(random, 2) {
         for _ in 0..=random.below(4) {
             let rollout = script.first_disturbed();
-            let at = match random.below(3) {
+            let at = match random.below(4) {
                 0 => Moment::Before(random.below(120)),
                 1 => Moment::After(random.below(120)),
+                2 => Moment::Await(random.below(200)),
                 _ => Moment::Seconds(u64::from(random.below(1200))),
             };
             let down = match random.below(8) {

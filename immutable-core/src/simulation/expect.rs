@@ -129,7 +129,7 @@ impl Expected<'_> {
         let harmed = self.any(|trouble| {
             matches!(
                 trouble,
-                Trouble::Kill(_) | Trouble::Sicken(_) | Trouble::Swap(..) | Trouble::SetSize(..) | Trouble::DeleteGroup(_)
+                Trouble::Kill(_) | Trouble::Sicken(..) | Trouble::Swap(..) | Trouble::SetSize(..) | Trouble::DeleteGroup(_)
             )
         });
         let lied = self.any(|trouble| matches!(trouble, Trouble::Lie(_)));

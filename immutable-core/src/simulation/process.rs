@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(super) struct Board(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     calls: Vec<conformance::Call>,
+    awaits: u32,
     /// Deaths that are still to come: when, and for how long.
     deaths: Vec<(Moment, u64)>,
     fates: Vec<Fate>,
@@ -40,11 +42,36 @@ impl Board {
     pub(super) fn new(script: &Script, rollout: usize) -> Self {
         let deaths = script.crashes.iter().filter(|crash| crash.rollout == rollout).map(|crash| (crash.at, crash.down));
         let fates = script.fates.iter().filter(|fate| fate.rollout == rollout).copied().collect();
-        Self(Arc::new(Mutex::new(State { calls: Vec::new(), deaths: deaths.collect(), fates, dead: None, waker: None })))
+        let deaths = deaths.collect();
+        Self(Arc::new(Mutex::new(State { calls: Vec::new(), awaits: 0, deaths, fates, dead: None, waker: None })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a process run until it is done, or dead: then for how many seconds nobody takes its place.
+    pub(super) async fn live<T>(&self, process: impl Future<Output = T>) -> std::result::Result<T, u64> {
+        let mut process = pin!(process);
+        poll_fn(|context| {
+            // Who was killed by somebody else does nothing more.
+            let alive = self.lock().dead.is_none();
+            if let Some(Poll::Ready(done)) = alive.then(|| process.as_mut().poll(context)) {
+                return Poll::Ready(Ok(done));
+            }
+            let mut state = self.lock();
+            state.awaits += 1;
+            let awaits = state.awaits;
+            state.die(|at| at == Moment::Await(awaits));
+            match state.dead {
+                Some(down) => Poll::Ready(Err(down)),
+                None => {
+                    state.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     /// Which calls were made, in order.
@@ -69,21 +96,6 @@ impl Board {
         }
     }
 
-    /// Waits until the process is dead; for how many seconds nobody takes its place.
-    pub(super) async fn death(&self) -> u64 {
-        poll_fn(|context| {
-            let mut state = self.lock();
-            match state.dead {
-                Some(down) => Poll::Ready(down),
-                None => {
-                    state.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
     /// Another process takes its place.
     pub(super) fn revive(&self) {
         self.lock().dead = None;
@@ -91,21 +103,18 @@ impl Board {
 
     /// Makes a call, unless the process is dead, or dies of it.
     async fn pass<T>(&self, call: conformance::Call, script: impl FnOnce(Fault), send: impl Future<Output = T>) -> T {
-        let (number, fate) = {
+        let call = {
             let mut state = self.lock();
-            if state.dead.is_some() {
-                (0, None)
-            } else {
+            let number = u32::try_from(state.calls.len()).unwrap_or(u32::MAX).saturating_add(1);
+            if state.dead.is_none() {
                 state.calls.push(call);
-                let number = u32::try_from(state.calls.len()).unwrap_or(u32::MAX);
                 state.die(|at| at == Moment::Before(number));
-                let fate = state.fates.iter().position(|fate| fate.call == number);
-                (number, fate.map(|at| state.fates.remove(at).what))
             }
+            let fate = state.fates.iter().position(|fate| fate.call == number && state.dead.is_none());
+            let fate = fate.map(|at| state.fates.remove(at).what);
+            state.dead.is_none().then_some((number, fate))
         };
-        if self.lock().dead.is_some() {
-            return pending().await;
-        }
+        let Some((number, fate)) = call else { return pending().await };
         if let Some(mishap) = fate {
             script(match mishap {
                 Mishap::LostRequest => Fault::LostRequest,
@@ -115,11 +124,12 @@ impl Board {
             });
         }
         let answer = send.await;
-        self.lock().die(|at| at == Moment::After(number));
-        if self.lock().dead.is_some() {
-            return pending().await;
-        }
-        answer
+        let dead = {
+            let mut state = self.lock();
+            state.die(|at| at == Moment::After(number));
+            state.dead.is_some()
+        };
+        if dead { pending().await } else { answer }
     }
 }
 

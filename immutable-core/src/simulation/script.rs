@@ -134,8 +134,8 @@ impl Disturbance {
 pub enum Trouble {
     /// A machine dies: the nth of all, counted round.
     Kill(u32),
-    /// A machine falls ill, and stays so.
-    Sicken(u32),
+    /// A machine is ill: the nth of those that run.
+    Sicken(u32, u64),
     /// A machine cannot be terminated.
     Protect(u32, u64),
     /// A machine is found to run another image: somebody has put another in its place, under its name. Later it dies.
@@ -172,7 +172,8 @@ impl Trouble {
     /// For how long it is there.
     pub fn lasts(&self) -> u64 {
         match *self {
-            Self::Protect(_, seconds)
+            Self::Sicken(_, seconds)
+            | Self::Protect(_, seconds)
             | Self::Swap(_, seconds)
             | Self::Capacity(_, seconds)
             | Self::BlackOut(seconds)
@@ -230,7 +231,8 @@ impl Wire {
             .stale(of_a_thousand(self.stale))
             .partial(of_a_thousand(self.partial))
             .late_by(Duration::from_secs(self.late_by))
-            .stale_by(Duration::from_secs(self.stale_by))
+            // What is never shown again need not be remembered.
+            .stale_by(Duration::from_secs(if self.stale > 0 { self.stale_by } else { 0 }))
     }
 }
 
@@ -265,6 +267,8 @@ pub enum Moment {
     After(u32),
     /// So many seconds after the rollout's beginning.
     Seconds(u64),
+    /// At the nth await of a process at which it has to wait, whatever it was about to do.
+    Await(u32),
 }
 
 /// What happens to the nth call of a rollout, besides what its wire does.

@@ -30,6 +30,7 @@ pub(super) struct Stage {
 #[derive(Clone, Debug)]
 enum Act {
     Begin(Trouble),
+    Cure(InstanceName),
     Unprotect(InstanceName),
     Bury(InstanceName),
     EndOfScarcity,
@@ -89,6 +90,10 @@ impl Stage {
         let cloud = &self.cloud;
         let trouble = match act {
             Act::Begin(trouble) => trouble,
+            Act::Cure(name) => {
+                self.harmless(cloud.cure(&name));
+                return None;
+            }
             Act::Unprotect(name) => {
                 self.harmless(cloud.unprotect(&name));
                 return None;
@@ -104,7 +109,11 @@ impl Stage {
         };
         match trouble {
             Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?)),
-            Trouble::Sicken(nth) => self.harmless(cloud.sicken(&self.nth(nth, |machine| machine.life == Life::Running)?)),
+            Trouble::Sicken(nth, seconds) => {
+                let name = self.nth(nth, |machine| machine.life == Life::Running && machine.health == Verdict::Healthy)?;
+                self.harmless(cloud.sicken(&name));
+                return Some((seconds, Act::Cure(name)));
+            }
             Trouble::Protect(nth, seconds) => {
                 let name = self.nth(nth, |machine| machine.life == Life::Running)?;
                 self.harmless(cloud.protect(&name));

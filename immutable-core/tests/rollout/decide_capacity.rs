@@ -51,9 +51,11 @@ fn a_probe_that_came_and_went_between_two_looks_was_tried() {
     stage.settle(super::kit::done(1));
     let lost = look().group(1, 3, "a+ b+ c+").group(2, 0, "dx").incident("i", 2, Some("d"), FailureClass::Platform);
     let lost = lost.because(FailureClass::Platform);
-    row("no second", &stage, &lost, "noted appeared 0002.0 d gone 0002.0 d size 0002.0 0 charged 0002.0 d platform");
+    let noted = "noted appeared 0002.0 d gone 0002.0 d size 0002.0 0 charged 0002.0 d platform";
+    row("lost to the platform it was no try", &stage, &lost, &format!("{noted}\nowed 6 raise 0002.0 0 to 1"));
     let unseen = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
-    row("not even if nobody saw it", &stage, &unseen, "noted size 0002.0 0");
+    let tried = "moved back to 0001 until +3630s: its first instance failed: it came and went between two looks";
+    row("one that nobody saw was", &stage, &unseen, &format!("noted size 0002.0 0\n{tried}"));
 }
 
 #[test]
@@ -265,10 +267,11 @@ fn what_one_group_is_asked_for_is_not_asked_of_another() {
 #[test]
 fn the_tries_of_an_earlier_rollout_do_not_count() {
     let mut stage = Stage::rolling(surge(1));
-    stage.launch(2, "d");
-    stage.gone(2, "d");
+    stage.owe(raise(2, 0, 1));
+    stage.settle(super::kit::done(1));
     stage.note(|noted| _ = noted.sizes.insert(super::kit::group(2), 0));
-    row("tried", &stage, &fresh(), "");
+    let tried = "moved back to 0001 until +3630s: its first instance failed: it came and went between two looks";
+    row("tried", &stage, &fresh(), tried);
     stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
     stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
     stage.open("1.1.0");

@@ -40,7 +40,7 @@ fn a_first_deployment_that_fails_is_torn_down_or_asks() {
         let mut stage = Stage::first(Stage::fleet(3), strategy);
         stage.launch(1, "a");
         stage.pass(600);
-        row(what, &stage, &look().group(1, 1, "a:"), &format!("noted charged 0001.0 a health\n{decided}"));
+        row(what, &stage, &look().group(1, 1, "a:"), &format!("noted charged 0001.0 a image\n{decided}"));
     }
     let mut going = Stage::first(Stage::fleet(3), surge(1));
     going.ready(1, "a b");
@@ -57,7 +57,7 @@ fn a_probe_is_tried_as_often_as_allowed() {
     let mut stage = Stage::rolling(surge(1).probe_attempts(2));
     stage.launch(2, "d");
     stage.pass(600);
-    row("the first fails and goes", &stage, &old_and("d:", 1), "noted charged 0002.0 d health\nowed 6 lower 0002.0 1 by d");
+    row("the first fails and goes", &stage, &old_and("d:", 1), "noted charged 0002.0 d image\nowed 6 lower 0002.0 1 by d");
     stage.apply(old_and("d:", 1).decide(&stage).events[0].clone());
     stage.retire(2, "d");
     row("not while it leaves", &stage, &old_and("d<", 0), "");
@@ -69,7 +69,7 @@ fn a_probe_is_tried_as_often_as_allowed() {
         "and no third",
         &stage,
         &old_and("e:", 1),
-        "noted charged 0002.0 e health\nmoved back to 0001 until +4830s: its first 2 instances failed: it was not healthy by its boot deadline",
+        "noted charged 0002.0 e image\nmoved back to 0001 until +4830s: its first 2 instances failed: it was not healthy by its boot deadline",
     );
 }
 

@@ -56,11 +56,13 @@ fn down_at_its_boot_deadline_to_the_millisecond() {
         &look().group(1, 3, "a+ b+ c+").group(2, 1, "d?"),
         "",
     );
-    for sign in ["d:", "d~", "d-"] {
+    // What does not even run fails whatever is heard of anybody's health.
+    for (sign, class) in [("d:", "image"), ("d~", "health"), ("d-", "health")] {
         let look = look().group(1, 3, "a+ b+ c+").group(2, 1, sign);
         row("1 ms before", &milliseconds(stage.clone(), 599_999), &look, "");
-        let decided = "noted charged 0002.0 d health\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline";
-        row("on it", &milliseconds(stage.clone(), 600_000), &look, decided);
+        let decided = "moved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline";
+        let decided = format!("noted charged 0002.0 d {class}\n{decided}");
+        row("on it", &milliseconds(stage.clone(), 600_000), &look, &decided);
     }
     let wake = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").decide(&stage).wake_at;
     assert_eq!(wake, Some(stage.now + Duration::from_secs(600)));
@@ -166,7 +168,7 @@ fn incidents_are_charged_once() {
         "an instance and its incident are one",
         &late,
         &both,
-        "noted charged 0002.0 d health\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline",
+        "noted charged 0002.0 d image\nmoved back to 0001 until +4230s: its first instance failed: it was not healthy by its boot deadline",
     );
 }
 

@@ -116,7 +116,7 @@ pub struct Faults {
     pub late_by: Duration,
     /// How long a slow call may take before it is sent on.
     pub slow_by: Duration,
-    /// How old a stale view may be.
+    /// How old a stale view may be; zero: nothing is remembered to be shown again.
     pub stale_by: Duration,
     /// How long after it was sent a call may still arrive, by what is scripted: of that the drawn ones know nothing.
     pub scripted_late_by: Duration,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 
 use super::echo::Set;
-use super::wire::{Fate, remember};
+use super::wire::Fate;
 use super::{Call, Fault, Faulty};
 use crate::error::Result;
 use crate::fleet::{
@@ -91,11 +91,12 @@ impl<P: ?Sized> Faulty<P> {
     /// Shows an older view of a group, perhaps. Ages count from when the caller asked, also if the call was slow to be sent on.
     fn age(&self, fleet: &FleetId, group: &mut GroupSeen, (asked, sent): (Timestamp, Timestamp), fate: &Fate) {
         let mut wire = self.wire();
-        let history = wire.groups.entry((fleet.clone(), group.group)).or_default();
-        let older = remember(history, sent, group, self.0.faults.stale_by);
-        if !older.is_empty() && wire.chance(fate.stale) {
-            let pick = wire.below(older.len());
-            if let Some((then, seen)) = older.into_iter().nth(pick) {
+        let history = wire.groups.entry(fleet.clone()).or_default().entry(group.group).or_default();
+        let older = history.remember(sent, group, self.0.faults.stale_by);
+        if older > 0 && wire.chance(fate.stale) {
+            let pick = wire.below(older);
+            let before = wire.groups.get(fleet).and_then(|groups| groups.get(&group.group)?.older(pick));
+            if let Some((then, seen)) = before {
                 wire.note(sent, Call::Observe, Fault::Stale);
                 // What happened in the very millisecond of the older view may have happened after it.
                 *group = GroupSeen { age: seen.age + asked.since(then) + Duration::from_millis(1), ..seen };

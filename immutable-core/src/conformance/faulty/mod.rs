@@ -107,6 +107,9 @@ impl<P: ?Sized> Faulty<P> {
 
     /// Delivers the copies that are due.
     pub async fn deliver_due(&self) {
+        if self.wire().next_due().is_none_or(|due| due > self.0.clock.now()) && self.0.turn.try_lock().is_some() {
+            return; // nothing is due, and nobody delivers
+        }
         let _turn = self.0.turn.lock().await;
         while let Some(delivery) = wire::Delivery::next(&self.0.wire, self.0.clock.now()) {
             delivery.run().await;

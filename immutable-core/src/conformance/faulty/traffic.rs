@@ -4,7 +4,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
-use super::wire::remember;
 use super::{Call, Fault, Faulty};
 use crate::error::Result;
 use crate::fleet::{Op, Route, Routed, TrafficCapabilities, TrafficSeen};
@@ -43,10 +42,10 @@ impl<P: TrafficSwitch + ?Sized + 'static> TrafficSwitch for Faulty<P> {
         let seen = self.0.inner.observe(pool).await?;
         let mut wire = self.wire();
         let history = wire.pools.entry(pool.clone()).or_default();
-        let older = remember(history, sent, &seen, self.0.faults.stale_by);
-        if !older.is_empty() && wire.chance(fate.stale) {
-            let pick = wire.below(older.len());
-            if let Some((then, before)) = older.into_iter().nth(pick) {
+        let older = history.remember(sent, &seen, self.0.faults.stale_by);
+        if older > 0 && wire.chance(fate.stale) {
+            let pick = wire.below(older);
+            if let Some((then, before)) = wire.pools.get(pool).and_then(|history| history.older(pick)) {
                 wire.note(sent, Call::Observe, Fault::Stale);
                 return Ok(TrafficSeen { age: before.age + asked.since(then), ..before });
             }

@@ -15,7 +15,13 @@ use crate::id::PoolId;
 use crate::time::Timestamp;
 
 /// What was seen, and when it was asked for.
-type History<T> = VecDeque<(Timestamp, T)>;
+pub(super) struct History<T>(VecDeque<(Timestamp, T)>);
+
+impl<T> Default for History<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
 
 /// How many older views of one thing are kept.
 const REMEMBERED: usize = 8;
@@ -27,7 +33,7 @@ pub(super) struct Wire {
     sent: u64,
     pub(super) calm_from: Option<Timestamp>,
     pub(super) happened: Vec<Happened>,
-    pub(super) groups: BTreeMap<(FleetId, GroupId), History<GroupSeen>>,
+    pub(super) groups: BTreeMap<FleetId, BTreeMap<GroupId, History<GroupSeen>>>,
     pub(super) pools: BTreeMap<PoolId, History<TrafficSeen>>,
 }
 
@@ -240,15 +246,25 @@ fn unknown(name: &'static str, echo_until: Timestamp) -> Error {
     Error::new(ErrorKind::Unreachable, "no answer").with_operation(name).with_echo_until(echo_until)
 }
 
-/// Remembers what was seen, and finds what was seen before, not longer ago than `at_most`.
-pub(super) fn remember<T: Clone>(history: &mut History<T>, asked: Timestamp, seen: &T, at_most: Duration) -> Vec<(Timestamp, T)> {
-    history.retain(|(then, _)| asked.since(*then) <= at_most);
-    let older = history.iter().cloned().collect();
-    if history.len() == REMEMBERED {
-        history.pop_front();
+impl<T: Clone> History<T> {
+    /// Remembers what was seen. How many older ones there are, asked for not longer ago than `at_most`; if that is no time at all, nothing is
+    /// remembered.
+    pub(super) fn remember(&mut self, asked: Timestamp, seen: &T, at_most: Duration) -> usize {
+        if at_most.is_zero() {
+            return 0;
+        }
+        self.0.retain(|(then, _)| asked.since(*then) <= at_most);
+        if self.0.len() > REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back((asked, seen.clone()));
+        self.0.len() - 1
     }
-    history.push_back((asked, seen.clone()));
-    older
+
+    /// One of them, and when it was asked for.
+    pub(super) fn older(&self, at: usize) -> Option<(Timestamp, T)> {
+        self.0.get(at).cloned()
+    }
 }
 
 #[cfg(test)]
@@ -275,10 +291,14 @@ mod tests {
     #[test]
     fn older_views_are_found_within_their_bound() {
         let at = |seconds| Timestamp::default() + Duration::from_secs(seconds);
-        let mut history = History::new();
-        let mut found = |now, seen| remember(&mut history, at(now), &seen, Duration::from_secs(60));
+        let mut history = History::default();
+        let mut found = |now, seen| {
+            let older = history.remember(at(now), &seen, Duration::from_secs(60));
+            (0..older).filter_map(|at| history.older(at)).collect::<Vec<_>>()
+        };
         assert!(found(0, 'a').is_empty());
         assert_eq!(found(50, 'b'), [(at(0), 'a')]);
         assert_eq!(found(70, 'c'), [(at(50), 'b')]);
+        assert_eq!(history.remember(at(71), &'d', Duration::ZERO), 0);
     }
 }

@@ -19,8 +19,14 @@ impl View<'_> {
         let (old, new) = (stood(false), stood(true));
         let old_fell = old.0 > 0 && old.1 * 2 < old.0;
         let new_fell = new.0 > 0 && new.1 == 0;
-        let unseen: u32 = self.groups.values().map(|group| group.stood_unseen).sum();
-        self.environment = new_fell && (old_fell || (old.0 == 0 && new.0.saturating_add(unseen) > 1));
+        let unseen: u32 = self.groups.values().map(|group| group.unseen).sum();
+        // All of a release that has worked here, and nobody else is any better.
+        let works =
+            wanted.and_then(|wanted| self.state.generations.get(&wanted)).is_some_and(|wanted| self.exercised(wanted.release()));
+        let well: u32 = self.groups.values().map(|group| group.well).sum();
+        let sick = wanted.map_or(0, |wanted| self.sum(wanted, |group| group.sick));
+        let all_sick = works && well == 0 && sick > 0 && sick.saturating_add(unseen) > 1;
+        self.environment = all_sick || new_fell && (old_fell || (old.0 == 0 && new.0.saturating_add(unseen) > 1));
         self.untold = old_fell || self.environment;
         if self.untold {
             self.noted.charged.retain(|charge| charge.class != FailureClass::Health);

@@ -20,8 +20,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let again = view.tried(wanted) < rollout.plan.strategy().probe_attempts;
     let probe = u32::from(live == 0 && again);
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);
-    // Who leaves already makes room without anybody's doing, also while no view shows it yet.
-    let needs_room = probe > 0 && others(|group| group.members()).saturating_add(probe) > view.budget.ceiling;
+    // Who leaves already makes room, also while no view shows it yet.
+    let room = others(|group| group.members()).saturating_add(probe) <= view.budget.ceiling;
+    let needs_room = probe > 0 && !room && others(|group| group.leavers) == 0;
     proposal.probe = Some(probe);
     // What a smaller size leaves over may go besides.
     let over = others(|group| group.members()).saturating_sub(view.budget.desired);

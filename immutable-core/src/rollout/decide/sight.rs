@@ -73,7 +73,7 @@ impl<'a> View<'a> {
             Exit::Named => group.leavers += 1,
             Exit::None => {
                 group.doubt.push(key);
-                group.stood_unseen += u32::from(member.once);
+                group.unseen += 1;
             }
         }
     }
@@ -143,6 +143,8 @@ impl<'a> View<'a> {
             group.held += 1;
             return;
         }
+        group.well += u32::from(verdict == Verdict::Healthy);
+        group.sick += u32::from(verdict == Verdict::Unhealthy);
         if known.once {
             group.stood.0 += 1;
             group.stood.1 += u32::from(verdict == Verdict::Healthy);

@@ -83,8 +83,11 @@ pub(super) struct GroupView<'a> {
     pub(super) booting: Option<(Timestamp, &'a InstanceKey)>,
     /// Members that were healthy once, and those of them that are now.
     pub(super) stood: (u32, u32),
-    /// Members that were healthy once and are not in this view.
-    pub(super) stood_unseen: u32,
+    /// Members that are healthy, and that are unhealthy, in this view.
+    pub(super) well: u32,
+    pub(super) sick: u32,
+    /// Members that are not in this view.
+    pub(super) unseen: u32,
 }
 
 impl GroupView<'_> {

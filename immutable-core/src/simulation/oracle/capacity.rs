@@ -37,9 +37,10 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     };
     let Some(journaled) = scene.book.ops.get(&op).filter(|journaled| was_ready(journaled.fresh)) else { return Ok(()) };
     let (ready, others) = (scene.truth.ready(), scene.truth.lost_since(journaled.fresh));
-    // A lie about a single machine cannot be told from its illness.
-    let alone = ready == 0 && scene.lied_around(journaled.fresh);
-    if ready.saturating_add(others) >= journaled.floor || alone {
+    // A lie about one machine, or about one and another that is tried for the first time, cannot be told from their illness; nor can one that
+    // only an old view of some group still shows.
+    let lied = (ready <= 1 || scene.stale) && scene.lied_around(journaled.fresh);
+    if ready.saturating_add(others) >= journaled.floor || lied {
         return Ok(());
     }
     Err(format!("{ready} ready, {} must be, and others have taken {others} since", journaled.floor))

@@ -44,8 +44,11 @@ impl fmt::Display for Breach {
 
 type Verdict = Result<(), String>;
 
+type OfEffects = fn(&Scene, &Change<'_>) -> Verdict;
+type OfRecords = fn(&Scene, &Recorded) -> Verdict;
+
 /// Oracles that judge what happens in the world.
-const OF_EFFECTS: &[(&str, fn(&Scene, &Change<'_>) -> Verdict)] = &[
+const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("replace", once::replaces),
     ("once", once::journaled),
     ("ours", once::ours),
@@ -59,7 +62,7 @@ const OF_EFFECTS: &[(&str, fn(&Scene, &Change<'_>) -> Verdict)] = &[
 ];
 
 /// Oracles that judge what is written.
-const OF_RECORDS: &[(&str, fn(&Scene, &Recorded) -> Verdict)] = &[
+const OF_RECORDS: &[(&str, OfRecords)] = &[
     ("once", once::one_a_resource),
     ("baseline", back::to_the_proven),
     ("unknown", health::noted),
@@ -78,6 +81,8 @@ pub(super) struct Scene {
     /// How long a call that is sent may be under way.
     under_way: Duration,
     heals: Heals,
+    /// Whether views may be old.
+    stale: bool,
     /// When health was lied about.
     lies: Vec<(Timestamp, Timestamp)>,
     /// When which artifact was revoked.
@@ -86,9 +91,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals) -> Self {
+    pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals, stale: bool) -> Self {
         let (truth, book) = Default::default();
-        Self { truth, book, fleet, min_ready, under_way, heals, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
+        Self { truth, book, fleet, min_ready, under_way, heals, stale, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
     }
 
     /// The first promise that was broken, if one was.

@@ -124,10 +124,8 @@ impl Truth {
             What::Lives(key, life) => {
                 if let Some(machine) = self.machines.get_mut(key) {
                     machine.life = *life;
-                    if !machine.member() {
-                        ill(machine, at);
-                    }
                     if *life == Life::Gone {
+                        ill(machine, at);
                         machine.gone = Some(at);
                     }
                 }

@@ -36,9 +36,11 @@ impl std::ops::AddAssign for Swept {
 #[derive(Clone, Copy, Debug, Default)]
 struct What {
     mishap: Option<Mishap>,
-    /// When it dies, and for how long nobody drives.
-    death: Option<(fn(u32) -> Moment, u64)>,
+    death: Option<Death>,
 }
+
+/// When a process dies of a call, and for how many seconds nobody drives.
+type Death = (fn(u32) -> Moment, u64);
 
 /// Everything that may happen at a call of this kind. What could only be the same run once more is left out: nothing is done twice by reading
 /// twice, it does not matter whether a question or its answer was lost, and who dies of a question and who dies of its answer have done
@@ -66,7 +68,7 @@ fn everything(script: &Script, call: Call) -> Vec<What> {
     }
     happens(Mishap::LostRequest, None);
     // One that is on its way while its sender waits, and while another has taken the place of its sender.
-    let dies: [Option<(fn(u32) -> Moment, u64)>; 2] = [None, Some((Moment::After, 1))];
+    let dies: [Option<Death>; 2] = [None, Some((Moment::After, 1))];
     for death in dies {
         happens(Mishap::Late(LATE), death);
         // Whose answer cannot say that a copy is on its way is not doubled.
@@ -125,4 +127,28 @@ fn differs(script: &Script, whole: &Played, played: &Played) -> Option<String> {
         end.launched = whole.end.launched;
     }
     (whole.end != end).then(|| format!("undisturbed there are {:?}, disturbed {:?}", whole.end, played.end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::{Decision, FleetState, Seen};
+    use crate::time::Timestamp;
+
+    /// Never judges again what it owes.
+    fn forgetful(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+        let mut decision = crate::rollout::decide(state, seen, now);
+        decision.events.retain(|event| !matches!(event, crate::rollout::Event::Renewed { .. }));
+        decision
+    }
+
+    #[test]
+    fn an_engine_that_never_judges_again_what_it_owed_ends_otherwise() {
+        let naive = Simulation { decide: forgetful, ..Simulation::new() };
+        let script = cases(1..=1).remove(0);
+        let failure = naive.sweep(&script).unwrap_err();
+        let caught = failure.breach.rule;
+        assert!(["sweep", "convergence", "outcome"].contains(&caught), "{failure}");
+        assert!(Simulation::new().sweep(&script).is_ok());
+    }
 }
