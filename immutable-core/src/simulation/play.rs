@@ -108,7 +108,7 @@ impl<'a> Play<'a> {
             .operations_take(seconds(terms.operations_take))
             .heals(terms.heals)
             .effects(usize::MAX);
-        let cloud = MemoryCloud::with(options);
+        let cloud = MemoryCloud::with(if terms.unguarded { options.unguarded() } else { options });
         let fleet = FleetId::new(cloud.place(), "web");
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let (wire, log) = (script.wire.as_ref(), script.journal.as_ref());
@@ -119,7 +119,8 @@ impl<'a> Play<'a> {
         let late = wire.map_or(0, |wire| wire.late_by + 10) + scripted;
         let under_way = seconds(30 + late + terms.operations_take);
         let stale = wire.is_some_and(|wire| wire.stale > 0);
-        let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale);
+        let scene =
+            Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale).unguarded(terms.unguarded);
         let ledger = Ledger::new(cloud.clone(), scene, tell);
         let scribe: Arc<dyn Journal> =
             Arc::new(Scribe { journal: cloud.journal(), stream: fleet.stream(), ledger: ledger.clone(), clock: shared.clone() });

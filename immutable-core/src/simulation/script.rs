@@ -57,6 +57,14 @@ pub struct Cloud {
     pub operations_take: u64,
     /// Whether it heals by itself.
     pub heals: Heals,
+    /// Whether resizes are done whatever the size is by then, and a copy of one is one more.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub unguarded: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// How the fleet is.
@@ -144,12 +152,18 @@ pub enum Trouble {
     Capacity(u32, u64),
     /// Of the next raise so many never come, and nothing tells of it.
     LaunchesShort(u32),
+    /// Of the next raise so many do not come, and nothing tells of it, until they are given up: that moment they do.
+    LaunchesLate(u32),
     /// The next raise is done for so many fewer, and says so.
     RaisesShort(u32),
     /// Nothing is known of anybody's health.
     BlackOut(u64),
     /// Nothing is known of the wanted release's health.
     BlackOutOfNew(u64),
+    /// Nothing is known of the health of any other release.
+    BlackOutOfOld(u64),
+    /// Every other look is answered by a replica that lags behind.
+    Flicker(u64),
     /// Everybody is said to be unhealthy.
     Lie(u64),
     /// Views lack half of each group, and say so.
@@ -178,6 +192,8 @@ impl Trouble {
             | Self::Capacity(_, seconds)
             | Self::BlackOut(seconds)
             | Self::BlackOutOfNew(seconds)
+            | Self::BlackOutOfOld(seconds)
+            | Self::Flicker(seconds)
             | Self::Lie(seconds)
             | Self::Partial(seconds)
             | Self::Silence(seconds) => seconds,

@@ -81,6 +81,7 @@ pub(super) struct Scene {
     /// How long a call that is sent may be under way.
     under_way: Duration,
     heals: Heals,
+    unguarded: bool,
     /// Whether views may be old.
     stale: bool,
     /// When health was lied about.
@@ -93,7 +94,19 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals, stale: bool) -> Self {
         let (truth, book) = Default::default();
-        Self { truth, book, fleet, min_ready, under_way, heals, stale, lies: Vec::new(), revoked: BTreeMap::new(), breach: None }
+        Self {
+            truth,
+            book,
+            fleet,
+            min_ready,
+            under_way,
+            heals,
+            unguarded: false,
+            stale,
+            lies: Vec::new(),
+            revoked: BTreeMap::new(),
+            breach: None,
+        }
     }
 
     /// The first promise that was broken, if one was.
@@ -172,6 +185,12 @@ impl Scene {
 
 /// What is asked about a run.
 impl Scene {
+    /// Resizes are done whatever the size is by then.
+    pub(super) fn unguarded(mut self, unguarded: bool) -> Self {
+        self.unguarded = unguarded;
+        self
+    }
+
     pub(super) fn opened(&self) -> usize {
         self.book.opened
     }

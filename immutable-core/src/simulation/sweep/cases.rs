@@ -56,7 +56,7 @@ fn case(rollouts: Vec<Wish>, budget: (Amount, Amount), cloud: (u64, usize, Heals
     let (operations_take, zones, heals, latency_ms) = cloud;
     Script {
         seed: 7,
-        cloud: Cloud { boot: (20, 50), drain: 5, latency_ms, operations_take, heals },
+        cloud: Cloud { boot: (20, 50), drain: 5, latency_ms, operations_take, heals, unguarded: false },
         fleet: FleetTerms { zones, min_ready: 10, boot_deadline: 120, poll: 15 },
         strategy: strategy.progress_deadline(minutes(20)).rollback_deadline(minutes(30)),
         rollouts,
