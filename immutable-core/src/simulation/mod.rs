@@ -34,6 +34,8 @@ mod ledger;
 mod oracle;
 mod play;
 mod process;
+#[cfg(test)]
+mod scenarios;
 mod script;
 mod shrink;
 mod stage;

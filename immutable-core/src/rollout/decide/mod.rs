@@ -76,5 +76,7 @@ fn decide_by(rules: &[(&str, Rule)], state: &FleetState, seen: &Seen<'_>, now: T
     proposal.into_decision(view)
 }
 
+#[cfg(all(test, feature = "simulation"))]
+pub(crate) mod naive;
 #[cfg(test)]
 pub(crate) mod weakened;

@@ -146,6 +146,7 @@ mod tests {
     fn an_engine_that_never_judges_again_what_it_owed_ends_otherwise() {
         let naive = Simulation { decide: forgetful, ..Simulation::new() };
         let script = cases(1..=1).remove(0);
+        assert_eq!(naive.breaks(&script, Patience::Configured), None, "undisturbed it does well");
         let failure = naive.sweep(&script).unwrap_err();
         let caught = failure.breach.rule;
         assert!(["sweep", "convergence", "outcome"].contains(&caught), "{failure}");
