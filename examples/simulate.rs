@@ -59,7 +59,7 @@ fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
 #[derive(Default)]
 struct Tally {
     passed: u64,
-    failed: Vec<Box<Failure>>,
+    failed: Vec<Failure>,
     outcomes: BTreeMap<&'static str, u64>,
     work: Work,
 }
@@ -79,7 +79,8 @@ fn main() -> ExitCode {
         None => seeds(&simulation, &args),
     };
     for failure in &tally.failed {
-        let short = if args.whole { failure.clone() } else { simulation.shrink(failure.clone()) };
+        let short = Box::new(failure.clone());
+        let short = if args.whole { short } else { simulation.shrink(short) };
         println!("{short}");
     }
     let most = tally.outcomes.values().max().copied().unwrap_or(1);
@@ -108,7 +109,7 @@ fn play(simulation: &Simulation, script: &Script) -> Tally {
                 tally.work += played.work;
                 outcomes(&played).into_iter().for_each(|outcome| *tally.outcomes.entry(outcome).or_default() += 1);
             }
-            Err(failure) => tally.failed.push(failure),
+            Err(failure) => tally.failed.push(*failure),
         }
     }
     tally.passed = u64::from(tally.failed.is_empty());
@@ -175,7 +176,7 @@ fn seeds(simulation: &Simulation, args: &Args) -> Tally {
                                 outcomes(played).into_iter().for_each(|outcome| *tally.outcomes.entry(outcome).or_default() += 1);
                             }
                         }
-                        Err(failure) => tally.failed.push(failure),
+                        Err(failure) => tally.failed.push(*failure),
                     }
                     if shown && tally.passed % 1000 == 0 {
                         eprint!("\r{} of {} seeds", tally.passed, args.seeds);

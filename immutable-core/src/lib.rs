@@ -37,10 +37,12 @@
 //! | test your own pipeline | [`MemoryCloud`] |
 //! | drive rollouts with a loop of your own | [`rollout`], pure functions |
 //! | support another cloud or store | [`provider`], [`journal`], and the suites of `conformance` |
+//! | see whether your strategy or provider keeps its promises | `simulation` |
 //!
 //! # Features
 //!
-//! `conformance`: suites for those who implement a provider or a journal, and `Faulty`, which breaks either on purpose.
+//! - `conformance`: suites for those who implement a provider or a journal, and `Faulty`, which breaks either on purpose.
+//! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
 pub mod artifact;
@@ -72,6 +74,6 @@ pub use provider::Provider;
 pub use rollout::{Outcome, Plan, Step, Strategy};
 pub use time::Timestamp;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "simulation"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

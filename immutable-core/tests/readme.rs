@@ -75,12 +75,28 @@ mod in_a_program {
     }
 }
 
+#[cfg(feature = "simulation")]
+mod in_a_simulation {
+    #[test]
+    fn a_strategy_of_ones_own_breaks_no_promise() {
+        use immutable_core::Strategy;
+        use immutable_core::simulation::Simulation;
+
+        let simulation = Simulation::new().instances(1..=4).strategy(Strategy::rolling().max_surge(2));
+        for seed in 0..10 {
+            if let Err(failure) = simulation.seed(seed) {
+                panic!("{}", simulation.shrink(failure));
+            }
+        }
+    }
+}
+
 #[test]
 fn the_readme_says_the_same() {
     let strip = |text: &str| text.split_whitespace().collect::<String>();
     let (readme, here) = (include_str!("../../README.md"), strip(include_str!("readme.rs")));
     let programs: Vec<_> = readme.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
-    assert_eq!(programs.len(), 2);
+    assert_eq!(programs.len(), 3);
     for program in programs {
         assert!(here.contains(&strip(program)), "the README's program is not the one that is run here:\n{program}");
     }

@@ -13,9 +13,9 @@ use crate::fleet::Observation;
 use crate::id::StreamVersion;
 use crate::journal::{After, Record};
 use crate::provider::Provider;
-use crate::registry::Status;
+use crate::registry::{ImageRegistry, Status};
 use crate::rollout::{Facts, FleetState};
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 
 /// How often the registry is asked again at the most.
 const FACTS_LAST: Duration = Duration::from_secs(20);
@@ -38,16 +38,17 @@ pub(super) fn look(
     let (fleet, groups, inbox) = (state.fleet().clone(), state.known_groups(), state.inbox_read());
     let known = known.filter(|facts| asked.since(facts.as_of) < FACTS_LAST).cloned();
     let names = if known.is_some() { BTreeMap::new() } else { artifacts(state) };
-    let (fleets, controller) = (provider.fleets.clone(), controller.clone());
+    let Controller { clock, journal, registry, call_timeout, .. } = controller;
+    let (clock, journal, registry, fleets) = (clock.clone(), journal.clone(), registry.clone(), provider.fleets.clone());
+    let until = asked + *call_timeout;
     async move {
         let stream = fleet.inbox();
-        let until = asked + controller.call_timeout;
-        let observed = in_time(&controller, until, fleets.observe(&fleet, &groups));
-        let heard = in_time(&controller, until, controller.journal.load(&stream, After::Version(inbox)));
-        let facts = in_time(&controller, until, async {
+        let observed = in_time(&*clock, until, fleets.observe(&fleet, &groups));
+        let heard = in_time(&*clock, until, journal.load(&stream, After::Version(inbox)));
+        let facts = in_time(&*clock, until, async {
             match known {
                 Some(facts) => Ok(facts),
-                None => facts(&controller, &names, asked).await,
+                None => facts(&*registry, &names, asked).await,
             }
         });
         let (fleet, heard, facts) = join3(observed, heard, facts).await;
@@ -70,10 +71,14 @@ fn artifacts(state: &FleetState) -> BTreeMap<ArtifactName, BTreeSet<Digest>> {
     names
 }
 
-async fn facts(controller: &Controller, names: &BTreeMap<ArtifactName, BTreeSet<Digest>>, asked: Timestamp) -> Result<Facts> {
+async fn facts(
+    registry: &dyn ImageRegistry,
+    names: &BTreeMap<ArtifactName, BTreeSet<Digest>>,
+    asked: Timestamp,
+) -> Result<Facts> {
     let mut facts = Facts { as_of: asked, ..Facts::default() };
     for (name, digests) in names {
-        let view = controller.registry.view(name).await?;
+        let view = registry.view(name).await?;
         for digest in digests {
             match view.status(*digest) {
                 Status::Known { revoked: None } => {
@@ -89,8 +94,8 @@ async fn facts(controller: &Controller, names: &BTreeMap<ArtifactName, BTreeSet<
     Ok(facts)
 }
 
-async fn in_time<T>(controller: &Controller, until: Timestamp, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    match select(std::pin::pin!(read), controller.clock.sleep_until(until)).await {
+async fn in_time<T>(clock: &dyn Clock, until: Timestamp, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    match select(std::pin::pin!(read), clock.sleep_until(until)).await {
         Either::Left((read, _)) => read,
         Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
     }

@@ -110,7 +110,7 @@ impl Expected<'_> {
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
         let waits = Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 });
-        waits + self.one() >= least
+        waits + self.one() * strategy.probe_attempts >= least
     }
 
     /// Every end that this script allows.
@@ -146,7 +146,7 @@ impl Expected<'_> {
             let mut until_now = self.script.disturbances.iter().filter(|trouble| trouble.rollout <= self.rollout);
             until_now.any(|trouble| of(&trouble.what))
         };
-        if before(|trouble| matches!(trouble, Trouble::Revoke | Trouble::TakeName)) {
+        if before(|trouble| matches!(trouble, Trouble::Revoke | Trouble::TakeName | Trouble::DeleteGroup(_))) {
             allowed.extend(["refused", "needs: baseline unlaunchable"]);
         }
         for trouble in self.troubles() {

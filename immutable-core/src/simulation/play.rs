@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 
 use super::Simulation;
 use super::expect::{Expected, Patience, label};
@@ -299,7 +299,7 @@ impl<'a> Play<'a> {
             match board.live(self.drive(&controller, fleet, artifact, before)).await {
                 Err(down) => {
                     self.ledger.script(self.now(), || format!("the process dies; nobody drives for {down} s"));
-                    self.clock.sleep_until(self.now() + Duration::from_secs(down)).await;
+                    self.pass(Duration::from_secs(down)).await;
                     board.revive();
                 }
                 Ok(Ok(outcome)) => return Ok(outcome),
@@ -312,11 +312,20 @@ impl<'a> Play<'a> {
                     {
                         return Err(last);
                     }
-                    self.clock.sleep_until(self.now() + Duration::from_secs(10)).await;
+                    self.pass(Duration::from_secs(10)).await;
                 }
             }
         }
         Err(format!("after {lives} processes: {last}"))
+    }
+
+    /// Time passes while nobody drives; what is on its way arrives.
+    async fn pass(&self, time: Duration) {
+        let arrivals = async {
+            join(self.provider.settle(), self.journal.settle()).await;
+            std::future::pending::<()>().await;
+        };
+        select(self.clock.sleep_until(self.now() + time), pin!(arrivals)).await;
     }
 
     /// What one process does: it takes up the rollout, or begins it.

@@ -70,7 +70,8 @@ fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
         return None;
     };
     view.groups.get(&resize.group()).filter(|group| group.whole)?;
-    if view.seen.as_of < owed.echo_until {
+    // It may have been accepted, and nobody heard of it: as long as the provider works on the group it may still be done.
+    if view.seen.as_of < owed.echo_until || works_on(view, resize) {
         return None;
     }
     let reported = reported(view, resize)?;
@@ -87,6 +88,11 @@ fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
         found: Some(reported),
         echo_until: None,
     }))
+}
+
+fn works_on(view: &View<'_>, resize: &Resize) -> bool {
+    let mut seen = view.seen.fleet.groups.iter().filter(|seen| seen.group == resize.group());
+    seen.any(|seen| matches!(seen.state, GroupState::Present { working: Working::Busy, .. }))
 }
 
 fn reported(view: &View<'_>, resize: &Resize) -> Option<u32> {

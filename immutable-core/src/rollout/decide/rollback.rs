@@ -23,17 +23,36 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             }
         }
         Phase::Reverting { to, .. } => {
-            // What still runs is kept; what would have to be launched is refused.
             let release = rollout.baseline.as_ref().map(|proven| proven.spec.release);
-            let revoked = release.and_then(|release| view.seen.facts?.revoked.get(&release.artifact));
-            let short = view.sum(*to, |group| group.ready_count()) < view.budget.desired;
-            if let Some(why) = revoked.filter(|_| short) {
-                let why = format!("it was revoked: {why}").into();
+            if let Some(why) = unlaunchable(view, *to, release) {
+                proposal.move_to(held(rollout, Need::BaselineUnlaunchable { why }, view.now));
+            }
+        }
+        // The one that is proven now.
+        Phase::Finishing { ending, .. } => {
+            let stays = match ending {
+                Ending::Forward => rollout.wanted,
+                Ending::Back { to } => *to,
+                _ => return,
+            };
+            let there = view.state.generations.get(&stays).filter(|_| !view.noted.absent.contains(&stays));
+            let why = match there {
+                None => Some(format!("generation {stays} was deleted by someone else").into()),
+                Some(generation) => unlaunchable(view, stays, Some(generation.release())),
+            };
+            if let Some(why) = why {
                 proposal.move_to(held(rollout, Need::BaselineUnlaunchable { why }, view.now));
             }
         }
         _ => {}
     }
+}
+
+/// Why what a generation lacks cannot be launched, if it lacks anything: what still runs of a revoked release is kept.
+fn unlaunchable(view: &View<'_>, id: GenerationId, release: Option<Release>) -> Option<Arc<str>> {
+    let revoked = release.and_then(|release| view.seen.facts?.revoked.get(&release.artifact))?;
+    let short = view.sum(id, |group| group.ready_count()) < view.budget.desired;
+    short.then(|| format!("it was revoked: {revoked}").into())
 }
 
 /// What the wanted release is given up for, if it is.

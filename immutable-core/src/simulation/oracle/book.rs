@@ -137,6 +137,8 @@ impl Book {
             Event::Renewed { op, basis } => {
                 if let Some(mut journaled) = self.ops.remove(op) {
                     self.rest(&mut journaled, *basis);
+                    // What was judged anew, and stands, may be done anew: what it did before is undone since, or it finds it done.
+                    (journaled.launched, journaled.left, journaled.sized) = (0, 0, 0);
                     self.ops.insert(*op, journaled);
                 }
             }

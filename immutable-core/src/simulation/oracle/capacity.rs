@@ -39,7 +39,7 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let (ready, others) = (scene.truth.ready(), scene.truth.lost_since(journaled.fresh));
     // A lie about one machine, or about one and another that is tried for the first time, cannot be told from their illness; nor can one that
     // only an old view of some group still shows.
-    let lied = (ready <= 1 || scene.stale) && scene.lied_around(journaled.fresh);
+    let lied = (ready <= 1 || scene.stale) && scene.lied_within(journaled.fresh, journaled.basis);
     if ready.saturating_add(others) >= journaled.floor || lied {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use crate::rollout::{Event, MAX_VIEW_AGE, Recorded};
 pub(super) fn noted(scene: &Scene, recorded: &Recorded) -> Verdict {
     let Event::Noted(noted) = &recorded.event else { return Ok(()) };
     let (from, to) = (recorded.at - MAX_VIEW_AGE, recorded.at);
-    let lied = scene.lied_around(to);
+    let lied = scene.lied_within(from, to);
     let machine = |key| scene.truth.machines.get(key).ok_or_else(|| format!("{key} never was"));
     for key in noted.healthy.values().flatten() {
         if !machine(key)?.healthy_within(from, to) {

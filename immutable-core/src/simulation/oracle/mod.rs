@@ -177,9 +177,9 @@ impl Scene {
         self.breach.get_or_insert(Breach { rule, at, why });
     }
 
-    /// Whether there was a lie that a decision of this time may rest on.
-    fn lied_around(&self, then: Timestamp) -> bool {
-        self.lies.iter().any(|(from, to)| *from <= then && *to + MAX_VIEW_AGE >= then)
+    /// Whether there was a lie that what was seen in this time may rest on.
+    fn lied_within(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.lies.iter().any(|(began, ended)| *began <= to && *ended + MAX_VIEW_AGE >= from)
     }
 }
 
