@@ -270,5 +270,5 @@ fn flicker(random: &mut Random, script: &mut Script) {
 
 /// A provider that neither compares nor remembers.
 fn unguarded(random: &mut Random, script: &mut Script) {
-    script.cloud.unguarded = some(random, 4);
+    script.cloud.unguarded = some(random, 4) && script.cloud.latency_ms == 0;
 }

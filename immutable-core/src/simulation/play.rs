@@ -349,6 +349,10 @@ impl<'a> Play<'a> {
         let calls = self.cloud.calls();
         self.clock.run(async {
             let wrong = |error: Error| self.breach("fixpoint", error.to_string());
+            // Whoever asks may have done so on a look that failed: what that would have shown is noted once.
+            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+                running.drive().await.map(drop).map_err(wrong)?;
+            }
             let history = self.person.history(&self.fleet).await.map_err(wrong)?;
             let mut folded = FleetState::new(self.fleet.clone());
             for (version, recorded) in &history {

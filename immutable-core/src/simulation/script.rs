@@ -349,6 +349,11 @@ impl Script {
         if self.cloud.boot.0 > self.cloud.boot.1 {
             return Err(Error::invalid(format!("boot {:?}: the shortest comes first", self.cloud.boot)));
         }
+        if self.cloud.unguarded && self.cloud.latency_ms > 0 {
+            return Err(Error::invalid(
+                "unguarded, a copy that is slow besides outlives what its answer said; set `latency_ms` to 0",
+            ));
+        }
         for wish in &self.rollouts {
             let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
             self.strategy.check(wish.size, terms.0, terms.1)?;
