@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example simulate -- --seeds 20000
 //! cargo run --release --example simulate -- --seed 1234 --seeds 1
+//! cargo run --release --example simulate -- --sweep --instances 1..6
 //! ```
 
 use std::collections::BTreeMap;
@@ -10,12 +11,12 @@ use std::io::IsTerminal as _;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
-use immutable_core::simulation::{Failure, Patience, Script, Simulation, Work, outcomes};
+use immutable_core::simulation::{Failure, Patience, Script, Simulation, Swept, Work, outcomes};
 
 /// Play simulated rollouts in which everything goes wrong, and check that no promise is broken.
 #[derive(Parser)]
@@ -35,6 +36,9 @@ struct Args {
     /// Play this script, as a failed seed has printed it, in place of seeds.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["seeds", "seed", "instances"])]
     script: Option<Script>,
+    /// In place of seeds, play scripts in which nothing goes wrong, once for every call and everything that can happen to it.
+    #[arg(long, conflicts_with_all = ["seeds", "seed", "script"])]
+    sweep: bool,
     /// Print what failed as it is, without looking for something shorter that fails in the same way.
     #[arg(long)]
     whole: bool,
@@ -55,7 +59,7 @@ fn range(text: &str) -> Result<RangeInclusive<u32>, String> {
 #[derive(Default)]
 struct Tally {
     passed: u64,
-    failed: Vec<Box<Failure>>,
+    failed: Vec<Failure>,
     outcomes: BTreeMap<&'static str, u64>,
     work: Work,
 }
@@ -67,12 +71,16 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let start = Instant::now();
     let simulation = Simulation::new().instances(args.instances.clone());
+    if args.sweep {
+        return sweep(&simulation, &args, start);
+    }
     let tally = match &args.script {
         Some(script) => play(&simulation, script),
         None => seeds(&simulation, &args),
     };
     for failure in &tally.failed {
-        let short = if args.whole { failure.clone() } else { simulation.shrink(failure.clone()) };
+        let short = Box::new(failure.clone());
+        let short = if args.whole { short } else { simulation.shrink(short) };
         println!("{short}");
     }
     let most = tally.outcomes.values().max().copied().unwrap_or(1);
@@ -101,15 +109,52 @@ fn play(simulation: &Simulation, script: &Script) -> Tally {
                 tally.work += played.work;
                 outcomes(&played).into_iter().for_each(|outcome| *tally.outcomes.entry(outcome).or_default() += 1);
             }
-            Err(failure) => tally.failed.push(failure),
+            Err(failure) => tally.failed.push(*failure),
         }
     }
     tally.passed = u64::from(tally.failed.is_empty());
     tally
 }
 
+/// Every call, and everything that can happen to it.
+fn sweep(simulation: &Simulation, args: &Args, start: Instant) -> ExitCode {
+    let cases = simulation.cases();
+    let (next, total) = (AtomicUsize::new(0), Mutex::new((Swept::default(), Vec::new())));
+    std::thread::scope(|scope| {
+        for _ in 0..threads(args) {
+            scope.spawn(|| {
+                while let Some(script) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let swept = simulation.sweep(script);
+                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                    match swept {
+                        Ok(swept) => total.0 += swept,
+                        Err(failure) => total.1.push(failure),
+                    }
+                }
+            });
+        }
+    });
+    let (swept, failed) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for failure in &failed {
+        println!("{failure}");
+    }
+    println!(
+        "{} scripts, {} points, {} runs in {:.1} s, {} differ",
+        cases.len(),
+        swept.points,
+        swept.runs,
+        start.elapsed().as_secs_f64(),
+        failed.len()
+    );
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn threads(args: &Args) -> usize {
+    args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
 fn seeds(simulation: &Simulation, args: &Args) -> Tally {
-    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let threads = threads(args);
     let (next, tally) = (AtomicU64::new(0), Mutex::new(Tally::default()));
     let shown = std::io::stderr().is_terminal();
     std::thread::scope(|scope| {
@@ -131,7 +176,7 @@ fn seeds(simulation: &Simulation, args: &Args) -> Tally {
                                 outcomes(played).into_iter().for_each(|outcome| *tally.outcomes.entry(outcome).or_default() += 1);
                             }
                         }
-                        Err(failure) => tally.failed.push(failure),
+                        Err(failure) => tally.failed.push(*failure),
                     }
                     if shown && tally.passed % 1000 == 0 {
                         eprint!("\r{} of {} seeds", tally.passed, args.seeds);

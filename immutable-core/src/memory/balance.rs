@@ -9,8 +9,8 @@ const PICKS: u64 = 1 << 49;
 
 impl Group {
     /// Sets the size as somebody would who names nobody: launches what lacks, or takes what is too much, of the provider's choice.
-    pub(super) fn resize_blindly(&mut self, env: &mut Env, to: u32) {
-        self.set_size(env, to, Cause::Script);
+    pub(super) fn resize_blindly(&mut self, env: &mut Env, to: u32, by: Cause) {
+        self.set_size(env, to, by);
         self.short = self.short.min(to);
         let filled = |group: &Self| group.count.members + group.count.replacing + group.short;
         self.short -= self.short.min(filled(self).saturating_sub(to));

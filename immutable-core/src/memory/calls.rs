@@ -157,7 +157,7 @@ impl World {
     fn answer(&mut self, op: &Op, request: &Arc<Request>) -> Result<Answer> {
         let (now, remember) = (self.env.now, self.env.settings.remember);
         self.tokens.forget(|at| at + remember <= now);
-        if let Some((known, answer)) = self.tokens.answers.get(&op.token) {
+        if let Some((known, answer)) = self.tokens.answers.get(&op.token).filter(|_| self.env.settings.guarded) {
             return if known == request {
                 Ok(answer.clone())
             } else {

@@ -28,7 +28,11 @@ pub(super) struct Group {
     pub(super) size: u32,
     /// Of the size, the slots that were promised and never come.
     pub(super) short: u32,
+    /// Of those, the ones that come when they are given up.
+    pub(super) late: u32,
     pub(super) deleting: bool,
+    /// Since when it is there, or is being deleted.
+    pub(super) since: Timestamp,
     /// Accepted operations that have not ended.
     pub(super) operations: u32,
     /// The zones it may use, and its members in each.
@@ -67,6 +71,10 @@ pub(super) struct Slot {
     pub(super) hangs: bool,
     /// Whether another is launched under its name when it is gone.
     pub(super) replace: bool,
+    /// Whether a call named it to leave.
+    pub(super) sent_away: bool,
+    /// How it was when it was gone.
+    pub(super) last: Verdict,
     /// Since when it ails, or is gone.
     pub(super) since: Timestamp,
 }
@@ -105,7 +113,9 @@ impl Group {
             spec: spec.clone(),
             size: 0,
             short: 0,
+            late: 0,
             deleting: false,
+            since: Timestamp::default(),
             operations: 0,
             zones: zones.iter().enumerate().filter(|(_, zone)| here(zone)).map(|(at, _)| (at, 0)).collect(),
             instances: Arc::default(),
@@ -230,6 +240,8 @@ impl Group {
             verdict: Verdict::Starting,
             hangs: false,
             replace: false,
+            sent_away: false,
+            last: Verdict::Starting,
             since: env.now,
         };
         (instance, slot)

@@ -49,6 +49,17 @@ impl Group {
         self.shortfall = None;
     }
 
+    /// What was promised and did not come, comes after all: it has been on its way for long.
+    pub(super) fn arrive_late(&mut self, env: &mut Env) {
+        for _ in 0..std::mem::take(&mut self.late) {
+            self.short = self.short.saturating_sub(1);
+            let launched = self.room(env).ok().and_then(|zone| self.launch(env, zone, Cause::Provider));
+            if let Some(at) = launched.and_then(|(ordinal, incarnation)| self.find(ordinal, incarnation)) {
+                self.set_life(env, at, Life::Booting, Cause::Provider);
+            }
+        }
+    }
+
     /// Where the next machine goes: the zone with the fewest members of those with room.
     fn room(&self, env: &Env) -> Result<usize, Trouble> {
         let trouble = |class, code: &str, message: String| Trouble { class, code: code.into(), message: message.into() };
@@ -226,6 +237,7 @@ impl Group {
             self.moving = None;
         }
         if let Some(slot) = self.slots.get_mut(at) {
+            slot.sent_away = matches!(by, Cause::Call(_));
             let drain = env.settings.drain.draw(&mut slot.random);
             if drain.is_zero() {
                 self.end(env, at);
@@ -244,7 +256,7 @@ impl Group {
     fn bury(&mut self, env: &mut Env, at: usize, by: Cause) {
         self.set_life(env, at, Life::Gone, by);
         if let (Some(slot), Some(instance)) = (self.slots.get_mut(at), Arc::make_mut(&mut self.instances).get_mut(at)) {
-            slot.verdict = Verdict::Unknown;
+            slot.last = std::mem::replace(&mut slot.verdict, Verdict::Unknown);
             slot.since = env.now;
             instance.health = env.words.of(Verdict::Unknown);
         }

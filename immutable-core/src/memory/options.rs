@@ -46,6 +46,7 @@ pub(super) struct Settings {
     pub(super) boot_grace: Duration,
     pub(super) capacity_retry: Duration,
     pub(super) remember: Duration,
+    pub(super) guarded: bool,
     pub(super) group_size_max: u32,
     pub(super) split: Split,
     pub(super) settle: Duration,
@@ -73,6 +74,7 @@ impl MemoryOptions {
                 boot_grace: Duration::from_secs(600),
                 capacity_retry: Duration::from_secs(30),
                 remember: Duration::from_secs(3600),
+                guarded: true,
                 group_size_max: 100_000,
                 split: Split::Weighted { generations: 5, parts: 1000 },
                 settle: Duration::from_secs(10),
@@ -163,6 +165,13 @@ impl MemoryOptions {
     pub fn capacity_retry(mut self, every: Duration) -> Self {
         // At an interval of zero the world's time would stand still.
         self.settings.capacity_retry = every.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Resizes are done whatever the size is by then, and no token is remembered, as of an autoscaling group: a late copy of a raise sets its size once more.
+    /// Giving up stays guarded.
+    pub fn unguarded(mut self) -> Self {
+        self.settings.guarded = false;
         self
     }
 

@@ -102,7 +102,9 @@ impl World {
         for id in missing {
             let handle = self.groups.len();
             let settings = &self.env.settings;
-            self.groups.push(Some(Group::new(handle, spec, id.cell, &settings.zones, settings.seed)));
+            let mut made = Group::new(handle, spec, id.cell, &settings.zones, settings.seed);
+            made.since = self.env.now;
+            self.groups.push(Some(made));
             self.handles.entry(spec.fleet.clone()).or_default().insert(id, handle);
             self.env.note(Cause::Call(op.id), &spec.fleet, Some(id), || What::Made);
         }
@@ -142,7 +144,8 @@ impl World {
         if size == to && nobody {
             return Ok((group.handle, size, Todo::Nothing));
         }
-        if size != from {
+        let guarded = self.env.settings.guarded || matches!(resize, Resize::GiveUp { .. });
+        if size != from && guarded {
             return Err(conflict(format!("the size is {size}, expected {from}; look and plan again")));
         }
         let todo = match resize {
@@ -168,16 +171,26 @@ impl World {
     }
 
     pub(super) fn resize(&mut self, op: &Op, resize: &Resize) -> Result<Resized> {
+        if matches!(resize, Resize::GiveUp { .. }) {
+            self.arrive_late(op, resize.group());
+        }
         let (handle, size, todo) = self.judge(op, resize)?;
         let by = Cause::Call(op.id);
         let to = resize.to();
         Ok(self.with(handle, |group, env| {
             let refused = match todo {
                 Todo::Nothing => return Resized { size, ..Resized::default() },
+                // An early copy of it, or somebody else, has set more.
+                Todo::Raise if to < size => {
+                    group.resize_blindly(env, to, by);
+                    Vec::new()
+                }
                 Todo::Raise => {
                     let short = std::mem::take(&mut env.raises_short).min(to - size);
                     group.set_size(env, to - short, by);
-                    group.short += std::mem::take(&mut env.launches_short).min(to - short - size);
+                    let late = std::mem::take(&mut env.launches_late).min(to - short - size);
+                    group.late += late;
+                    group.short += std::mem::take(&mut env.launches_short).max(late).min(to - short - size);
                     group.fill(env, by);
                     Vec::new()
                 }
@@ -190,13 +203,20 @@ impl World {
                 }
                 Todo::GiveUp => {
                     group.set_size(env, to, by);
-                    group.short = group.short.saturating_sub(size - to);
+                    group.short = group.short.saturating_sub(size.saturating_sub(to));
                     group.fill(env, by);
                     Vec::new()
                 }
             };
             Resized { size: group.size, refused, ticket: None, echo_until: None }
         }))
+    }
+
+    /// What is being given up arrives at that very moment, if that is scripted.
+    fn arrive_late(&mut self, op: &Op, id: GroupId) {
+        if let Some(handle) = self.handles.get(&op.fleet).and_then(|groups| groups.get(&id)).copied() {
+            self.with(handle, Group::arrive_late);
+        }
     }
 
     pub(super) fn keep(&mut self, op: &Op, generation: GenerationId, upkeep: Upkeep) -> Result<()> {
@@ -269,6 +289,7 @@ impl Group {
         if std::mem::replace(&mut self.deleting, true) {
             return;
         }
+        self.since = env.now;
         env.note(by, &self.spec.fleet, Some(self.id), || What::Deleting);
         let members: Vec<usize> = (0..self.slots.len()).filter(|at| self.is_member(*at)).collect();
         members.into_iter().for_each(|at| self.leave(env, at, by));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::MemoryCloud;
 use super::effects::Cause;
 use super::group::Group;
-use super::view::{Lie, Partial};
+use super::view::{Lie, Partial, Whose};
 use super::world::{Env, World};
 use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
@@ -142,6 +142,11 @@ impl MemoryCloud {
         self.world().env.launches_short = by;
     }
 
+    /// Of the next raise so many launches do not come, and nothing tells of it; they do the moment that they are given up.
+    pub fn launches_come_late(&self, by: u32) {
+        self.world().env.launches_late = by;
+    }
+
     /// The next raise is done for so many fewer, and says so.
     pub fn raises_come_short(&self, by: u32) {
         self.world().env.raises_short = by;
@@ -159,14 +164,21 @@ impl MemoryCloud {
     pub fn black_out_of(&self, artifact: &Artifact, duration: Duration) {
         let mut world = self.world();
         let until = world.env.now + duration;
-        world.distortions.health.push(Lie { until, of: Some(artifact.digest()), says: Verdict::Unknown });
+        world.distortions.health.push(Lie { until, of: Whose::Of(artifact.digest()), says: Verdict::Unknown });
+    }
+
+    /// For this long nothing is known of the health of any other artifact's instances.
+    pub fn black_out_but(&self, artifact: &Artifact, duration: Duration) {
+        let mut world = self.world();
+        let until = world.env.now + duration;
+        world.distortions.health.push(Lie { until, of: Whose::But(artifact.digest()), says: Verdict::Unknown });
     }
 
     /// For this long the same is said of every running instance's health, true or not.
     pub fn lie(&self, verdict: Verdict, duration: Duration) {
         let mut world = self.world();
         let until = world.env.now + duration;
-        world.distortions.health.push(Lie { until, of: None, says: verdict });
+        world.distortions.health.push(Lie { until, of: Whose::All, says: verdict });
     }
 
     /// For this long views lack the second half of each group, and say that they are partial, and why.
@@ -174,6 +186,14 @@ impl MemoryCloud {
         let mut world = self.world();
         let until = world.env.now + duration;
         world.distortions.partial.push(Partial { until, zone: None, why: why.into() });
+    }
+
+    /// For this long every other look is answered by a replica that lags behind, and says that it shows but a part: a group that was made, or began to be
+    /// deleted, less than 40 s ago is not there; of others the second half is missing, and who was sent away healthy less than 40 s ago
+    /// is there still.
+    pub fn flicker(&self, duration: Duration) {
+        let mut world = self.world();
+        world.distortions.flickers_until = world.env.now + duration;
     }
 
     /// For this long views lack what is in a zone, and say that they are partial.
@@ -212,7 +232,7 @@ impl MemoryCloud {
     pub fn set_size(&self, fleet: &FleetId, group: GroupId, size: u32) -> Result<()> {
         let mut world = self.world();
         let handle = world.handle(fleet, group)?;
-        world.with(handle, |group, env| group.resize_blindly(env, size));
+        world.with(handle, |group, env| group.resize_blindly(env, size, Cause::Script));
         Ok(())
     }
 

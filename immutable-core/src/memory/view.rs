@@ -4,26 +4,50 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::group::Group;
+use super::group::{Group, Slot};
 use super::world::World;
 use crate::artifact::Digest;
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Instance, Life, Observation, Stranger, Verdict, Working};
 use crate::id::{NativeRef, Zone};
 use crate::time::Timestamp;
 
+/// How far a replica lags behind.
+const LAG: Duration = Duration::from_secs(40);
+
 /// What is wrong with views, and until when.
 #[derive(Debug, Default)]
 pub(super) struct Distortions {
     pub(super) health: Vec<Lie>,
     pub(super) partial: Vec<Partial>,
+    /// Until when a replica lags behind, and how many looks there were.
+    pub(super) flickers_until: Timestamp,
+    pub(super) looks: u64,
 }
 
 /// A false word on health: of an artifact's instances or of all.
 #[derive(Debug)]
 pub(super) struct Lie {
     pub(super) until: Timestamp,
-    pub(super) of: Option<Digest>,
+    pub(super) of: Whose,
     pub(super) says: Verdict,
+}
+
+/// Whose health is not told.
+#[derive(Debug)]
+pub(super) enum Whose {
+    All,
+    Of(Digest),
+    But(Digest),
+}
+
+impl Whose {
+    fn is(&self, artifact: Option<Digest>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(one) => artifact == Some(*one),
+            Self::But(one) => artifact != Some(*one),
+        }
+    }
 }
 
 /// A part that is not shown: a zone, or the second half of each group.
@@ -35,7 +59,8 @@ pub(super) struct Partial {
 }
 
 impl World {
-    pub(super) fn observe(&self, fleet: &FleetId, known: &BTreeSet<GroupId>) -> Observation {
+    pub(super) fn observe(&mut self, fleet: &FleetId, known: &BTreeSet<GroupId>) -> Observation {
+        self.distortions.looks += 1;
         let groups = known.iter().map(|id| self.see(fleet, *id)).collect();
         let incidents = known
             .iter()
@@ -53,6 +78,9 @@ impl World {
 
     fn see(&self, fleet: &FleetId, id: GroupId) -> GroupSeen {
         let group = self.group(fleet, id);
+        if let Some(group) = group.filter(|_| self.lags()) {
+            return self.lagging(group);
+        }
         let partial = self.missing_parts(group);
         let why: Vec<&str> = partial.iter().map(|partial| &*partial.why).collect();
         let coverage = if why.is_empty() { Coverage::Whole } else { Coverage::Part(why.join("; ").into()) };
@@ -68,6 +96,41 @@ impl World {
             GroupState::Present { size: group.size, working: group.working(), spec: Some(group.mark), upkeep: Some(group.upkeep) }
         };
         seen(state, self.instances(group, &partial))
+    }
+
+    /// Whether a replica that lags behind answers this look.
+    fn lags(&self) -> bool {
+        self.env.now < self.distortions.flickers_until && self.distortions.looks % 2 == 1
+    }
+
+    /// A group as a replica shows it that knows nothing of what is new, and of those sent away not that they are gone.
+    fn lagging(&self, group: &Group) -> GroupSeen {
+        let seen = |state, instances| {
+            let coverage = Coverage::Part("a replica lags behind".into());
+            GroupSeen { group: group.id, age: Duration::ZERO, coverage, state, instances: Arc::new(instances) }
+        };
+        if self.env.now < group.since + LAG {
+            return seen(GroupState::Absent, Vec::new());
+        }
+        let half = group.instances.len().div_ceil(2);
+        let back = |instance: &Instance, slot: &Slot| {
+            instance.life == Life::Gone && slot.sent_away && slot.last == Verdict::Healthy && self.env.now < slot.since + LAG
+        };
+        let shown = group.instances.iter().zip(&group.slots).enumerate();
+        let shown = shown.filter(|(at, (instance, slot))| *at < half || back(instance, slot));
+        let shown = shown.map(|(_, (instance, slot))| match instance.life {
+            Life::Gone if back(instance, slot) => {
+                Instance { life: Life::Running, health: self.env.words.of(Verdict::Healthy), trouble: None, ..instance.clone() }
+            }
+            _ => instance.clone(),
+        });
+        let state = GroupState::Present {
+            size: group.size,
+            working: group.working(),
+            spec: Some(group.mark),
+            upkeep: Some(group.upkeep),
+        };
+        seen(if group.deleting { GroupState::Deleting } else { state }, shown.collect())
     }
 
     /// What views of a group lack now; a zone that it never uses is none of it.
@@ -108,7 +171,7 @@ impl World {
     pub(super) fn word_on(&self, group: &Group) -> Option<Verdict> {
         let artifact = self.env.images.artifact(group.spec.image.id());
         let lies = self.distortions.health.iter().rev();
-        let mut told = lies.filter(|lie| lie.until > self.env.now && (lie.of.is_none() || lie.of == artifact));
+        let mut told = lies.filter(|lie| lie.until > self.env.now && lie.of.is(artifact));
         told.next().map(|lie| lie.says)
     }
 }

@@ -53,6 +53,7 @@ pub(super) struct Env {
     pub(super) deaths_set: u32,
     /// Scripted for the next raise.
     pub(super) launches_short: u32,
+    pub(super) launches_late: u32,
     pub(super) raises_short: u32,
     pub(super) words: Words,
 }
@@ -204,6 +205,7 @@ impl World {
                 deaths: None,
                 deaths_set: 0,
                 launches_short: 0,
+                launches_late: 0,
                 raises_short: 0,
                 words: Words::new(),
                 settings,

@@ -26,6 +26,9 @@ const GENERATORS: &[(&str, Generator)] = &[
     ("wire", wire),
     ("journal", journal),
     ("crashes", crashes),
+    ("late", late),
+    ("flicker", flicker),
+    ("unguarded", unguarded),
 ];
 
 /// The script of a seed.
@@ -47,6 +50,7 @@ fn calm(seed: u64, given: &Given) -> Script {
         latency_ms: pick(random, &[0, 0, 200, 3000]),
         operations_take: pick(random, &[0, 0, 0, 10, 70]),
         heals: pick(random, &[Heals::Switchable, Heals::Switchable, Heals::Never, Heals::Always]),
+        unguarded: false,
     };
     // A provider that replaces what is ill faster than it removes what is named can keep a bad release for ever.
     let cloud = if cloud.heals == Heals::Always { Cloud { operations_take: 0, ..cloud } } else { cloud };
@@ -250,4 +254,23 @@ fn crashes(random: &mut Random, script: &mut Script) {
             script.crashes.push(Crash::new(rollout, at, down));
         }
     }
+}
+
+/// Accepted, some short, and late.
+fn late(random: &mut Random, script: &mut Script) {
+    if some(random, 8) {
+        disturb(random, script, 2, |random| Trouble::LaunchesLate(1 + random.below(2)));
+    }
+}
+
+/// A replica that lags behind.
+fn flicker(random: &mut Random, script: &mut Script) {
+    if some(random, 8) {
+        disturb(random, script, 2, |random| Trouble::Flicker(lasting(random)));
+    }
+}
+
+/// A provider that neither compares nor remembers.
+fn unguarded(random: &mut Random, script: &mut Script) {
+    script.cloud.unguarded = some(random, 4) && script.cloud.latency_ms == 0;
 }

@@ -112,7 +112,8 @@ impl Expected<'_> {
         let least = strategy.progress_deadline.min(strategy.rollback_deadline);
         let lasting: u64 = self.troubles().map(Trouble::lasts).sum();
         let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
-        let short = self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::RaisesShort(_)));
+        let short =
+            self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
         let waits = Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 });
         waits + self.one() * strategy.probe_attempts >= least
     }

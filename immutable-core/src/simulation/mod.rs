@@ -34,6 +34,8 @@ mod ledger;
 mod oracle;
 mod play;
 mod process;
+#[cfg(test)]
+mod scenarios;
 mod script;
 mod shrink;
 mod stage;
@@ -127,13 +129,14 @@ impl Simulation {
 
     /// Plays what has failed once more, to tell its story.
     fn tell(&self, script: &Script, patience: Patience) -> Box<Failure> {
-        let told = Play::new(self, script, patience, true).play();
-        let (breach, story) = match told {
+        let play = Play::new(self, script, patience, true);
+        let ledger = play.ledger();
+        let (breach, story) = match play.play() {
             Err(Broken { breach, story }) => (breach, story),
-            // The same script twice, and not the same run.
+            // The same script twice, and not the same run; or a run that is compared with another.
             Ok(_) => (
                 Breach { rule: "determinism", at: Default::default(), why: "it failed once, and not again".to_owned() },
-                Vec::new(),
+                ledger.story(),
             ),
         };
         Box::new(Failure { script: script.clone(), patience, breach, story })
@@ -144,13 +147,24 @@ impl Simulation {
         shrink::shrink(self, failure)
     }
 
-    /// Plays a script once for every call it makes and everything that can happen to a call there: the process dies before or after it, for a moment or for
-    /// hours; its reply is lost, it arrives late, twice, or twice and the second late. Every end must be that of the undisturbed run.
+    /// Plays a script once for every call that its disturbed rollouts make and everything that can happen to a call there: the process dies before or
+    /// after it, for a moment, for longer than a view lasts or than its deadlines; its request or its reply is lost, it arrives late, twice, or twice and the
+    /// second late, to a process that waits for it, or after that has died. Every end must be that of the undisturbed run.
     ///
     /// # Errors
     /// The promise that was broken.
     pub fn sweep(&self, script: &Script) -> Result<Swept, Box<Failure>> {
         sweep::sweep(self, script)
+    }
+
+    /// The scripts worth [sweeping](Self::sweep) for fleets of its sizes, 0 left out: first deployments, replacements and resizes, of good releases and bad
+    /// ones, under every kind of budget, in clouds that answer at once or later, heal or do not, have zones or none.
+    pub fn cases(&self) -> Vec<Script> {
+        let mut cases = sweep::cases(*self.given.instances.start().max(&1)..=*self.given.instances.end());
+        if let Some(strategy) = &self.given.strategy {
+            cases.iter_mut().for_each(|script| script.strategy = strategy.clone());
+        }
+        cases
     }
 
     /// Which promises it breaks in so many seeds, for those that are judged themselves.

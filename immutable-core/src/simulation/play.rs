@@ -15,7 +15,7 @@ use super::process::{Board, Socket};
 use super::script::{Release, Script, Wire};
 use super::stage::Stage;
 use crate::artifact::{Artifact, Digest};
-use crate::conformance::{Faults, Faulty};
+use crate::conformance::{Call, Faults, Faulty};
 use crate::controller::Controller;
 use crate::error::Error;
 use crate::fleet::{Fleet, FleetId, GenerationId, Life};
@@ -43,8 +43,10 @@ pub struct Played {
     pub outcomes: Vec<Outcome>,
     /// What there is at the end, without names and times.
     pub end: End,
-    /// How many calls each rollout made.
-    pub calls: Vec<u32>,
+    /// Which calls each rollout made, in order.
+    pub calls: Vec<Vec<Call>>,
+    /// Whether everything that its script says of single calls has happened to one.
+    pub spent: bool,
     /// How much was done.
     pub work: Work,
     /// A digest of every record of the journal, byte for byte.
@@ -57,8 +59,14 @@ pub struct Played {
 pub struct End {
     /// How many healthy instances run of each artifact.
     pub running: BTreeMap<Digest, usize>,
+    /// How many instances there are of each artifact, whatever their state.
+    pub live: BTreeMap<Digest, usize>,
     /// How many generations are left.
     pub generations: usize,
+    /// How many groups they have.
+    pub groups: usize,
+    /// How large these are together: how many are in which zone is nobody's promise.
+    pub size: u32,
     /// What is proven.
     pub proven: Option<Digest>,
     /// How many machines were launched in all.
@@ -100,16 +108,19 @@ impl<'a> Play<'a> {
             .operations_take(seconds(terms.operations_take))
             .heals(terms.heals)
             .effects(usize::MAX);
-        let cloud = MemoryCloud::with(options);
+        let cloud = MemoryCloud::with(if terms.unguarded { options.unguarded() } else { options });
         let fleet = FleetId::new(cloud.place(), "web");
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let (wire, log) = (script.wire.as_ref(), script.journal.as_ref());
-        let faults = |wire: Option<&Wire>| wire.map_or(Faults::none().stale_by(Duration::ZERO), Wire::faults);
-        let late =
-            wire.map_or(0, |wire| wire.late_by + 10) + script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
+        let scripted = script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
+        let faults = |wire: Option<&Wire>| {
+            wire.map_or(Faults::none().stale_by(Duration::ZERO), Wire::faults).scripted_late_by(seconds(scripted))
+        };
+        let late = wire.map_or(0, |wire| wire.late_by + 10) + scripted;
         let under_way = seconds(30 + late + terms.operations_take);
         let stale = wire.is_some_and(|wire| wire.stale > 0);
-        let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale);
+        let scene =
+            Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale).unguarded(terms.unguarded);
         let ledger = Ledger::new(cloud.clone(), scene, tell);
         let scribe: Arc<dyn Journal> =
             Arc::new(Scribe { journal: cloud.journal(), stream: fleet.stream(), ledger: ledger.clone(), clock: shared.clone() });
@@ -119,6 +130,11 @@ impl<'a> Play<'a> {
         provider.calm();
         journal.calm();
         Self { simulation, script, patience, clock, cloud, fleet, ledger, provider, journal, person, proven: None }
+    }
+
+    /// Where everything is written down.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.ledger.clone()
     }
 
     /// Plays it all.
@@ -135,13 +151,14 @@ impl<'a> Play<'a> {
     }
 
     fn rollouts(&mut self) -> Result<Played, Breach> {
-        let (mut outcomes, mut calls) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut calls, mut spent) = (Vec::new(), Vec::new(), true);
         for rollout in 0..self.script.rollouts.len() {
             if rollout == self.script.first_disturbed() {
                 self.trouble_begins();
             }
-            let (outcome, made) = self.rollout(rollout)?;
-            calls.push(made);
+            let (outcome, board) = self.rollout(rollout)?;
+            calls.push(board.calls());
+            spent &= board.is_spent();
             let Some(outcome) = outcome else { continue };
             let asks = matches!(outcome, Outcome::Needs(_));
             outcomes.push(outcome);
@@ -150,7 +167,7 @@ impl<'a> Play<'a> {
             }
         }
         self.settle()?;
-        Ok(Played { outcomes, end: self.end(), calls, work: self.ledger.work(), journal: self.bytes() })
+        Ok(Played { outcomes, end: self.end(), calls, spent, work: self.ledger.work(), journal: self.bytes() })
     }
 
     fn now(&self) -> Timestamp {
@@ -203,8 +220,9 @@ impl<'a> Play<'a> {
     }
 
     /// One rollout, by as many processes as it takes. `None`: it could not begin, and that is as it should be.
-    fn rollout(&mut self, rollout: usize) -> Result<(Option<Outcome>, u32), Breach> {
-        let Some(wish) = self.script.rollouts.get(rollout).copied() else { return Ok((None, 0)) };
+    fn rollout(&mut self, rollout: usize) -> Result<(Option<Outcome>, Board), Breach> {
+        let board = Board::new(self.script, rollout);
+        let Some(wish) = self.script.rollouts.get(rollout).copied() else { return Ok((None, board)) };
         let bake = self.cloud.bake("acmeinc/web", &format!("1.{rollout}.0"));
         let mut artifact = bake.map_err(|error| self.breach("script", error.to_string()))?;
         match (wish.release, &self.proven) {
@@ -215,7 +233,6 @@ impl<'a> Play<'a> {
         }
         let baseline = self.proven.is_some();
         let expected = Expected { script: self.script, rollout, patience: self.patience, baseline, release: wish.release };
-        let board = Board::new(self.script, rollout);
         let opened = self.now();
         let stage = Stage {
             cloud: self.cloud.clone(),
@@ -255,7 +272,7 @@ impl<'a> Play<'a> {
                 stage.peace();
                 let revoked = self.ledger.scene(|scene| scene.is_revoked(artifact.digest()));
                 return if revoked {
-                    Ok((None, board.calls()))
+                    Ok((None, board))
                 } else {
                     Err(self.breach("convergence", format!("rollout {rollout}: {why}")))
                 };
@@ -273,7 +290,7 @@ impl<'a> Play<'a> {
         // What goes wrong in the world is over before the next one begins.
         let over = opened + expected.disturbed_for();
         self.clock.run(self.pass(over.since(self.now())));
-        Ok((Some(outcome), board.calls()))
+        Ok((Some(outcome), board))
     }
 
     /// Drives a rollout to its end, in one process after the other.
@@ -335,6 +352,10 @@ impl<'a> Play<'a> {
         let calls = self.cloud.calls();
         self.clock.run(async {
             let wrong = |error: Error| self.breach("fixpoint", error.to_string());
+            // Whoever asks may have done so on a look that failed: what that would have shown is noted once.
+            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+                running.drive().await.map(drop).map_err(wrong)?;
+            }
             let history = self.person.history(&self.fleet).await.map_err(wrong)?;
             let mut folded = FleetState::new(self.fleet.clone());
             for (version, recorded) in &history {
@@ -410,20 +431,30 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// What is still on its way arrives, and changes nothing.
+    /// What is still on its way arrives, and changes nothing; what leaves is gone.
     fn settle(&self) -> Result<(), Breach> {
+        let terms = &self.script.cloud;
         self.clock.run(async {
             self.provider.settle().await;
             self.journal.settle().await;
+            self.clock.sleep_until(self.now() + Duration::from_secs(terms.drain + terms.operations_take + 60)).await;
         });
         self.ledger.breach().map_or(Ok(()), Err)
     }
 
     fn end(&self) -> End {
-        let generations: BTreeSet<_> = self.cloud.sizes(&self.fleet).into_keys().map(|group| group.generation).collect();
+        let groups = self.cloud.sizes(&self.fleet);
+        let generations: BTreeSet<_> = groups.keys().map(|group| group.generation).collect();
+        let mut live = BTreeMap::new();
+        for machine in self.cloud.instances(&self.fleet) {
+            *live.entry(machine.artifact).or_default() += 1;
+        }
         End {
             running: self.cloud.running(),
+            live,
             generations: generations.len(),
+            groups: groups.len(),
+            size: groups.values().sum(),
             proven: self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact),
             launched: self.cloud.launched(),
         }

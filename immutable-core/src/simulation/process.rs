@@ -28,7 +28,7 @@ pub(super) struct Board(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    calls: u32,
+    calls: Vec<conformance::Call>,
     awaits: u32,
     /// Deaths that are still to come: when, and for how long.
     deaths: Vec<(Moment, u64)>,
@@ -42,7 +42,8 @@ impl Board {
     pub(super) fn new(script: &Script, rollout: usize) -> Self {
         let deaths = script.crashes.iter().filter(|crash| crash.rollout == rollout).map(|crash| (crash.at, crash.down));
         let fates = script.fates.iter().filter(|fate| fate.rollout == rollout).copied().collect();
-        Self(Arc::new(Mutex::new(State { calls: 0, awaits: 0, deaths: deaths.collect(), fates, dead: None, waker: None })))
+        let deaths = deaths.collect();
+        Self(Arc::new(Mutex::new(State { calls: Vec::new(), awaits: 0, deaths, fates, dead: None, waker: None })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -73,9 +74,15 @@ impl Board {
         .await
     }
 
-    /// How many calls were made.
-    pub(super) fn calls(&self) -> u32 {
-        self.lock().calls
+    /// Which calls were made, in order.
+    pub(super) fn calls(&self) -> Vec<conformance::Call> {
+        self.lock().calls.clone()
+    }
+
+    /// Whether everything that its script says of calls has happened to one.
+    pub(super) fn is_spent(&self) -> bool {
+        let state = self.lock();
+        state.deaths.is_empty() && state.fates.is_empty()
     }
 
     /// Dies at the times that the script names.
@@ -95,20 +102,22 @@ impl Board {
     }
 
     /// Makes a call, unless the process is dead, or dies of it.
-    async fn pass<T>(&self, script: impl FnOnce(Fault), send: impl Future<Output = T>) -> T {
+    async fn pass<T>(&self, call: conformance::Call, script: impl FnOnce(Fault), send: impl Future<Output = T>) -> T {
         let call = {
             let mut state = self.lock();
-            let number = state.calls + 1;
+            let number = u32::try_from(state.calls.len()).unwrap_or(u32::MAX).saturating_add(1);
             if state.dead.is_none() {
-                state.calls = number;
+                state.calls.push(call);
                 state.die(|at| at == Moment::Before(number));
             }
-            let fate = state.fates.iter().find(|fate| fate.call == number).map(|fate| fate.what);
+            let fate = state.fates.iter().position(|fate| fate.call == number && state.dead.is_none());
+            let fate = fate.map(|at| state.fates.remove(at).what);
             state.dead.is_none().then_some((number, fate))
         };
         let Some((number, fate)) = call else { return pending().await };
         if let Some(mishap) = fate {
             script(match mishap {
+                Mishap::LostRequest => Fault::LostRequest,
                 Mishap::LostReply => Fault::LostReply,
                 Mishap::Late(seconds) => Fault::Late(Duration::from_secs(seconds)),
                 Mishap::Twice(seconds) => Fault::Doubled(Duration::from_secs(seconds)),
@@ -151,7 +160,7 @@ pub(super) struct Socket<P: ?Sized, W: ?Sized> {
 
 impl<P: ?Sized, W: ?Sized> Socket<P, W> {
     async fn pass<T>(&self, call: conformance::Call, send: impl Future<Output = T>) -> T {
-        let answer = self.board.pass(|fault| self.wire.next(call, fault), send).await;
+        let answer = self.board.pass(call, |fault| self.wire.next(call, fault), send).await;
         self.ledger.delivered();
         answer
     }

@@ -57,6 +57,14 @@ pub struct Cloud {
     pub operations_take: u64,
     /// Whether it heals by itself.
     pub heals: Heals,
+    /// Whether resizes are done whatever the size is by then, and a copy of one is one more.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub unguarded: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// How the fleet is.
@@ -144,12 +152,18 @@ pub enum Trouble {
     Capacity(u32, u64),
     /// Of the next raise so many never come, and nothing tells of it.
     LaunchesShort(u32),
+    /// Of the next raise so many do not come, and nothing tells of it, until they are given up: that moment they do.
+    LaunchesLate(u32),
     /// The next raise is done for so many fewer, and says so.
     RaisesShort(u32),
     /// Nothing is known of anybody's health.
     BlackOut(u64),
     /// Nothing is known of the wanted release's health.
     BlackOutOfNew(u64),
+    /// Nothing is known of the health of any other release.
+    BlackOutOfOld(u64),
+    /// Every other look is answered by a replica that lags behind.
+    Flicker(u64),
     /// Everybody is said to be unhealthy.
     Lie(u64),
     /// Views lack half of each group, and say so.
@@ -178,6 +192,8 @@ impl Trouble {
             | Self::Capacity(_, seconds)
             | Self::BlackOut(seconds)
             | Self::BlackOutOfNew(seconds)
+            | Self::BlackOutOfOld(seconds)
+            | Self::Flicker(seconds)
             | Self::Lie(seconds)
             | Self::Partial(seconds)
             | Self::Silence(seconds) => seconds,
@@ -296,6 +312,8 @@ impl Fate {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mishap {
+    /// It never arrives; nobody hears of it.
+    LostRequest,
     /// It is done; nobody hears of it.
     LostReply,
     /// It arrives so many seconds after it was given up.
@@ -331,6 +349,11 @@ impl Script {
         if self.cloud.boot.0 > self.cloud.boot.1 {
             return Err(Error::invalid(format!("boot {:?}: the shortest comes first", self.cloud.boot)));
         }
+        if self.cloud.unguarded && self.cloud.latency_ms > 0 {
+            return Err(Error::invalid(
+                "unguarded, a copy that is slow besides outlives what its answer said; set `latency_ms` to 0",
+            ));
+        }
         for wish in &self.rollouts {
             let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
             self.strategy.check(wish.size, terms.0, terms.1)?;
@@ -340,7 +363,8 @@ impl Script {
 
     /// The first rollout in which something goes wrong.
     pub(super) fn first_disturbed(&self) -> usize {
-        usize::from(self.rollouts.len() > 1)
+        let fates = self.fates.iter().map(|fate| fate.rollout);
+        fates.min().unwrap_or(usize::MAX).min(usize::from(self.rollouts.len() > 1))
     }
 }
 
@@ -366,7 +390,7 @@ impl Mishap {
     /// For how long a copy is under way.
     pub(super) fn lasts(&self) -> u64 {
         match *self {
-            Self::LostReply => 0,
+            Self::LostRequest | Self::LostReply => 0,
             Self::Late(seconds) | Self::Twice(seconds) => seconds,
         }
     }

@@ -62,6 +62,7 @@ impl Stage {
     pub(super) fn peace(&self) {
         self.cloud.capacity(None);
         self.cloud.launches_come_short(0);
+        self.cloud.launches_come_late(0);
         self.cloud.raises_come_short(0);
         for machine in self.machines(|machine| machine.protected) {
             self.harmless(self.cloud.unprotect(&machine.key.name));
@@ -138,9 +139,12 @@ impl Stage {
                 return Some((seconds, Act::EndOfScarcity));
             }
             Trouble::LaunchesShort(by) => cloud.launches_come_short(by),
+            Trouble::LaunchesLate(by) => cloud.launches_come_late(by),
             Trouble::RaisesShort(by) => cloud.raises_come_short(by),
             Trouble::BlackOut(seconds) => cloud.black_out(lasting(seconds)),
             Trouble::BlackOutOfNew(seconds) => cloud.black_out_of(&self.artifact, lasting(seconds)),
+            Trouble::BlackOutOfOld(seconds) => cloud.black_out_but(&self.artifact, lasting(seconds)),
+            Trouble::Flicker(seconds) => cloud.flicker(lasting(seconds)),
             Trouble::Lie(seconds) => {
                 cloud.lie(Verdict::Unhealthy, lasting(seconds));
                 self.ledger.scene(|scene| scene.lied(now, lasting(seconds)));

@@ -150,6 +150,7 @@ fn an_old_raise_is_judged_again() {
     );
     let over = "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 4\nowed 6 lower 0001.0 4 by z";
     row("no room, and under way", &before(60), &above().in_flight(5), over);
+    row("no room, and the provider works, perhaps on this very call", &before(60), &above().busy(), over);
     row("in part", &before(60), &look().group(1, 3, "a+").partly().group(2, 0, ""), "");
     row("the registry does not say", &before(60), &fresh().unheard("1.1.0"), withdrawn);
     let mut echo = stage.clone();

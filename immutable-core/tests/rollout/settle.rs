@@ -71,6 +71,14 @@ fn done_sets_the_size_that_was_answered() {
 }
 
 #[test]
+fn a_raise_that_came_short_counts_whole_as_long_as_a_copy_may_arrive() {
+    let mut stage = owing(raise(2, 0, 2));
+    let echo_until = Some(stage.now + MINUTE);
+    stage.answer(OpResult::Done { size: Some(1), refused: Vec::new(), echo_until, removed: None });
+    assert_eq!((stage.owed(), stage.size(2)), (0, 2));
+}
+
+#[test]
 fn who_is_held_stays_and_is_no_longer_named() {
     let mut stage = owing(lower(1, 3, "a b"));
     stage.answer(held_back(2, "a"));

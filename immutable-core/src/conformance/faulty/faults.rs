@@ -118,6 +118,8 @@ pub struct Faults {
     pub slow_by: Duration,
     /// How old a stale view may be; zero: nothing is remembered to be shown again.
     pub stale_by: Duration,
+    /// How long after it was sent a call may still arrive, by what is scripted: of that the drawn ones know nothing.
+    pub scripted_late_by: Duration,
 }
 
 impl Faults {
@@ -136,15 +138,17 @@ impl Faults {
             late_by: Duration::from_secs(60),
             slow_by: Duration::from_secs(10),
             stale_by: Duration::from_secs(60),
+            scripted_late_by: Duration::ZERO,
         }
     }
 }
 
 impl Faults {
-    /// How long after it was sent a call may still arrive, as far as it is drawn: of what is scripted the script knows.
+    /// How long after it was sent a call may still arrive.
     pub(super) fn lifetime(&self) -> Duration {
         let late = if self.late > 0.0 || self.doubled > 0.0 { self.late_by } else { Duration::ZERO };
-        late + if self.slow > 0.0 { self.slow_by } else { Duration::ZERO }
+        let drawn = late + if self.slow > 0.0 { self.slow_by } else { Duration::ZERO };
+        drawn.max(self.scripted_late_by)
     }
 }
 
@@ -180,4 +184,5 @@ setters! {
     late_by: Duration = "How long after it was sent a copy may still arrive.",
     slow_by: Duration = "How long a slow call may wait.",
     stale_by: Duration = "How old a stale view may be.",
+    scripted_late_by: Duration = "How long after it was sent a scripted call may still arrive.",
 }

@@ -84,5 +84,7 @@ fn decide_by(
     proposal.into_decision(view)
 }
 
+#[cfg(all(test, feature = "simulation"))]
+pub(crate) mod naive;
 #[cfg(test)]
 pub(crate) mod weakened;

@@ -67,7 +67,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
     })
 }
 
-/// What a call that may no longer happen came to, once no copy of it can arrive any more.
+/// What a call that may no longer happen came to, once no copy of it can arrive any more, and none that was accepted is still being done.
 fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
     let Call::Resize(resize) = &owed.call else {
         return None;
@@ -80,6 +80,9 @@ fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
     let reported = reported(view, resize)?;
     if reported == resize.to() && left(view, resize) {
         return Some(OpResult::Done { size: Some(reported), refused: Vec::new(), echo_until: None, removed: None });
+    }
+    if works(view, resize) {
+        return None;
     }
     Some(OpResult::Failed(Refused {
         kind: ErrorKind::Stale,
@@ -100,6 +103,12 @@ fn reported(view: &View<'_>, resize: &Resize) -> Option<u32> {
         GroupState::Present { size, .. } => size,
         _ => 0,
     })
+}
+
+/// Whether the provider has work left on the group, perhaps this very call: accepted, and the answer lost.
+fn works(view: &View<'_>, resize: &Resize) -> bool {
+    let busy = |state: &GroupState| matches!(state, GroupState::Present { working: Working::Busy, .. });
+    view.seen.fleet.groups.iter().any(|seen| seen.group == resize.group() && busy(&seen.state))
 }
 
 /// Whether none of those named to leave is a member any more.

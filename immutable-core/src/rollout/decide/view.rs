@@ -227,7 +227,7 @@ impl<'a> View<'a> {
         };
         let settled = !matches!(state, Some(GroupState::Present { working: Working::Busy, .. } | GroupState::Deleting));
         // As long as a call is owed, or a copy of one may arrive, the size is not yet what it will be.
-        if whole && settled && reported != slots.size && !busy && self.now >= slots.quiet_until {
+        if whole && settled && reported != slots.size && !busy && as_of >= slots.quiet_until {
             self.noted.sizes.insert(id, reported);
             group.size = reported;
         }

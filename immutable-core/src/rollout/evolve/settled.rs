@@ -86,6 +86,10 @@ impl FleetState {
                     }
                     Resize::Lower { .. } => {}
                 }
+                // A copy of it may yet bring what is lacking: until none can, all are counted.
+                if short && echo > at {
+                    slots.size = resize.to();
+                }
                 for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
                     unname(slots, key);
                 }

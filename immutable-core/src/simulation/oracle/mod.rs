@@ -45,8 +45,11 @@ impl fmt::Display for Breach {
 
 type Verdict = Result<(), String>;
 
+type OfEffects = fn(&Scene, &Change<'_>) -> Verdict;
+type OfRecords = fn(&Scene, &Recorded) -> Verdict;
+
 /// Oracles that judge what happens in the world.
-const OF_EFFECTS: &[(&str, fn(&Scene, &Change<'_>) -> Verdict)] = &[
+const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("replace", once::replaces),
     ("once", once::journaled),
     ("ours", once::ours),
@@ -60,7 +63,7 @@ const OF_EFFECTS: &[(&str, fn(&Scene, &Change<'_>) -> Verdict)] = &[
 ];
 
 /// Oracles that judge what is written.
-const OF_RECORDS: &[(&str, fn(&Scene, &Recorded) -> Verdict)] = &[
+const OF_RECORDS: &[(&str, OfRecords)] = &[
     ("once", once::one_a_resource),
     ("baseline", back::to_the_proven),
     ("unknown", health::noted),
@@ -81,6 +84,7 @@ pub(super) struct Scene {
     /// How long a call that is sent may be under way.
     under_way: Duration,
     heals: Heals,
+    unguarded: bool,
     /// Whether views may be old.
     stale: bool,
     /// When health was lied about.
@@ -101,6 +105,7 @@ impl Scene {
             min_ready,
             under_way,
             heals,
+            unguarded: false,
             stale,
             lies: Vec::new(),
             revoked: BTreeMap::new(),
@@ -189,6 +194,12 @@ impl Scene {
 
 /// What is asked about a run.
 impl Scene {
+    /// Resizes are done whatever the size is by then.
+    pub(super) fn unguarded(mut self, unguarded: bool) -> Self {
+        self.unguarded = unguarded;
+        self
+    }
+
     pub(super) fn opened(&self) -> usize {
         self.book.opened
     }

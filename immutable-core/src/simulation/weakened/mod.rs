@@ -62,10 +62,20 @@ fn each_weakened_rule_is_caught() {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some((at, weak)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, all.get(at)?))) {
-                    if !weak.name.contains(&only) { continue }
+                    if !weak.name.contains(&only) {
+                        continue;
+                    }
                     let begin = std::time::Instant::now();
                     let outcome = judge(weak);
-                    println!("{:2} {:40} {:12} {:?} others {:?} in {:.1?}", weak.rule, weak.name, weak.caught_by, outcome.caught.as_ref().map(|(s, b)| (s, &b.why)), outcome.others, begin.elapsed());
+                    println!(
+                        "{:2} {:40} {:12} {:?} others {:?} in {:.1?}",
+                        weak.rule,
+                        weak.name,
+                        weak.caught_by,
+                        outcome.caught.as_ref().map(|(s, b)| (s, &b.why)),
+                        outcome.others,
+                        begin.elapsed()
+                    );
                     judged.lock().unwrap_or_else(PoisonError::into_inner).push((at, outcome));
                 }
             });

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::view::{GroupView, View, count};
 use super::super::probe;
+use super::super::view::{GroupView, View, count};
 use super::{Engine, Row, SOUND, engine};
 use crate::fleet::{GroupState, Life, Resize};
 use crate::rollout::event::{Call, Event};

@@ -48,14 +48,7 @@ struct Engine {
     events: fn(&FleetState, &mut Vec<Event>),
 }
 
-const SOUND: Engine = Engine {
-    rules: &[],
-    state: |_| {},
-    sight: |_, _| {},
-    facts: |_| {},
-    view: |_| {},
-    events: |_, _| {},
-};
+const SOUND: Engine = Engine { rules: &[], state: |_| {}, sight: |_, _| {}, facts: |_| {}, view: |_| {}, events: |_, _| {} };
 
 impl Engine {
     fn decide(&self, state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {

@@ -94,7 +94,8 @@ fn settled_long_ago(state: &mut FleetState) {
 }
 
 fn whole_at_the_end(view: &mut View<'_>) {
-    let others_left = view.rollout().is_some_and(|rollout| view.sum_where(|id| id != rollout.wanted, |group| group.members()) > 0);
+    let others_left =
+        view.rollout().is_some_and(|rollout| view.sum_where(|id| id != rollout.wanted, |group| group.members()) > 0);
     if !others_left {
         view.groups.values_mut().for_each(|group| group.whole = true);
         view.blind = None;

@@ -1,0 +1,3 @@
+//! Whole rollouts in a closed loop.
+
+mod sweep;
