@@ -1,3 +1,5 @@
 //! Whole rollouts in a closed loop.
 
+mod found;
+mod seeds;
 mod sweep;

@@ -1,0 +1,76 @@
+//! What the simulation has found in the engine: the shortest script that showed it, by what was wrong.
+
+use immutable_core::simulation::{Patience, Script, Simulation};
+
+/// What was wrong, and a script that shows it.
+const FOUND: &[(&str, &str)] = &[
+    (
+        "a first instance lost to the platform used up the only attempt, and the rollout then waited for its deadline",
+        r#"{"seed":111,"cloud":{"boot":[42,130],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":3,"max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"21m","rollback_deadline":"1h 5m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":101,"what":{"kill":11}}],"crashes":[{"rollout":1,"at":{"after":18},"down":8}]}"#,
+    ),
+    (
+        "one that was removed in a black-out, charged to nobody, used up an attempt",
+        r#"{"seed":64,"cloud":{"boot":[65,65],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":"25%","probe_attempts":2,"progress_deadline":"29m","rollback_deadline":"1h 12m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":275,"what":{"black_out":420}}]}"#,
+    ),
+    (
+        "two were retired for one first instance, the second while the first was not yet seen to be gone",
+        r#"{"seed":504,"cloud":{"boot":[26,123],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":10,"boot_deadline":600,"poll":5},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":0,"probe_attempts":2,"progress_deadline":"37m","rollback_deadline":"27m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":7,"release":"good"},{"size":2,"release":"good"}]}"#,
+    ),
+    (
+        "the same, where the first was only accepted",
+        r#"{"seed":539,"cloud":{"boot":[63,63],"drain":0,"latency_ms":3000,"operations_take":10,"heals":"never"},"fleet":{"zones":2,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":0,"probe_attempts":2,"progress_deadline":"21m","rollback_deadline":"1h 6m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"good"}]}"#,
+    ),
+    (
+        "of a group not seen now, a leaver and the one that is to replace it counted as one: the ceiling was broken",
+        r#"{"seed":809,"cloud":{"boot":[53,111],"drain":90,"latency_ms":0,"operations_take":0,"heals":"always"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":600,"poll":5},"strategy":{"max_surge":0,"max_unavailable":2,"max_failed":"25%","probe_attempts":1,"progress_deadline":"15m","rollback_deadline":"37m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":294,"what":{"sicken":[0,900]}}],"wire":{"until":650,"throttled":42,"late":34,"stale":342,"late_by":60,"stale_by":60}}"#,
+    ),
+    (
+        "a whole fleet that was said to be ill was taken down as soon as a page was missing",
+        r#"{"seed":8181,"cloud":{"boot":[35,68],"drain":90,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":0,"max_failed":1,"probe_attempts":2,"progress_deadline":"23m","rollback_deadline":"1h 16m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":824,"what":{"swap":[10,34]}},{"rollout":1,"at":395,"what":{"lie":646}}],"wire":{"until":1468,"slow":49,"partial":277,"late_by":5,"stale_by":10}}"#,
+    ),
+    (
+        "a fleet that came back under a lie was taken down at its boot deadline",
+        r#"{"seed":3585,"cloud":{"boot":[45,45],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":15},"strategy":{"max_surge":"10%","max_unavailable":3,"max_failed":"25%","probe_attempts":2,"progress_deadline":"16m","rollback_deadline":"1h 12m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"good"},{"size":5,"release":"never_boots"}],"disturbances":[{"rollout":2,"at":253,"what":{"lie":554}}]}"#,
+    ),
+    (
+        "a deadline that passed under a lie turned the rollout round, and took the fleet down for a baseline that was not there yet",
+        r#"{"seed":319037,"cloud":{"boot":[78,167],"drain":0,"latency_ms":0,"operations_take":10,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":15},"strategy":{"max_surge":3,"max_unavailable":2,"max_failed":"25%","probe_attempts":2,"progress_deadline":"14m","rollback_deadline":"24m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":423,"what":{"lie":835}}]}"#,
+    ),
+    (
+        "a call that the provider had accepted, unheard, was withdrawn, and done later",
+        r#"{"seed":105849,"cloud":{"boot":[74,114],"drain":20,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":3,"min_ready":10,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"25%","max_failed":"25%","probe_attempts":1,"progress_deadline":"32m","rollback_deadline":"35m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":5,"release":"good"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":383,"what":{"lie":148}}],"wire":{"until":484,"error":21,"lost_request":155,"lost_reply":167,"late":158,"partial":143,"late_by":5,"stale_by":60}}"#,
+    ),
+    (
+        "an end was decided that could not follow: the generation was deleted by somebody while its rollout was finishing",
+        r#"{"seed":100764,"cloud":{"boot":[69,134],"drain":20,"latency_ms":0,"operations_take":70,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"21m","rollback_deadline":"34m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":571,"what":{"delete_group":4}}],"wire":{"until":719,"error":89,"lost_reply":69,"late":196,"stale":326,"late_by":5,"stale_by":10},"journal":{"until":620,"lost_request":12,"late":157,"slow":74,"late_by":1},"crashes":[{"rollout":1,"at":{"seconds":314},"down":6},{"rollout":1,"at":{"after":65},"down":4}]}"#,
+    ),
+    (
+        "a release that was revoked while its rollout was finishing, one short, was waited for without end",
+        r#"{"seed":109532,"cloud":{"boot":[47,76],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":600,"poll":2},"strategy":{"max_surge":3,"max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"28m","rollback_deadline":"1h 4m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":555,"what":{"kill":14}},{"rollout":1,"at":593,"what":{"launches_short":2}},{"rollout":1,"at":720,"what":"revoke"}]}"#,
+    ),
+    (
+        "an owed raise was renewed beyond the goal, which somebody else had brought meanwhile",
+        r#"{"seed":302419,"cloud":{"boot":[62,81],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"25%","max_failed":1,"probe_attempts":2,"progress_deadline":"19m","rollback_deadline":"43m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"again"}],"disturbances":[{"rollout":1,"at":97,"what":{"set_size":[2,5]}}],"wire":{"until":21,"lost_request":77,"lost_reply":190,"slow":296,"late_by":5,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":22},"down":262}]}"#,
+    ),
+    (
+        "a call about a group that somebody had deleted was sent again without end",
+        r#"{"seed":319243,"cloud":{"boot":[37,37],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"15m","rollback_deadline":"40m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":227,"what":{"delete_group":1}}],"crashes":[{"rollout":1,"at":{"after":13},"down":310}]}"#,
+    ),
+    (
+        "the same, of one group of several",
+        r#"{"seed":310117,"cloud":{"boot":[81,81],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":0,"max_failed":"25%","probe_attempts":2,"progress_deadline":"13m","rollback_deadline":"48m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":461,"what":{"delete_group":2}}],"crashes":[{"rollout":1,"at":{"before":112},"down":395}]}"#,
+    ),
+];
+
+#[test]
+fn it_is_not_so_any_more() {
+    let simulation = Simulation::new();
+    for (wrong, line) in FOUND {
+        let script: Script = line.parse().unwrap_or_else(|error| panic!("{wrong}: {error}"));
+        for patience in [Patience::Configured, Patience::Infinite] {
+            if let Err(failure) = simulation.play(&script, patience) {
+                panic!("once {wrong}; now: {failure}");
+            }
+        }
+    }
+}
