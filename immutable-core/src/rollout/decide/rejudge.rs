@@ -81,9 +81,6 @@ fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
     if reported == resize.to() && left(view, resize) {
         return Some(OpResult::Done { size: Some(reported), refused: Vec::new(), echo_until: None, removed: None });
     }
-    if works(view, resize) {
-        return None;
-    }
     Some(OpResult::Failed(Refused {
         kind: ErrorKind::Stale,
         retry: Retry::Backoff,
@@ -93,9 +90,10 @@ fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
     }))
 }
 
+/// Whether the provider has work left on the group, perhaps this very call: accepted, and the answer lost.
 fn works_on(view: &View<'_>, resize: &Resize) -> bool {
-    let mut seen = view.seen.fleet.groups.iter().filter(|seen| seen.group == resize.group());
-    seen.any(|seen| matches!(seen.state, GroupState::Present { working: Working::Busy, .. }))
+    let busy = |state: &GroupState| matches!(state, GroupState::Present { working: Working::Busy, .. });
+    view.seen.fleet.groups.iter().any(|seen| seen.group == resize.group() && busy(&seen.state))
 }
 
 fn reported(view: &View<'_>, resize: &Resize) -> Option<u32> {
@@ -103,12 +101,6 @@ fn reported(view: &View<'_>, resize: &Resize) -> Option<u32> {
         GroupState::Present { size, .. } => size,
         _ => 0,
     })
-}
-
-/// Whether the provider has work left on the group, perhaps this very call: accepted, and the answer lost.
-fn works(view: &View<'_>, resize: &Resize) -> bool {
-    let busy = |state: &GroupState| matches!(state, GroupState::Present { working: Working::Busy, .. });
-    view.seen.fleet.groups.iter().any(|seen| seen.group == resize.group() && busy(&seen.state))
 }
 
 /// Whether none of those named to leave is a member any more.
