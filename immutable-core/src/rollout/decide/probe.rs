@@ -6,7 +6,7 @@ use super::view::{GroupView, View};
 use crate::rollout::report::Blocker;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
-    let (Some(rollout), Some(aim)) = (view.rollout(), proposal.aim) else {
+    let Some(aim) = proposal.aim else {
         return;
     };
     let Some((wanted, generation)) = aim.wanted.and_then(|wanted| Some((wanted, view.state.generations.get(&wanted)?))) else {
@@ -17,12 +17,12 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     }
     let live = view.sum(wanted, |group| group.live);
-    let again = view.tried(wanted) < rollout.plan.strategy().probe_attempts;
-    let probe = u32::from(live == 0 && again);
+    // Who has used up its attempts is given up already.
+    let probe = u32::from(live == 0);
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);
     // Who leaves already makes room, also while no view shows it yet.
     let room = others(|group| group.members()).saturating_add(probe) <= view.budget.ceiling;
-    let needs_room = probe > 0 && !room && others(|group| group.leavers) == 0;
+    let needs_room = !room && others(|group| group.leavers) == 0;
     proposal.probe = Some(probe);
     // What a smaller size leaves over may go besides.
     let over = others(|group| group.members()).saturating_sub(view.budget.desired);
