@@ -137,6 +137,22 @@ fn black_outs_freeze() {
 }
 
 #[test]
+fn while_half_of_the_old_are_well_the_new_is_to_blame() {
+    let blamed = "noted charged 0002.0 d health\nmoved back to 0001 until +3641s: 1 instances failed, 0 may; the last: it was healthy and is not any more";
+    for (size, ill, old, decided) in [(2, "b", "a+ b-", blamed), (3, "c", "a+ b+ c-", blamed), (3, "b c", "a+ b- c-", "")] {
+        let mut stage = Stage::rolling_of(Stage::fleet(size), Strategy::rolling().max_surge(1));
+        stage.ready(2, "d");
+        stage.note(|noted| {
+            noted.unhealthy.insert(group(1), keys(ill).into_iter().collect());
+            noted.unhealthy.insert(group(2), keys("d").into_iter().collect());
+            noted.progress = Some(1);
+        });
+        stage.pass(1);
+        row(old, &stage, &look().group(1, size, old).group(2, 1, "d-"), decided);
+    }
+}
+
+#[test]
 fn incidents_are_charged_once() {
     let well = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
     let lower = "owed 6 lower 0001.0 3 by a";

@@ -17,7 +17,7 @@ impl View<'_> {
             groups.fold((0, 0), |sum, (_, group)| (sum.0 + group.stood.0, sum.1 + group.stood.1))
         };
         let (old, new) = (stood(false), stood(true));
-        let old_fell = old.0 > 0 && old.1 * 2 < old.0;
+        let old_fell = old.1 * 2 < old.0;
         let new_fell = new.0 > 0 && new.1 == 0;
         // Who is not in the view may have lost it too.
         let new_hidden = new.1 == 0 && wanted.is_some_and(|wanted| self.sum(wanted, |group| group.unseen.1) > 0);

@@ -86,5 +86,5 @@ fn decide_by(
 
 #[cfg(all(test, feature = "simulation"))]
 pub(crate) mod naive;
-#[cfg(test)]
+#[cfg(all(test, feature = "simulation"))]
 pub(crate) mod weakened;
