@@ -81,7 +81,7 @@ impl Expected<'_> {
     }
 
     /// How long one instance may take, with everything that may be in its way.
-    fn one(&self) -> Duration {
+    pub(super) fn one(&self) -> Duration {
         let (cloud, terms) = (&self.script.cloud, &self.script.fleet);
         let boot = cloud.boot.1.max(terms.boot_deadline) + terms.min_ready + cloud.drain + 5;
         let healing = if cloud.heals == Heals::Never { 0 } else { 30 + 600 };

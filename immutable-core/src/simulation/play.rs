@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{Either, join, select};
@@ -13,7 +13,7 @@ use super::ledger::{Ledger, Line, Scribe, Work};
 use super::oracle::{Breach, Scene};
 use super::process::{Board, Socket};
 use super::script::{Release, Script, Wire};
-use super::stage::Stage;
+use super::stage::{Acts, Stage};
 use crate::artifact::{Artifact, Digest};
 use crate::conformance::{Call, Faults, Faulty};
 use crate::controller::Controller;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::fleet::{Fleet, FleetId, GenerationId, Life};
 use crate::id::StreamVersion;
 use crate::journal::{After, Journal};
-use crate::memory::{Calls, Delay, MemoryCloud, MemoryOptions};
+use crate::memory::{Delay, MemoryCloud, MemoryOptions};
 use crate::provider::{FleetProvider, Provider};
 use crate::rollout::{FleetState, Outcome, Seen, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
@@ -241,14 +241,17 @@ impl<'a> Play<'a> {
             fleet: self.fleet.clone(),
             artifact: artifact.clone(),
             person: self.person.clone(),
+            acts: Mutex::new(Acts::of(
+                self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied(),
+                opened,
+            )),
         };
-        let troubles = self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied().collect();
         let before = self.ledger.scene(|scene| scene.opened());
         let (clock, fleet) = (self.clock.clone(), self.fleet(wish.size));
         let latest = opened + expected.calm_after() + expected.within();
         let ended = clock.run(async {
             let lives = pin!(self.lives(&board, &fleet, &artifact, before));
-            let world = pin!(stage.perform(troubles, opened));
+            let world = pin!(stage.perform());
             let death = pin!(board.dies_in_time(&clock, opened));
             match select(select(lives, select(world, death)), clock.sleep_until(latest)).await {
                 Either::Left((Either::Left((ended, _)), _)) => Some(ended),
@@ -282,14 +285,23 @@ impl<'a> Play<'a> {
         if !allowed.contains(label(&outcome)) {
             return Err(self.breach("outcome", format!("rollout {rollout} ended as {outcome}; its script allows {allowed:?}")));
         }
-        self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        let asks = matches!(outcome, Outcome::Needs(_));
+        if !asks {
+            self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        }
+        // What goes wrong in the world is over before the next one begins; and before it is looked whether a person is still asked, whatever
+        // was under way has come to its end.
         stage.peace();
+        let over = (opened + expected.disturbed_for()).max(self.now() + if asks { expected.one() } else { Duration::ZERO });
+        self.clock.run(async {
+            select(pin!(stage.perform()), pin!(self.pass(over.since(self.now())))).await;
+        });
+        if asks {
+            self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        }
         if outcome == Outcome::Succeeded {
             self.proven = Some(artifact);
         }
-        // What goes wrong in the world is over before the next one begins.
-        let over = opened + expected.disturbed_for();
-        self.clock.run(self.pass(over.since(self.now())));
         Ok((Some(outcome), board))
     }
 
@@ -349,12 +361,13 @@ impl<'a> Play<'a> {
     /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
     fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
         let asks = matches!(outcome, Outcome::Needs(_));
-        let calls = self.cloud.calls();
+        let mut calls = self.cloud.calls();
         self.clock.run(async {
             let wrong = |error: Error| self.breach("fixpoint", error.to_string());
-            // Whoever asks may have done so on a look that failed: what that would have shown is noted once.
+            // What has happened since it asked is noted once.
             if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
                 running.drive().await.map(drop).map_err(wrong)?;
+                calls = self.cloud.calls();
             }
             let history = self.person.history(&self.fleet).await.map_err(wrong)?;
             let mut folded = FleetState::new(self.fleet.clone());
@@ -385,19 +398,14 @@ impl<'a> Play<'a> {
                     return Err(self.breach("orphans", format!("generation {orphan} is there, and the journal knows of none")));
                 }
             }
-            let mut head = history.last().map_or(StreamVersion(0), |(version, _)| *version);
+            let head = history.last().map_or(StreamVersion(0), |(version, _)| *version);
             if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
-                // What it had not seen yet is noted once.
-                for _ in 0..2 {
-                    head = self.cloud.journal().load(&self.fleet.stream(), After::Snapshot).await.map_err(wrong)?.head;
-                    let again = running.drive().await.map_err(wrong)?;
-                    if again != *outcome {
-                        return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
-                    }
+                let again = running.drive().await.map_err(wrong)?;
+                if again != *outcome {
+                    return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
                 }
             }
-            let unmoved = |calls: &Calls, now: &Calls| calls == now;
-            if !unmoved(&calls, &self.cloud.calls()) {
+            if calls != self.cloud.calls() {
                 return Err(self.breach("fixpoint", "driving again made calls"));
             }
             let after = self.cloud.journal().load(&self.fleet.stream(), After::Version(head)).await.map_err(wrong)?;
