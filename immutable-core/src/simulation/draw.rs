@@ -3,7 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::script::{Cloud, Crash, Disturbance, FleetTerms, Moment, Release, Script, Trouble, Wire, Wish};
+use super::mishaps::{Crash, Moment, Wire};
+use super::script::{Cloud, Disturbance, FleetTerms, Release, Script, Trouble, Wish};
 use crate::fleet::Heals;
 use crate::memory::Random;
 use crate::rollout::{AbortTo, Amount, Strategy};

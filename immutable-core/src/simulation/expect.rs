@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::script::{Release, Script, Trouble, Wire};
+use super::mishaps::Wire;
+use super::script::{Release, Script, Trouble};
 use crate::fleet::Heals;
 use crate::rollout::{AbortTo, Need, Outcome};
 
