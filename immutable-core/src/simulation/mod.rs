@@ -83,7 +83,7 @@ impl Simulation {
     /// Fleets of up to 8 instances, strategies drawn from the seed.
     pub fn new() -> Self {
         Self {
-            given: Given { instances: 0..=8, strategy: None },
+            given: Given { instances: 0..=8, strategy: None, always: &[] },
             provider: Arc::new(|provider| provider),
             journal: |journal| journal,
             decide: crate::rollout::decide,

@@ -23,7 +23,7 @@ use crate::fleet::{Fleet, FleetId};
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
 use crate::provider::{FleetProvider, Provider};
-use crate::rollout::{FleetState, Outcome, Strategy};
+use crate::rollout::{FleetState, IllegalEvent, Outcome, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
 /// When every simulation begins.
@@ -322,6 +322,11 @@ impl<'a> Play<'a> {
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     last = format!("{error} {source}");
                     self.ledger.script(self.now(), || format!("the process gives up: {last}"));
+                    // Whoever takes its place decides the same.
+                    if std::error::Error::source(&error).is_some_and(|source| source.is::<IllegalEvent>()) {
+                        self.ledger.scene(|scene| scene.broken("legal", self.now(), last.clone()));
+                        return Err(last);
+                    }
                     if self.ledger.scene(|scene| scene.is_revoked(artifact.digest()))
                         && self.ledger.scene(|scene| scene.opened()) == before
                     {
