@@ -3,7 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::script::{Cloud, Crash, Disturbance, FleetTerms, Moment, Release, Script, Trouble, Wire, Wish};
+use super::mishaps::{Crash, Moment, Wire};
+use super::script::{Cloud, Disturbance, FleetTerms, Release, Script, Trouble, Wish};
 use crate::fleet::Heals;
 use crate::memory::Random;
 use crate::rollout::{AbortTo, Amount, Strategy};
@@ -13,29 +14,41 @@ use crate::rollout::{AbortTo, Amount, Strategy};
 pub(super) struct Given {
     pub(super) instances: RangeInclusive<u32>,
     pub(super) strategy: Option<Strategy>,
+    /// Generators that have something to do in every seed.
+    pub(super) always: &'static [&'static str],
 }
 
 type Generator = fn(&mut Random, &mut Script);
 
-/// Everything that may go wrong.
-const GENERATORS: &[(&str, Generator)] = &[
-    ("machines", machines),
-    ("capacity", capacity),
-    ("sight", sight),
-    ("people", people),
-    ("wire", wire),
-    ("journal", journal),
-    ("crashes", crashes),
-    ("late", late),
-    ("flicker", flicker),
-    ("unguarded", unguarded),
+/// Everything that may go wrong: in one of how many seeds, and what.
+const GENERATORS: &[(&str, u32, Generator)] = &[
+    ("machines", 3, machines),
+    ("capacity", 3, capacity),
+    ("sight", 3, sight),
+    ("people", 5, people),
+    ("wire", 2, wire),
+    ("journal", 4, journal),
+    ("crashes", 2, crashes),
+    ("late", 8, late),
+    ("flicker", 8, flicker),
+    ("unguarded", 4, unguarded),
+    ("stubborn", 20, stubborn),
+    ("greed", 15, greed),
+    ("dark", 15, dark),
+    ("outage", 15, outage),
+    ("mixed", 25, mixed),
+    ("revoked", 25, revoked),
 ];
 
 /// The script of a seed.
 pub(super) fn script(seed: u64, given: &Given) -> Script {
     let mut script = calm(seed, given);
-    for (name, generator) in GENERATORS {
-        generator(&mut Random::named(seed, name), &mut script);
+    for (name, of, generator) in GENERATORS {
+        let random = &mut Random::named(seed, name);
+        // Drawn in any case: what is always there is the same as where it is by chance.
+        if random.below(*of) == 0 || given.always.contains(name) {
+            generator(random, &mut script);
+        }
     }
     script
 }
@@ -125,11 +138,6 @@ fn pick<T: Copy>(random: &mut Random, of: &[T]) -> T {
     of[usize::try_from(at).unwrap_or(0)]
 }
 
-/// Whether a generator has anything to do with this seed.
-fn some(random: &mut Random, of: u32) -> bool {
-    random.below(of) == 0
-}
-
 /// Adds up to `most` disturbances of one kind.
 fn disturb(random: &mut Random, script: &mut Script, most: u32, draw: impl Fn(&mut Random) -> Trouble) {
     for _ in 0..=random.below(most) {
@@ -150,127 +158,167 @@ fn lasting(random: &mut Random) -> u64 {
 }
 
 fn machines(random: &mut Random, script: &mut Script) {
-    if some(random, 3) {
-        disturb(random, script, 4, |random| match random.below(6) {
-            0 => Trouble::Sicken(random.below(16), lasting(random)),
-            1 => Trouble::Swap(random.below(16), lasting(random)),
-            2 => Trouble::Protect(random.below(16), lasting(random)),
-            _ => Trouble::Kill(random.below(16)),
-        });
-    }
+    disturb(random, script, 4, |random| match random.below(6) {
+        0 => Trouble::Sicken(random.below(16), lasting(random)),
+        1 => Trouble::Swap(random.below(16), lasting(random)),
+        2 => Trouble::Protect(random.below(16), lasting(random)),
+        _ => Trouble::Kill(random.below(16)),
+    });
 }
 
 fn capacity(random: &mut Random, script: &mut Script) {
-    if some(random, 3) {
-        disturb(random, script, 2, |random| match random.below(3) {
-            0 => Trouble::Capacity(random.below(3), lasting(random)),
-            1 => Trouble::LaunchesShort(1 + random.below(2)),
-            _ => Trouble::RaisesShort(1 + random.below(2)),
-        });
-    }
+    disturb(random, script, 2, |random| match random.below(3) {
+        0 => Trouble::Capacity(random.below(3), lasting(random)),
+        1 => Trouble::LaunchesShort(1 + random.below(2)),
+        _ => Trouble::RaisesShort(1 + random.below(2)),
+    });
 }
 
 fn sight(random: &mut Random, script: &mut Script) {
-    if some(random, 3) {
-        disturb(random, script, 3, |random| match random.below(6) {
-            0 => Trouble::BlackOutOfNew(lasting(random)),
-            1 => Trouble::Lie(lasting(random)),
-            2 => Trouble::Partial(lasting(random)),
-            3 => Trouble::Silence(lasting(random)),
-            _ => Trouble::BlackOut(lasting(random)),
-        });
-    }
+    disturb(random, script, 3, |random| match random.below(6) {
+        0 => Trouble::BlackOutOfNew(lasting(random)),
+        1 => Trouble::Lie(lasting(random)),
+        2 => Trouble::Partial(lasting(random)),
+        3 => Trouble::Silence(lasting(random)),
+        _ => Trouble::BlackOut(lasting(random)),
+    });
 }
 
 fn people(random: &mut Random, script: &mut Script) {
-    if some(random, 5) {
-        // What somebody makes of a release that never works is replaced faster than slow operations remove it, where the cloud heals.
-        let slow = script.cloud.operations_take > 0 && script.cloud.heals != Heals::Never;
-        disturb(random, script, 1, |random| match random.below(if slow { 6 } else { 8 }) {
-            0 => Trouble::DeleteGroup(random.below(6)),
-            1 => Trouble::TakeName,
-            2 => Trouble::Revoke,
-            3 => Trouble::Abort(AbortTo::Back),
-            4 => Trouble::Abort(AbortTo::Mixed),
-            5 => Trouble::Abort(AbortTo::Nothing),
-            _ => Trouble::SetSize(random.below(6), random.below(8)),
-        });
-    }
+    // What somebody makes of a release that never works is replaced faster than slow operations remove it, where the cloud heals.
+    let slow = script.cloud.operations_take > 0 && script.cloud.heals != Heals::Never;
+    disturb(random, script, 1, |random| match random.below(if slow { 6 } else { 8 }) {
+        0 => Trouble::DeleteGroup(random.below(6)),
+        1 => Trouble::TakeName,
+        2 => Trouble::Revoke,
+        3 => Trouble::Abort(AbortTo::Back),
+        4 => Trouble::Abort(AbortTo::Mixed),
+        5 => Trouble::Abort(AbortTo::Nothing),
+        _ => Trouble::SetSize(random.below(6), random.below(8)),
+    });
 }
 
 fn wire(random: &mut Random, script: &mut Script) {
-    if some(random, 2) {
-        let mut often = |most: u32| if random.below(2) == 0 { 0 } else { random.below(most) };
-        script.wire = Some(Wire {
-            error: often(100),
-            throttled: often(200),
-            lost_request: often(200),
-            lost_reply: often(200),
-            late: often(200),
-            doubled: often(200),
-            slow: often(300),
-            stale: often(400),
-            partial: often(300),
-            until: 60 + u64::from(random.below(3000)),
-            late_by: pick(random, &[5, 20, 60]),
-            stale_by: pick(random, &[10, 60]),
-        });
-    }
+    let mut often = |most: u32| if random.below(2) == 0 { 0 } else { random.below(most) };
+    script.wire = Some(Wire {
+        error: often(100),
+        throttled: often(200),
+        lost_request: often(200),
+        lost_reply: often(200),
+        late: often(200),
+        doubled: often(200),
+        slow: often(300),
+        stale: often(400),
+        partial: often(300),
+        until: 60 + u64::from(random.below(3000)),
+        late_by: pick(random, &[5, 20, 60]),
+        stale_by: pick(random, &[10, 60]),
+    });
 }
 
 fn journal(random: &mut Random, script: &mut Script) {
-    if some(random, 4) {
-        let mut often = |most: u32| if random.below(2) == 0 { 0 } else { random.below(most) };
-        script.journal = Some(Wire {
-            error: often(50),
-            throttled: often(100),
-            lost_request: often(100),
-            lost_reply: often(200),
-            late: often(200),
-            doubled: often(200),
-            slow: often(100),
-            until: 60 + u64::from(random.below(3000)),
-            late_by: pick(random, &[1, 10]),
-            ..Wire::default()
-        });
-    }
+    let mut often = |most: u32| if random.below(2) == 0 { 0 } else { random.below(most) };
+    script.journal = Some(Wire {
+        error: often(50),
+        throttled: often(100),
+        lost_request: often(100),
+        lost_reply: often(200),
+        late: often(200),
+        doubled: often(200),
+        slow: often(100),
+        until: 60 + u64::from(random.below(3000)),
+        late_by: pick(random, &[1, 10]),
+        ..Wire::default()
+    });
 }
 
 fn crashes(random: &mut Random, script: &mut Script) {
-    if some(random, 2) {
-        for _ in 0..=random.below(4) {
-            let rollout = script.first_disturbed();
-            let at = match random.below(4) {
-                0 => Moment::Before(random.below(120)),
-                1 => Moment::After(random.below(120)),
-                2 => Moment::Await(random.below(200)),
-                _ => Moment::Seconds(u64::from(random.below(1200))),
-            };
-            let down = match random.below(8) {
-                0 => u64::from(random.below(4 * 3600)),
-                1 | 2 => u64::from(random.below(300)),
-                _ => u64::from(random.below(30)),
-            };
-            script.crashes.push(Crash::new(rollout, at, down));
-        }
+    for _ in 0..=random.below(4) {
+        let rollout = script.first_disturbed();
+        let at = match random.below(4) {
+            0 => Moment::Before(random.below(120)),
+            1 => Moment::After(random.below(120)),
+            2 => Moment::Await(random.below(200)),
+            _ => Moment::Seconds(u64::from(random.below(1200))),
+        };
+        let down = match random.below(8) {
+            0 => u64::from(random.below(4 * 3600)),
+            1 | 2 => u64::from(random.below(300)),
+            _ => u64::from(random.below(30)),
+        };
+        script.crashes.push(Crash::new(rollout, at, down));
     }
 }
 
 /// Accepted, some short, and late.
 fn late(random: &mut Random, script: &mut Script) {
-    if some(random, 8) {
-        disturb(random, script, 2, |random| Trouble::LaunchesLate(1 + random.below(2)));
-    }
+    disturb(random, script, 2, |random| Trouble::LaunchesLate(1 + random.below(2)));
 }
 
 /// A replica that lags behind.
 fn flicker(random: &mut Random, script: &mut Script) {
-    if some(random, 8) {
-        disturb(random, script, 2, |random| Trouble::Flicker(lasting(random)));
-    }
+    disturb(random, script, 2, |random| Trouble::Flicker(lasting(random)));
 }
 
 /// A provider that neither compares nor remembers.
-fn unguarded(random: &mut Random, script: &mut Script) {
-    script.cloud.unguarded = some(random, 4) && script.cloud.latency_ms == 0;
+fn unguarded(_: &mut Random, script: &mut Script) {
+    script.cloud.unguarded = script.cloud.latency_ms == 0;
+}
+
+/// Something that outlasts every deadline.
+fn stubborn(random: &mut Random, script: &mut Script) {
+    let hours = 3600 * u64::from(1 + random.below(4));
+    disturb(random, script, 1, |random| match random.below(5) {
+        0 => Trouble::Capacity(0, hours),
+        1 => Trouble::BlackOut(hours),
+        2 => Trouble::Partial(hours),
+        3 => Trouble::Silence(hours),
+        _ => Trouble::Protect(random.below(16), hours),
+    });
+}
+
+/// Somebody wants more than there is.
+fn greed(random: &mut Random, script: &mut Script) {
+    let (rollout, at) = (script.first_disturbed(), 30 + u64::from(random.below(300)));
+    script.disturbances.push(Disturbance::new(rollout, at, Trouble::Capacity(random.below(2), lasting(random))));
+    script.disturbances.push(Disturbance::new(rollout, at + 1, Trouble::SetSize(random.below(6), 2 + random.below(7))));
+}
+
+/// Machines fall ill, and while they are healed not everybody is seen.
+fn dark(random: &mut Random, script: &mut Script) {
+    let (rollout, at) = (script.first_disturbed(), u64::from(random.below(200)));
+    for nth in 0..=random.below(4) {
+        let ill = at + u64::from(20 * nth + random.below(20));
+        script.disturbances.push(Disturbance::new(rollout, ill, Trouble::Sicken(random.below(16), lasting(random))));
+    }
+    let healing = at + 20 + u64::from(random.below(60));
+    let what = if random.below(2) == 0 { Trouble::Partial(lasting(random)) } else { Trouble::Silence(lasting(random)) };
+    script.disturbances.push(Disturbance::new(rollout, healing, what));
+}
+
+/// The process dies, and just before another takes its place machines fall ill.
+fn outage(random: &mut Random, script: &mut Script) {
+    let (rollout, at) = (script.first_disturbed(), 60 + u64::from(random.below(400)));
+    let down = 70 + u64::from(random.below(300));
+    script.crashes.push(Crash::new(rollout, Moment::Seconds(at), down));
+    for _ in 0..=random.below(3) {
+        let ill = at + down - u64::from(random.below(25));
+        script.disturbances.push(Disturbance::new(rollout, ill, Trouble::Sicken(random.below(16), lasting(random))));
+    }
+}
+
+/// A rollout is left half-way, and the next one fails.
+fn mixed(random: &mut Random, script: &mut Script) {
+    let (rollout, at) = (script.first_disturbed(), 60 + u64::from(random.below(300)));
+    script.disturbances.push(Disturbance::new(rollout, at, Trouble::Abort(AbortTo::Mixed)));
+    let size = script.rollouts.last().map_or(0, |wish| wish.size);
+    let release = pick(random, &[Release::NeverHealthy, Release::NeverBoots]);
+    script.rollouts.truncate(rollout + 1);
+    script.rollouts.push(Wish::new(size, release));
+}
+
+/// What is wanted turns out to be flawed.
+fn revoked(random: &mut Random, script: &mut Script) {
+    let rollout = script.first_disturbed();
+    script.disturbances.push(Disturbance::new(rollout, u64::from(random.below(300)), Trouble::Revoke));
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::script::{Release, Script, Trouble, Wire};
+use super::mishaps::Wire;
+use super::script::{Release, Script, Trouble};
 use crate::fleet::Heals;
 use crate::rollout::{AbortTo, Need, Outcome};
 
@@ -81,7 +82,7 @@ impl Expected<'_> {
     }
 
     /// How long one instance may take, with everything that may be in its way.
-    fn one(&self) -> Duration {
+    pub(super) fn one(&self) -> Duration {
         let (cloud, terms) = (&self.script.cloud, &self.script.fleet);
         let boot = cloud.boot.1.max(terms.boot_deadline) + terms.min_ready + cloud.drain + 5;
         let healing = if cloud.heals == Heals::Never { 0 } else { 30 + 600 };

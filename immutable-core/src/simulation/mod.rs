@@ -31,9 +31,11 @@ mod draw;
 mod expect;
 mod failure;
 mod ledger;
+mod mishaps;
 mod oracle;
 mod play;
 mod process;
+mod rest;
 #[cfg(test)]
 mod scenarios;
 mod script;
@@ -56,9 +58,10 @@ use crate::rollout::Strategy;
 pub use expect::Patience;
 pub use failure::Failure;
 pub use ledger::{Line, Who, Work};
+pub use mishaps::{Crash, Fate, Mishap, Moment, Wire};
 pub use oracle::Breach;
 pub use play::{End, Played};
-pub use script::{Cloud, Crash, Disturbance, Fate, FleetTerms, Mishap, Moment, Release, Script, Trouble, Wire, Wish};
+pub use script::{Cloud, Disturbance, FleetTerms, Release, Script, Trouble, Wish};
 pub use sweep::Swept;
 
 use draw::Given;
@@ -80,7 +83,7 @@ impl Simulation {
     /// Fleets of up to 8 instances, strategies drawn from the seed.
     pub fn new() -> Self {
         Self {
-            given: Given { instances: 0..=8, strategy: None },
+            given: Given { instances: 0..=8, strategy: None, always: &[] },
             provider: Arc::new(|provider| provider),
             journal: |journal| journal,
             decide: crate::rollout::decide,

@@ -1,8 +1,8 @@
 //! One run: a script played from its beginning to its end, and judged all along.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{Either, join, select};
@@ -10,20 +10,20 @@ use futures_util::future::{Either, join, select};
 use super::Simulation;
 use super::expect::{Expected, Patience, label};
 use super::ledger::{Ledger, Line, Scribe, Work};
+use super::mishaps::Wire;
 use super::oracle::{Breach, Scene};
 use super::process::{Board, Socket};
-use super::script::{Release, Script, Wire};
-use super::stage::Stage;
+use super::script::{Release, Script};
+use super::stage::{Acts, Stage};
 use crate::artifact::{Artifact, Digest};
 use crate::conformance::{Call, Faults, Faulty};
 use crate::controller::Controller;
 use crate::error::Error;
-use crate::fleet::{Fleet, FleetId, GenerationId, Life};
-use crate::id::StreamVersion;
-use crate::journal::{After, Journal};
-use crate::memory::{Calls, Delay, MemoryCloud, MemoryOptions};
+use crate::fleet::{Fleet, FleetId};
+use crate::journal::Journal;
+use crate::memory::{Delay, MemoryCloud, MemoryOptions};
 use crate::provider::{FleetProvider, Provider};
-use crate::rollout::{FleetState, Outcome, Seen, Strategy};
+use crate::rollout::{FleetState, IllegalEvent, Outcome, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
 /// When every simulation begins.
@@ -81,18 +81,18 @@ pub(super) struct Broken {
 }
 
 pub(super) struct Play<'a> {
-    simulation: &'a Simulation,
-    script: &'a Script,
-    patience: Patience,
-    clock: VirtualClock,
-    cloud: MemoryCloud,
-    fleet: FleetId,
-    ledger: Ledger,
-    provider: Faulty<dyn FleetProvider>,
-    journal: Faulty<dyn Journal>,
+    pub(super) simulation: &'a Simulation,
+    pub(super) script: &'a Script,
+    pub(super) patience: Patience,
+    pub(super) clock: VirtualClock,
+    pub(super) cloud: MemoryCloud,
+    pub(super) fleet: FleetId,
+    pub(super) ledger: Ledger,
+    pub(super) provider: Faulty<dyn FleetProvider>,
+    pub(super) journal: Faulty<dyn Journal>,
     /// Sees everything as it is.
-    person: Controller,
-    proven: Option<Artifact>,
+    pub(super) person: Controller,
+    pub(super) proven: Option<Artifact>,
 }
 
 impl<'a> Play<'a> {
@@ -170,11 +170,11 @@ impl<'a> Play<'a> {
         Ok(Played { outcomes, end: self.end(), calls, spent, work: self.ledger.work(), journal: self.bytes() })
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    fn breach(&self, rule: &'static str, why: impl Into<String>) -> Breach {
+    pub(super) fn breach(&self, rule: &'static str, why: impl Into<String>) -> Breach {
         Breach { rule, at: self.now(), why: why.into() }
     }
 
@@ -241,14 +241,17 @@ impl<'a> Play<'a> {
             fleet: self.fleet.clone(),
             artifact: artifact.clone(),
             person: self.person.clone(),
+            acts: Mutex::new(Acts::of(
+                self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied(),
+                opened,
+            )),
         };
-        let troubles = self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied().collect();
         let before = self.ledger.scene(|scene| scene.opened());
         let (clock, fleet) = (self.clock.clone(), self.fleet(wish.size));
         let latest = opened + expected.calm_after() + expected.within();
         let ended = clock.run(async {
             let lives = pin!(self.lives(&board, &fleet, &artifact, before));
-            let world = pin!(stage.perform(troubles, opened));
+            let world = pin!(stage.perform());
             let death = pin!(board.dies_in_time(&clock, opened));
             match select(select(lives, select(world, death)), clock.sleep_until(latest)).await {
                 Either::Left((Either::Left((ended, _)), _)) => Some(ended),
@@ -282,14 +285,23 @@ impl<'a> Play<'a> {
         if !allowed.contains(label(&outcome)) {
             return Err(self.breach("outcome", format!("rollout {rollout} ended as {outcome}; its script allows {allowed:?}")));
         }
-        self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        let asks = matches!(outcome, Outcome::Needs(_));
+        if !asks {
+            self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        }
+        // What goes wrong in the world is over before the next one begins; and before it is looked whether a person is still asked, whatever
+        // was under way has come to its end.
         stage.peace();
+        let over = (opened + expected.disturbed_for()).max(self.now() + if asks { expected.one() } else { Duration::ZERO });
+        self.clock.run(async {
+            select(pin!(stage.perform()), pin!(self.pass(over.since(self.now())))).await;
+        });
+        if asks {
+            self.at_rest(rollout, &outcome, &artifact, &fleet)?;
+        }
         if outcome == Outcome::Succeeded {
             self.proven = Some(artifact);
         }
-        // What goes wrong in the world is over before the next one begins.
-        let over = opened + expected.disturbed_for();
-        self.clock.run(self.pass(over.since(self.now())));
         Ok((Some(outcome), board))
     }
 
@@ -310,6 +322,11 @@ impl<'a> Play<'a> {
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     last = format!("{error} {source}");
                     self.ledger.script(self.now(), || format!("the process gives up: {last}"));
+                    // Whoever takes its place decides the same.
+                    if std::error::Error::source(&error).is_some_and(|source| source.is::<IllegalEvent>()) {
+                        self.ledger.scene(|scene| scene.broken("legal", self.now(), last.clone()));
+                        return Err(last);
+                    }
                     if self.ledger.scene(|scene| scene.is_revoked(artifact.digest()))
                         && self.ledger.scene(|scene| scene.opened()) == before
                     {
@@ -344,125 +361,5 @@ impl<'a> Play<'a> {
                 self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it neither runs nor has ended"))
             }
         }
-    }
-
-    /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
-    fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
-        let asks = matches!(outcome, Outcome::Needs(_));
-        let calls = self.cloud.calls();
-        self.clock.run(async {
-            let wrong = |error: Error| self.breach("fixpoint", error.to_string());
-            // Whoever asks may have done so on a look that failed: what that would have shown is noted once.
-            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
-                running.drive().await.map(drop).map_err(wrong)?;
-            }
-            let history = self.person.history(&self.fleet).await.map_err(wrong)?;
-            let mut folded = FleetState::new(self.fleet.clone());
-            for (version, recorded) in &history {
-                let follows = folded.evolve(recorded);
-                follows.map_err(|illegal| self.breach("fixpoint", format!("record {version}: {illegal}")))?;
-            }
-            let state = folded;
-            if state.rollout().is_some() != asks {
-                return Err(self.breach("fixpoint", format!("rollout {rollout} ended as {outcome}, and one runs: {}", !asks)));
-            }
-            let seen = self.cloud.observe(&self.fleet, &state.known_groups()).await.map_err(wrong)?;
-            if !asks {
-                let decision = (self.simulation.decide)(&state, &Seen::new(&seen, self.now()), self.now());
-                if !decision.events.is_empty() {
-                    return Err(self.breach("fixpoint", format!("at rest it decides {:?}", decision.events)));
-                }
-                if state.owed().next().is_some() {
-                    return Err(self.breach("fixpoint", "at rest something is owed"));
-                }
-            }
-            let known: BTreeSet<GenerationId> = state.known_groups().into_iter().map(|group| group.generation).collect();
-            let there: BTreeSet<_> = self.cloud.sizes(&self.fleet).into_keys().map(|group| group.generation).collect();
-            // What is being deleted is there still.
-            if !asks && let Some(orphan) = there.iter().find(|generation| !known.contains(generation)) {
-                let deleting = self.ledger.scene(|scene| scene.is_deleting(*orphan));
-                if !deleting {
-                    return Err(self.breach("orphans", format!("generation {orphan} is there, and the journal knows of none")));
-                }
-            }
-            let mut head = history.last().map_or(StreamVersion(0), |(version, _)| *version);
-            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
-                // What it had not seen yet is noted once.
-                for _ in 0..2 {
-                    head = self.cloud.journal().load(&self.fleet.stream(), After::Snapshot).await.map_err(wrong)?.head;
-                    let again = running.drive().await.map_err(wrong)?;
-                    if again != *outcome {
-                        return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
-                    }
-                }
-            }
-            let unmoved = |calls: &Calls, now: &Calls| calls == now;
-            if !unmoved(&calls, &self.cloud.calls()) {
-                return Err(self.breach("fixpoint", "driving again made calls"));
-            }
-            let after = self.cloud.journal().load(&self.fleet.stream(), After::Version(head)).await.map_err(wrong)?;
-            let written = after.records.len();
-            if written != usize::from(asks) {
-                return Err(self.breach("fixpoint", format!("driving again wrote {written} records")));
-            }
-            Ok(())
-        })?;
-        self.ends_as_it_says(outcome, artifact, fleet)
-    }
-
-    /// Whoever runs is who should.
-    fn ends_as_it_says(&self, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
-        let is = match outcome {
-            Outcome::Succeeded => Some(artifact.digest()),
-            Outcome::RolledBack => self.proven.as_ref().map(Artifact::digest),
-            _ => return Ok(()),
-        };
-        let journaled = self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact);
-        if journaled != is {
-            return Err(self.breach("baseline", format!("proven is {journaled:?}, and runs should {is:?}")));
-        }
-        let others = self.cloud.instances(&self.fleet);
-        let other = others.iter().find(|machine| machine.life != Life::Leaving && Some(machine.artifact) != is);
-        match other {
-            Some(machine) if fleet.desired() > 0 && self.script.undrifted() => {
-                Err(self.breach("same", format!("{} runs {:#}", machine.key, machine.artifact)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// What is still on its way arrives, and changes nothing; what leaves is gone.
-    fn settle(&self) -> Result<(), Breach> {
-        let terms = &self.script.cloud;
-        self.clock.run(async {
-            self.provider.settle().await;
-            self.journal.settle().await;
-            self.clock.sleep_until(self.now() + Duration::from_secs(terms.drain + terms.operations_take + 60)).await;
-        });
-        self.ledger.breach().map_or(Ok(()), Err)
-    }
-
-    fn end(&self) -> End {
-        let groups = self.cloud.sizes(&self.fleet);
-        let generations: BTreeSet<_> = groups.keys().map(|group| group.generation).collect();
-        let mut live = BTreeMap::new();
-        for machine in self.cloud.instances(&self.fleet) {
-            *live.entry(machine.artifact).or_default() += 1;
-        }
-        End {
-            running: self.cloud.running(),
-            live,
-            generations: generations.len(),
-            groups: groups.len(),
-            size: groups.values().sum(),
-            proven: self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact),
-            launched: self.cloud.launched(),
-        }
-    }
-
-    fn bytes(&self) -> Digest {
-        let all = After::Version(StreamVersion(0));
-        let loaded = self.clock.run(self.cloud.journal().load(&self.fleet.stream(), all)).unwrap_or_default();
-        Digest::of(&loaded.records.concat())
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::ledger::Ledger;
-use super::script::{Fate, Mishap, Moment, Script};
+use super::mishaps::{Fate, Mishap, Moment};
+use super::script::Script;
 use crate::conformance::{self, Fault, Faulty};
 use crate::error::Result;
 use crate::fleet::{

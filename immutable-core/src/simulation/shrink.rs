@@ -1,6 +1,7 @@
 //! Less of everything, as long as the same promise is broken.
 
-use super::script::{Release, Script, Wire, Wish};
+use super::mishaps::Wire;
+use super::script::{Release, Script, Wish};
 use super::{Failure, Simulation};
 use crate::fleet::Heals;
 

@@ -1,7 +1,7 @@
 //! What the script does to the world while a rollout runs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::ledger::Ledger;
@@ -24,6 +24,39 @@ pub(super) struct Stage {
     pub(super) artifact: Artifact,
     /// A person at a terminal: no wire of theirs is broken.
     pub(super) person: Controller,
+    /// What is still to be done.
+    pub(super) acts: Mutex<Acts>,
+}
+
+/// What is to be done, in the order of its time.
+#[derive(Debug, Default)]
+pub(super) struct Acts {
+    due: BTreeMap<(Timestamp, u64), Act>,
+    number: u64,
+}
+
+impl Acts {
+    /// These troubles, each at its time after the beginning.
+    pub(super) fn of(troubles: impl Iterator<Item = Disturbance>, opened: Timestamp) -> Self {
+        let mut acts = Self::default();
+        for trouble in troubles {
+            acts.put(opened + Duration::from_secs(trouble.at), Act::Begin(trouble.what));
+        }
+        acts
+    }
+
+    fn put(&mut self, at: Timestamp, act: Act) {
+        self.number += 1;
+        self.due.insert((at, self.number), act);
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        self.due.keys().next().map(|(at, _)| *at)
+    }
+
+    fn take(&mut self) -> Option<Act> {
+        self.due.pop_first().map(|(_, act)| act)
+    }
 }
 
 /// Something to be done at its time.
@@ -37,29 +70,28 @@ enum Act {
 }
 
 impl Stage {
-    /// Does everything at its time, for ever.
-    pub(super) async fn perform(&self, troubles: Vec<Disturbance>, opened: Timestamp) {
-        let mut acts: BTreeMap<(Timestamp, u64), Act> = BTreeMap::new();
-        let mut number = 0;
-        let mut next = || {
-            number += 1;
-            number
-        };
-        for trouble in troubles {
-            acts.insert((opened + Duration::from_secs(trouble.at), next()), Act::Begin(trouble.what));
-        }
-        while let Some(((at, _), act)) = acts.pop_first() {
+    /// Does everything at its time, for ever. May be dropped and begun again.
+    pub(super) async fn perform(&self) {
+        loop {
+            let next = self.acts().next();
+            let Some(at) = next else { break };
             self.clock.sleep_until(at).await;
+            let Some(act) = self.acts().take() else { continue };
             self.ledger.script(at, || format!("{act:?}"));
             if let Some((later, then)) = self.act(act, at).await {
-                acts.insert((at + Duration::from_secs(later), next()), then);
+                self.acts().put(at + Duration::from_secs(later), then);
             }
         }
         std::future::pending::<()>().await;
     }
 
-    /// Ends what would otherwise go on after the rollout.
+    fn acts(&self) -> MutexGuard<'_, Acts> {
+        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins nothing more, and ends what would otherwise go on after the rollout. Who is to die of what was done to it still does.
     pub(super) fn peace(&self) {
+        self.acts().due.retain(|_, act| !matches!(act, Act::Begin(_)));
         self.cloud.capacity(None);
         self.cloud.launches_come_short(0);
         self.cloud.launches_come_late(0);

@@ -70,7 +70,7 @@ struct Front {
 }
 
 impl Front {
-    fn new(behind: Arc<dyn FleetProvider>, hides_leavers: bool) -> Arc<dyn FleetProvider> {
+    fn of(behind: Arc<dyn FleetProvider>, hides_leavers: bool) -> Arc<dyn FleetProvider> {
         Arc::new(Self { behind, hides_leavers, asked: Mutex::new(0), last: Mutex::new(None) })
     }
 }
@@ -114,7 +114,7 @@ impl FleetProvider for Front {
         let again = {
             let mut asked = self.asked.lock().unwrap();
             *asked += 1;
-            *asked % 3 == 0
+            asked.is_multiple_of(3)
         };
         let remembered = self.last.lock().unwrap().clone();
         if let Some(mut last) = remembered.filter(|_| again && !self.hides_leavers) {
@@ -135,7 +135,7 @@ impl FleetProvider for Front {
 
 #[test]
 fn a_provider_of_ones_own_that_keeps_its_contract_breaks_no_promise() {
-    let simulation = Simulation::new().provider(|behind| Front::new(behind, false));
+    let simulation = Simulation::new().provider(|behind| Front::of(behind, false));
     for seed in 0..40 {
         if let Err(failure) = simulation.seed(seed) {
             panic!("{failure}");
@@ -145,7 +145,7 @@ fn a_provider_of_ones_own_that_keeps_its_contract_breaks_no_promise() {
 
 #[test]
 fn a_provider_that_hides_who_is_leaving_is_caught_told_and_shortened() {
-    let simulation = Simulation::new().provider(|behind| Front::new(behind, true));
+    let simulation = Simulation::new().provider(|behind| Front::of(behind, true));
     let (seed, failure) = (0..500).find_map(|seed| Some((seed, simulation.seed(seed).err()?))).expect("nobody noticed");
     let (rule, length) = (failure.breach.rule, failure.script.line().len());
     assert!(["ceiling", "unknown", "proof", "floor"].contains(&rule), "{failure}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release};
 use crate::id::OpId;
-use crate::rollout::{Budget, Call, Ending, Event, OpResult, Outcome, Phase, Plan, Recorded};
+use crate::rollout::{Budget, Call, Ending, Event, Noted, OpResult, Outcome, Phase, Plan, Recorded};
 use crate::time::Timestamp;
 
 /// A rollout that runs.
@@ -15,6 +15,8 @@ pub(super) struct Chapter {
     pub(super) wanted: GenerationId,
     pub(super) baseline: Option<Release>,
     pub(super) phase: Phase,
+    /// When that must be over, as far as anybody has watched.
+    pub(super) give_up_at: Option<Timestamp>,
     /// How many instances the fleet is to have.
     pub(super) desired: u32,
     /// Whether `wanted` is proven.
@@ -83,11 +85,25 @@ pub(super) struct Book {
     pub(super) last: Option<Outcome>,
     /// How many rollouts began.
     pub(super) opened: usize,
+    /// When the last answer about a generation, or about one of its groups, was journaled.
+    pub(super) answered: BTreeMap<(GenerationId, Option<GroupId>), Timestamp>,
+    /// What was noted last, if nothing else was written since.
+    pub(super) noted: Option<Noted>,
+    /// When something was written last.
+    at: Timestamp,
 }
 
 impl Book {
     pub(super) fn release(&self, generation: GenerationId) -> Option<Release> {
         self.specs.get(&generation).map(|spec| spec.release)
+    }
+
+    /// Whether a group was wholly seen, by a look begun after the last answer about it.
+    pub(super) fn read_back(&self, group: GroupId) -> bool {
+        let answers = [None, Some(group)].map(|about| self.answered.get(&(group.generation, about)).copied());
+        let last = answers.into_iter().flatten().max();
+        let seen = self.sights.get(&group).and_then(|sight| sight.whole);
+        last.is_none_or(|last| seen.is_some_and(|seen| seen >= last))
     }
 
     /// Calls that may still be sent.
@@ -97,14 +113,21 @@ impl Book {
 
     /// Takes in a record. So many are ready now.
     pub(super) fn follow(&mut self, recorded: &Recorded, ready_then: u32) {
+        let silent = recorded.at.since(std::mem::replace(&mut self.at, recorded.at));
+        self.noted = None;
         match &recorded.event {
-            // Nothing read before a claim is used after it.
-            Event::Claimed { .. } => self.sights.clear(),
+            Event::Claimed { .. } => {
+                // Nothing read before a claim is used after it.
+                self.sights.clear();
+                let chapter = self.chapter.as_mut();
+                chapter.and_then(|chapter| chapter.give_up_at.as_mut()).into_iter().for_each(|by| *by = *by + silent);
+            }
             Event::Opened { plan, .. } => {
                 self.chapter = Some(Chapter {
                     wanted: plan.wanted().id(),
                     baseline: self.proven.map(|(_, release)| release),
                     phase: Phase::Preparing { give_up_at: recorded.at },
+                    give_up_at: Some(recorded.at + plan.strategy().progress_deadline),
                     desired: plan.fleet().desired(),
                     proven: false,
                     opened: recorded.at,
@@ -145,7 +168,14 @@ impl Book {
             Event::Settled { op, result } => {
                 if let Some(journaled) = self.ops.get_mut(op) {
                     match result {
-                        OpResult::Done { .. } | OpResult::Failed(_) => journaled.settled = true,
+                        OpResult::Done { .. } | OpResult::Failed(_) => {
+                            journaled.settled = true;
+                            let about = (journaled.call.generation(), journaled.call.group());
+                            // A refusal changes nothing.
+                            if let OpResult::Done { .. } = result {
+                                self.answered.insert(about, recorded.at);
+                            }
+                        }
                         OpResult::Accepted { .. } => journaled.accepted = true,
                         OpResult::Unknown { .. } => {}
                     }
@@ -158,6 +188,7 @@ impl Book {
                         chapter.desired = chapter.plan.basis().desired;
                     }
                     chapter.phase = to.clone();
+                    chapter.give_up_at = to.give_up_at();
                 }
             }
             Event::Proven { generation, .. } => {
@@ -170,7 +201,14 @@ impl Book {
                 self.last = Some(outcome.clone());
                 self.chapter = None;
             }
-            Event::Heard { .. } | Event::Noted(_) => {}
+            Event::Noted(noted) => {
+                let stepping = |chapter: &&mut Chapter| matches!(chapter.phase, Phase::Stepping { .. });
+                if let (Some(_), Some(chapter)) = (noted.progress, self.chapter.as_mut().filter(stepping)) {
+                    chapter.give_up_at = Some(recorded.at + chapter.plan.strategy().progress_deadline);
+                }
+                self.noted = Some(noted.clone());
+            }
+            Event::Heard { .. } => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod once;
 mod order;
 mod probe;
 mod proof;
+mod rest;
 mod truth;
 mod work;
 
@@ -70,6 +71,7 @@ const OF_RECORDS: &[(&str, OfRecords)] = &[
     ("order", order::steps),
     ("proof", proof::proven),
     ("proof", proof::ended),
+    ("rest", rest::once),
     ("work", work::bounded),
 ];
 
@@ -156,6 +158,9 @@ impl Scene {
 
     /// The controller has seen this, having asked then.
     pub(super) fn seen(&mut self, observed: &Observation, asked: Timestamp) {
+        if let Err(why) = rest::in_time(self, asked) {
+            self.broken("deadline", asked, why);
+        }
         let shown = |group: &_| observed.groups.iter().any(|seen| seen.group == *group);
         self.book.sights.retain(|group, _| shown(group));
         for seen in &observed.groups {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::book::Book;
 use super::truth::{Change, Truth};
 use super::{Scene, Verdict};
-use crate::fleet::Life;
+use crate::fleet::{Heals, Life};
 use crate::memory::{Cause, What};
 
 /// Notes which releases have had a ready instance, before what happens now takes it away.
@@ -32,6 +32,12 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
     if change.group.generation == wanted && (raised || matches!(change.effect.what, What::Launched(_))) {
         if change.effect.by == Cause::Script {
             return Ok(());
+        }
+        if let (What::Launched(key), Cause::Provider, Heals::Switchable) = (&change.effect.what, change.effect.by, scene.heals) {
+            let before = scene.truth.machines.keys().any(|other| other.name == key.name && other != key);
+            if before {
+                return Err("it is healed while nobody knows whether it works".to_owned());
+            }
         }
         let there = u32::try_from(scene.truth.of(wanted).count()).unwrap_or(u32::MAX).max(scene.truth.size(wanted));
         let by_others = scene.truth.added_since(chapter.opened);

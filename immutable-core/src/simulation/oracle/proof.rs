@@ -25,7 +25,17 @@ pub(super) fn proven(scene: &Scene, recorded: &Recorded) -> Verdict {
     if *instances < desired {
         return Err(format!("{instances} of {desired} are proven"));
     }
-    ready(scene, *generation, desired, recorded)
+    ready(scene, *generation, desired, recorded)?;
+    read_back(scene, *generation)
+}
+
+/// Every group that there is was wholly seen after the last answer about it.
+fn read_back(scene: &Scene, generation: GenerationId) -> Verdict {
+    let mut groups = scene.truth.groups.keys().filter(|group| group.generation == generation);
+    match groups.find(|group| !scene.book.read_back(**group)) {
+        Some(group) => Err(format!("group {group} was not read back after the last call")),
+        None => Ok(()),
+    }
 }
 
 /// So many of a generation are ready, but for whom others took since it was looked at.
@@ -61,6 +71,7 @@ pub(super) fn ended(scene: &Scene, recorded: &Recorded) -> Verdict {
     }
     let desired = chapter.desired;
     ready(scene, stays, desired, recorded)?;
+    read_back(scene, stays)?;
     let there = scene.truth.machines.values().filter(|machine| machine.life != Life::Gone).count();
     let there = u32::try_from(there).unwrap_or(u32::MAX);
     if there > desired.saturating_add(scene.truth.added_since(since)) {

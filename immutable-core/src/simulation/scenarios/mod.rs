@@ -9,8 +9,9 @@ mod same_name;
 use std::time::Duration;
 
 use super::expect::Patience;
+use super::mishaps::{Fate, Mishap};
 use super::play::{Broken, Play, Played};
-use super::script::{Cloud, Fate, FleetTerms, Mishap, Release, Script, Wish};
+use super::script::{Cloud, FleetTerms, Release, Script, Wish};
 use super::{Breach, Line, Simulation, Who};
 use crate::conformance::Call;
 use crate::controller::Decide;

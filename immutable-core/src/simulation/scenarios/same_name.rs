@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::rollout::decide::naive;
-use crate::simulation::script::{Crash, Disturbance, Moment, Trouble};
+use crate::simulation::mishaps::{Crash, Moment};
+use crate::simulation::script::{Disturbance, Trouble};
 
 /// The first of the new dies while it must stay healthy for a while yet, and so does the controller. When that is back, the next
 /// machine boots under the name of the first.

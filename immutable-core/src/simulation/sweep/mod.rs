@@ -3,8 +3,9 @@
 mod cases;
 
 use super::expect::Patience;
+use super::mishaps::{Crash, Fate, Mishap, Moment};
 use super::play::Played;
-use super::script::{Crash, Fate, Mishap, Moment, Release, Script};
+use super::script::{Release, Script};
 use super::{Breach, Failure, Simulation};
 use crate::conformance::Call;
 use crate::fleet::Heals;

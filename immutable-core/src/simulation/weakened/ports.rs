@@ -27,10 +27,17 @@ pub(super) fn weakened(simulation: impl Fn() -> Simulation) -> [Weak; 3] {
     };
     let mut behind = simulation();
     behind.journal = |journal| Arc::new(WriteBehind { journal, held: Mutex::default() });
+    let change = |_: &mut super::Script| {};
     [
-        Weak { name: "acts before it has appended", rule: 9, caught_by: "once", simulation: behind },
-        Weak { name: "waits for no echo", rule: 9, caught_by: "once", simulation: simulation().provider(quiet) },
-        Weak { name: "makes what it never journaled", rule: 14, caught_by: "ours", simulation: simulation().provider(stranger) },
+        Weak { name: "acts before it has appended", rule: 9, caught_by: "once", simulation: behind, change },
+        Weak { name: "waits for no echo", rule: 9, caught_by: "once", simulation: simulation().provider(quiet), change },
+        Weak {
+            name: "makes what it never journaled",
+            rule: 14,
+            caught_by: "ours",
+            simulation: simulation().provider(stranger),
+            change,
+        },
     ]
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::probe;
 use super::super::view::{GroupView, View, count};
 use super::{Engine, Row, SOUND, engine};
-use crate::fleet::{GroupState, Life, Resize};
+use crate::fleet::{GroupState, Instance, Life, Resize, Verdict};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::state::Exit;
 
@@ -21,8 +21,8 @@ pub(super) const ENGINES: &[Row] = &[
     (2, "forgets the reported size", "ceiling", engine!(view: |view| live(view, |group, _| group.promised() + group.leavers))),
     (2, "raises on partial views", "ceiling", engine!(view: part_is_enough)),
     (2, "forgets the earlier whole view", "ceiling", engine!(view: nothing_was_before)),
-    (3, "takes unknown for down", "floor", engine!(view: doubt_is_down)),
-    (3, "takes booting for ready", "floor", engine!(view: doubt_is_ready)),
+    (3, "takes unknown for down", "floor", engine!(view: unknown_is_down)),
+    (3, "takes booting for ready", "floor", engine!(view: booting_serve)),
     (3, "names ready ones below the floor", "floor", engine!(view: |view| view.budget.floor = 0)),
     (3, "takes a broken floor for none", "floor", engine!(view: |view| view.budget.floor = view.budget.floor.min(view.ready))),
     (3, "names anybody", "floor", engine!(events: |state, events| anybody(state, events))),
@@ -71,37 +71,47 @@ fn unsettled(group: &GroupView<'_>, _: u32) -> u32 {
 
 fn part_is_enough(view: &mut View<'_>) {
     view.groups.values_mut().for_each(|group| group.whole = group.fresh);
-    view.blind = None;
+    nothing_was_before(view);
 }
 
 fn nothing_was_before(view: &mut View<'_>) {
-    part_is_enough(view);
+    view.blind = None;
     view.groups.values_mut().filter(|group| !group.absent).for_each(|group| group.live = group.promised() + group.leavers);
     sum(view);
 }
 
-fn doubt_is_down(view: &mut View<'_>) {
+/// Of whoever runs and of whose health nothing is known it thinks the worst.
+fn unknown_is_down(view: &mut View<'_>) {
+    let unknown = |instance: &&Instance| {
+        instance.life == Life::Running && instance.health.iter().all(|health| health.verdict == Verdict::Unknown)
+    };
+    let all = view.seen.fleet.groups.iter().flat_map(|group| group.instances.iter());
+    let unknown: BTreeSet<_> = all.filter(unknown).map(|instance| &instance.key).collect();
     for group in view.groups.values_mut() {
-        let doubt = std::mem::take(&mut group.doubt);
-        group.down.extend(doubt);
+        let (down, doubt): (Vec<_>, Vec<_>) = group.doubt.iter().partition(|key| unknown.contains(*key));
+        group.doubt = doubt;
+        group.failed.extend(&down);
+        group.down.extend(down);
     }
 }
 
-fn doubt_is_ready(view: &mut View<'_>) {
-    for group in view.groups.values_mut() {
-        let doubt = std::mem::take(&mut group.doubt);
-        group.ready.extend(doubt);
-    }
-    sum(view);
+fn booting_serve(view: &mut View<'_>) {
+    view.ready += view.groups.values().map(|group| count(group.doubt.len())).sum::<u32>();
 }
 
 /// As many as should leave, and whoever comes first.
 fn anybody(state: &crate::rollout::FleetState, events: &mut [Event]) {
+    let gone = events.iter().flat_map(|event| if let Event::Noted(noted) = event { Some(&noted.gone) } else { None });
+    let gone: BTreeSet<_> = gone.flat_map(|gone| gone.values().flatten()).cloned().collect();
     for event in events {
         let Event::Owed { call: Call::Resize(resize), .. } = event else { continue };
         let Resize::Lower { group, from, leave } = &**resize else { continue };
         let Some(slots) = state.slots(*group) else { continue };
-        let members = slots.members.iter().filter(|(_, member)| member.exit == Exit::None).map(|(key, _)| key.clone());
+        let members = slots
+            .members
+            .iter()
+            .filter(|(key, member)| member.exit == Exit::None && !gone.contains(*key))
+            .map(|(key, _)| key.clone());
         let first: BTreeSet<_> = members.take(leave.len()).collect();
         if first.len() == leave.len() {
             *resize = Arc::new(Resize::Lower { group: *group, from: *from, leave: first });

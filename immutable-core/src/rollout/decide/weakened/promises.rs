@@ -23,6 +23,7 @@ pub(super) const ENGINES: &[Row] = &[
     (9, "owes two calls on one group", "legal", engine!(events: twice)),
     (10, "goes back for as long as it takes", "deadline", engine!(rules: &[("deadlines", never_when_back)])),
     (11, "succeeds without reading back", "proof", engine!(state: settled_long_ago)),
+    (11, "takes what was promised for done", "proof", engine!(view: promised_is_ready)),
     (11, "succeeds on a part", "proof", engine!(view: whole_at_the_end)),
     (11, "leaves upkeep off", "proof", engine!(state: upkeep_is_restored)),
     (11, "leaves a generation over", "proof", engine!(state: others_are_gone)),
@@ -91,6 +92,13 @@ fn never_when_back(view: &View<'_>, proposal: &mut Proposal) {
 fn settled_long_ago(state: &mut FleetState) {
     let groups = state.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
     groups.for_each(|slots| slots.settled_at = Default::default());
+}
+
+fn promised_is_ready(view: &mut View<'_>) {
+    for group in view.groups.values_mut() {
+        let booting = std::mem::take(&mut group.doubt);
+        group.ready.extend(booting);
+    }
 }
 
 fn whole_at_the_end(view: &mut View<'_>) {

@@ -1,0 +1,133 @@
+//! After an end: nothing moves, nothing is left over, and what there is is what was said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::oracle::Breach;
+use super::play::{End, Play};
+use crate::artifact::{Artifact, Digest};
+use crate::error::Error;
+use crate::fleet::{Fleet, GenerationId, Life};
+use crate::id::StreamVersion;
+use crate::journal::{After, Journal as _};
+use crate::provider::FleetProvider as _;
+use crate::rollout::{FleetState, Outcome, Seen};
+use crate::time::Clock as _;
+
+impl Play<'_> {
+    /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
+    pub(super) fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
+        let asks = matches!(outcome, Outcome::Needs(_));
+        let mut calls = self.cloud.calls();
+        self.clock.run(async {
+            let wrong = |error: Error| self.breach("fixpoint", error.to_string());
+            // What has happened since it asked is noted once.
+            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+                running.drive().await.map(drop).map_err(wrong)?;
+                calls = self.cloud.calls();
+            }
+            let history = self.person.history(&self.fleet).await.map_err(wrong)?;
+            let mut folded = FleetState::new(self.fleet.clone());
+            for (version, recorded) in &history {
+                let follows = folded.evolve(recorded);
+                follows.map_err(|illegal| self.breach("fixpoint", format!("record {version}: {illegal}")))?;
+            }
+            let state = folded;
+            if state.rollout().is_some() != asks {
+                return Err(self.breach("fixpoint", format!("rollout {rollout} ended as {outcome}, and one runs: {}", !asks)));
+            }
+            let seen = self.cloud.observe(&self.fleet, &state.known_groups()).await.map_err(wrong)?;
+            if !asks {
+                let decision = (self.simulation.decide)(&state, &Seen::new(&seen, self.now()), self.now());
+                if !decision.events.is_empty() {
+                    return Err(self.breach("fixpoint", format!("at rest it decides {:?}", decision.events)));
+                }
+                if state.owed().next().is_some() {
+                    return Err(self.breach("fixpoint", "at rest something is owed"));
+                }
+            }
+            let known: BTreeSet<GenerationId> = state.known_groups().into_iter().map(|group| group.generation).collect();
+            let there: BTreeSet<_> = self.cloud.sizes(&self.fleet).into_keys().map(|group| group.generation).collect();
+            // What is being deleted is there still.
+            if !asks && let Some(orphan) = there.iter().find(|generation| !known.contains(generation)) {
+                let deleting = self.ledger.scene(|scene| scene.is_deleting(*orphan));
+                if !deleting {
+                    return Err(self.breach("orphans", format!("generation {orphan} is there, and the journal knows of none")));
+                }
+            }
+            let head = history.last().map_or(StreamVersion(0), |(version, _)| *version);
+            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+                let again = running.drive().await.map_err(wrong)?;
+                if again != *outcome {
+                    return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
+                }
+            }
+            if calls != self.cloud.calls() {
+                return Err(self.breach("fixpoint", "driving again made calls"));
+            }
+            let after = self.cloud.journal().load(&self.fleet.stream(), After::Version(head)).await.map_err(wrong)?;
+            let written = after.records.len();
+            if written != usize::from(asks) {
+                return Err(self.breach("fixpoint", format!("driving again wrote {written} records")));
+            }
+            Ok(())
+        })?;
+        self.ends_as_it_says(outcome, artifact, fleet)
+    }
+
+    /// Whoever runs is who should.
+    fn ends_as_it_says(&self, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
+        let is = match outcome {
+            Outcome::Succeeded => Some(artifact.digest()),
+            Outcome::RolledBack => self.proven.as_ref().map(Artifact::digest),
+            _ => return Ok(()),
+        };
+        let journaled = self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact);
+        if journaled != is {
+            return Err(self.breach("baseline", format!("proven is {journaled:?}, and runs should {is:?}")));
+        }
+        let others = self.cloud.instances(&self.fleet);
+        let other = others.iter().find(|machine| machine.life != Life::Leaving && Some(machine.artifact) != is);
+        match other {
+            Some(machine) if fleet.desired() > 0 && self.script.undrifted() => {
+                Err(self.breach("same", format!("{} runs {:#}", machine.key, machine.artifact)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is still on its way arrives, and changes nothing; what leaves is gone.
+    pub(super) fn settle(&self) -> Result<(), Breach> {
+        let terms = &self.script.cloud;
+        self.clock.run(async {
+            self.provider.settle().await;
+            self.journal.settle().await;
+            self.clock.sleep_until(self.now() + Duration::from_secs(terms.drain + terms.operations_take + 60)).await;
+        });
+        self.ledger.breach().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn end(&self) -> End {
+        let groups = self.cloud.sizes(&self.fleet);
+        let generations: BTreeSet<_> = groups.keys().map(|group| group.generation).collect();
+        let mut live = BTreeMap::new();
+        for machine in self.cloud.instances(&self.fleet) {
+            *live.entry(machine.artifact).or_default() += 1;
+        }
+        End {
+            running: self.cloud.running(),
+            live,
+            generations: generations.len(),
+            groups: groups.len(),
+            size: groups.values().sum(),
+            proven: self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact),
+            launched: self.cloud.launched(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> Digest {
+        let all = After::Version(StreamVersion(0));
+        let loaded = self.clock.run(self.cloud.journal().load(&self.fleet.stream(), all)).unwrap_or_default();
+        Digest::of(&loaded.records.concat())
+    }
+}
