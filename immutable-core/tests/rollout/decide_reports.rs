@@ -397,3 +397,41 @@ fn in_numbers() {
     let counts = Counts { launched: 3, ready: 1, goal: 3, leaving: 3, available: 3, live: 6 };
     assert_eq!((report.counts, report.budget.floor, report.budget.ceiling), (counts, 3, 5));
 }
+
+#[test]
+fn of_the_health_of_everything() {
+    let lost = |stage: &Stage, look: &Look| look.decide(stage).report.to_string().contains("the health of the whole fleet");
+    let mut both = Stage::rolling(surge(3));
+    both.ready(2, "d e f");
+    both.note(|noted| noted.progress = Some(3));
+    both.note(|noted| drop(noted.unhealthy.insert(group(1), keys("a b c").into_iter().collect())));
+    both.pass(1);
+    let old = || look().group(1, 3, "a- b- c-");
+    for (new, told) in [("", true), ("d-", true), ("d+", false), ("d:", true)] {
+        assert_eq!(lost(&both, &old().group(2, 3, new).partly()), told, "the old fell, and of the new is seen {new:?}");
+    }
+    let mut fresh = both.clone();
+    fresh.gone(2, "d e f");
+    fresh.appear(2, "g h i");
+    assert!(!lost(&fresh, &old().group(2, 3, "g: h:").partly()), "the old fell, and of the new nobody ever was well");
+
+    // The old have left, and none of those that were well is there any more.
+    let alone = |mut stage: Stage, generation: u32| {
+        stage.appear(generation, "g h i");
+        stage
+    };
+    let mut worked = both.clone();
+    worked.gone(1, "a b c");
+    worked.gone(2, "d e f");
+    let worked = alone(worked, 2);
+    let new = |names: &str| look().group(1, 0, "").group(2, 3, names);
+    for (names, told) in [("g- h- i-", true), ("g- h- i:", true), ("g- h: i:", false), ("g- h- i+", false), ("g: h: i:", false)] {
+        assert_eq!(lost(&worked, &new(names)), told, "{names}");
+    }
+    for (names, told) in [("g-", true), ("g:", false), ("g+", false), ("", false)] {
+        assert_eq!(lost(&worked, &new(names).partly()), told, "{names}, and more that are not seen");
+    }
+    let first = Stage::first(Stage::fleet(3), surge(1));
+    let first = alone(first, 1);
+    assert!(!lost(&first, &look().group(1, 3, "g- h- i-")), "it never worked");
+}
