@@ -1,9 +1,9 @@
 //! `decide` over the end: upkeep, proof, removal, and calls that are judged again.
 
-use immutable_core::fleet::{GenerationId, Heals, Upkeep};
-use immutable_core::rollout::{Call, Ending, Phase, Strategy};
+use immutable_core::fleet::{GenerationId, Heals, Ticket, Upkeep};
+use immutable_core::rollout::{Call, Ending, OpResult, Phase, Strategy};
 
-use super::kit::{MINUTE, Stage, done, lower, raise, removed};
+use super::kit::{MINUTE, Stage, done, give_up, lower, raise, removed};
 use super::sight::{Look, look, row};
 
 /// Three of 1.1.0 are ready, generation 1 is empty.
@@ -164,6 +164,51 @@ fn an_old_raise_is_judged_again() {
 }
 
 #[test]
+fn an_old_raise_stands_up_to_the_goal_and_no_further() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(3));
+    stage.ready(2, "d e");
+    stage.note(|noted| noted.progress = Some(2));
+    stage.owe(raise(2, 2, 3));
+    stage.pass(60);
+    let with = |size, new: &str| look().group(1, 3, "a* b* c*").group(2, size, new);
+    row("the last", &stage, &with(2, "d+ e+"), "renewed 6 +100s");
+    row(
+        "others have brought more",
+        &stage,
+        &with(4, "d+ e+ f+ g+"),
+        "noted appeared 0002.0 f,g healthy 0002.0 f,g\nsettled 6 failed Stale found Some(4): withdrawn: it was decided on a view that no longer holds",
+    );
+    let other = look().group(1, 3, "a* b* c*").busy().group(2, 2, "d+ e+").unheard("1.1.0");
+    row(
+        "the provider works on another",
+        &stage,
+        &other,
+        "settled 6 failed Stale found Some(2): withdrawn: it was decided on a view that no longer holds",
+    );
+    stage.settle(OpResult::Accepted { ticket: Ticket("t".into()), echo_until: None });
+    row("what was accepted is not judged", &stage, &with(2, "d+ e+"), "");
+}
+
+#[test]
+fn slots_that_are_being_given_up_are_judged_again() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.gone(1, "c");
+    stage.owe(give_up(1, 3, 2));
+    stage.pass(60);
+    let with = |old: &str| look().group(1, 3, old);
+    row("it stands", &stage, &with("a+ b+").group(2, 1, "d+"), "renewed 6 +100s");
+    row("the provider works on it", &stage, &with("a+ b+").busy().group(2, 1, "d+"), "");
+    row(
+        "one came",
+        &stage,
+        &with("a+ b+ z+").group(2, 1, "d+"),
+        "noted appeared 0001.0 z healthy 0001.0 z\nsettled 6 failed Stale found Some(3): withdrawn: it was decided on a view that no longer holds",
+    );
+}
+
+#[test]
 fn an_old_lower_is_judged_again() {
     let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
     stage.ready(2, "d");
@@ -176,6 +221,13 @@ fn an_old_lower_is_judged_again() {
     row("the floor would not hold: withdrawn", &stage, &with("a+ b+ c?"), withdrawn);
     let happened = look().group(1, 2, "a< b+ c?").group(2, 1, "d+");
     row("the floor would not hold, and it took effect", &stage, &happened, "settled 6 done Some(2)");
+    let elsewhere = look().group(1, 2, "a+ b+ c?").group(2, 1, "d+");
+    row(
+        "another made it smaller, and the named is there",
+        &stage,
+        &elsewhere,
+        "settled 6 failed Stale found Some(2): withdrawn: it was decided on a view that no longer holds",
+    );
     row("under way", &stage, &with("a+ b+ c?").in_flight(6), "");
     let events = with("a+ b+ c?").decide(&stage).events;
     events.into_iter().for_each(|event| stage.apply(event));
