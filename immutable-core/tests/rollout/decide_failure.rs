@@ -153,6 +153,56 @@ fn a_revoked_release_goes_back_and_a_revoked_baseline_is_not_launched() {
 }
 
 #[test]
+fn the_very_release_that_is_given_up_is_no_way_back() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.fleet = Stage::fleet(4);
+    stage.open("1.0.0");
+    stage.claim();
+    stage.step();
+    let look = || look().group(1, 3, "a+ b+ c+");
+    stage.note(|noted| noted.progress = Some(3));
+    let asks = "moved held: the proven release cannot be launched: it is the very release that is given up: the release was revoked: it leaks";
+    row("revoked", &stage, &look().revoked("1.0.0"), asks);
+    stage.pass(1200);
+    row("late", &stage, &look(), "moved back to 0001 until +4830s: no progress within the deadline");
+}
+
+#[test]
+fn the_way_back_is_a_generation_that_holds_the_fleet() {
+    for (size, to) in [(100, "0001"), (101, "0003")] {
+        let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+        stage.fleet = Stage::fleet(size);
+        stage.open("1.1.0");
+        stage.claim();
+        stage.make(2);
+        stage.step();
+        let back = format!("moved back to {to} until +3630s: the release was revoked: it leaks");
+        row(&format!("at {size}"), &stage, &look().group(1, 3, "a+ b+ c+").group(2, 0, "").revoked("1.1.0"), &back);
+    }
+}
+
+#[test]
+fn a_revoked_baseline_is_kept_while_it_runs() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: super::kit::group(1).generation, at });
+    row("all of it", &stage, &old_and("d+", 1).revoked("1.0.0"), "owed 6 lower 0002.0 1 by d");
+}
+
+#[test]
+fn what_was_there_before_a_first_release_that_fails_is_not_torn_down() {
+    let mut stage = Stage::first(Stage::fleet(3), surge(1));
+    stage.moved(Phase::Finishing { ending: immutable_core::rollout::Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: immutable_core::rollout::Outcome::LeftMixed });
+    stage.open("1.0.0");
+    stage.claim();
+    stage.step();
+    let asks = "moved held: the release failed (the release was revoked: it leaks) and no release is proven to go back to";
+    row("it asks", &stage, &look().group(1, 0, "").revoked("1.0.0"), asks);
+}
+
+#[test]
 fn what_somebody_else_deleted_is_replaced() {
     let mut stage = Stage::rolling(surge(1));
     stage.ready(2, "d");

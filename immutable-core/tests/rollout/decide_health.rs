@@ -153,6 +153,22 @@ fn while_half_of_the_old_are_well_the_new_is_to_blame() {
 }
 
 #[test]
+fn while_nothing_can_be_told_of_the_others_nobody_is_charged() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(3));
+    stage.ready(2, "d e f");
+    stage.note(|noted| {
+        noted.unhealthy.insert(group(1), keys("a b c").into_iter().collect());
+        noted.unhealthy.insert(group(2), keys("d e f").into_iter().collect());
+        noted.progress = Some(3);
+    });
+    stage.pass(1);
+    let one = "noted healthy 0002.0 e,f\nowed 6 lower 0001.0 3 by a";
+    row("the old fell, one of the new did", &stage, &look().group(1, 3, "a- b- c-").group(2, 3, "d- e+ f+"), one);
+    stage.gone(1, "a b c");
+    row("the old have left, all of the new fell", &stage, &look().group(1, 0, "").group(2, 3, "d- e- f-"), "noted size 0001.0 0");
+}
+
+#[test]
 fn incidents_are_charged_once() {
     let well = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
     let lower = "owed 6 lower 0001.0 3 by a";

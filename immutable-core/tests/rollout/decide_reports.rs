@@ -415,6 +415,15 @@ fn of_the_health_of_everything() {
     fresh.appear(2, "g h i");
     assert!(!lost(&fresh, &old().group(2, 3, "g: h:").partly()), "the old fell, and of the new nobody ever was well");
 
+    let mut alone = both.clone();
+    alone.gone(1, "a b c");
+    for (new, told) in [("d? e? f?", true), ("d? e? f+", false)] {
+        assert!(!lost(&both, &look().group(1, 3, "a+ b+ c+").group(2, 3, new)), "the old are well, {new}");
+        assert_eq!(lost(&alone, &look().group(1, 0, "").group(2, 3, new)), told, "the old have left, {new}");
+    }
+    alone.gone(2, "e f");
+    assert!(!lost(&alone, &look().group(1, 0, "").group(2, 3, "d?").busy()), "one tells nothing of everything");
+
     // The old have left, and none of those that were well is there any more.
     let alone = |mut stage: Stage, generation: u32| {
         stage.appear(generation, "g h i");
