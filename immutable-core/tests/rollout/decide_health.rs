@@ -174,6 +174,8 @@ fn incidents_are_charged_once() {
     let lower = "owed 6 lower 0001.0 3 by a";
     let told = || well().incident("i-1", 2, None, FailureClass::Image);
     row("told of", &ready(), &told(), &format!("noted charged 0002.0 i-1 image\n{lower}"));
+    let named = well().incident("i-1", 2, Some("d"), FailureClass::Image);
+    row("told of one that is well", &ready(), &named, &format!("noted charged 0002.0 d image\n{lower}"));
     let mut charged = ready();
     let events = told().decide(&charged).events;
     charged.apply(events[0].clone());
