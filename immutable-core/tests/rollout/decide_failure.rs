@@ -374,6 +374,18 @@ fn a_step_that_is_late_because_the_old_do_not_make_room_blames_nobody() {
 }
 
 #[test]
+fn a_step_that_is_late_and_has_nothing_blames_the_release_whoever_is_in_the_way() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(0).max_unavailable(1));
+    stage.pass(1200);
+    row(
+        "nothing was asked for",
+        &stage,
+        &look().group(1, 3, "a= b= c=").group(2, 0, ""),
+        "moved back to 0001 until +4830s: no progress within the deadline",
+    );
+}
+
+#[test]
 fn of_a_generation_that_is_being_made_what_is_there_is_counted_and_of_one_refused_only_its_own() {
     let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
     stage.open("1.1.0");

@@ -1,7 +1,7 @@
 //! `decide` over the end: upkeep, proof, removal, and calls that are judged again.
 
 use immutable_core::fleet::{GenerationId, Heals, Ticket, Upkeep};
-use immutable_core::rollout::{Call, Ending, OpResult, Phase, Strategy};
+use immutable_core::rollout::{Call, Ending, OpResult, Phase, RevertCause, StepState, Strategy};
 
 use super::kit::{MINUTE, Stage, done, give_up, lower, raise, removed};
 use super::sight::{Look, look, row};
@@ -119,6 +119,49 @@ fn of_an_empty_fleet_nothing_is_proven_unless_one_was_tried() {
     row("and leaves", &tried, &one(), "owed 4 lower 0001.0 1 by a");
     tried.retire(1, "a");
     row("then it is over", &tried, &look().group(1, 0, "ax"), "noted gone 0001.0 a\nended succeeded");
+}
+
+#[test]
+fn the_way_back_ends_with_all_of_the_baseline_and_nothing_of_the_other() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row("one of the other is there", &stage, &old().group(2, 1, "d="), "");
+    stage.retire(2, "d");
+    row("one is leaving", &stage, &old().group(2, 0, "d<"), "");
+    stage.gone(2, "d");
+    row("one of the baseline is not ready", &stage, &look().group(1, 3, "a+ b+ c?").group(2, 0, ""), "");
+    let mut owed = stage.clone();
+    owed.owe(Call::Upkeep(GenerationId(1), Upkeep::NONE));
+    row("a call is owed", &owed, &old().group(2, 0, ""), "");
+    owed.settle(done(None));
+    row("it is not healed", &owed, &old().group(2, 0, ""), "owed 8 upkeep 0001 heal true");
+    row("all is as it was", &stage, &old().group(2, 0, ""), "moved finishing back to 0001 until +3640s");
+    stage.moved(Phase::Finishing { ending: Ending::Back { to: GenerationId(1) }, give_up_at: stage.now + 60 * MINUTE });
+    row("the other is removed", &stage, &old().group(2, 0, ""), "owed 7 destroy 0002");
+    row("it is gone already", &stage, &old().absent(2), "noted absent 0002\nproven 0001 of 3\nended rolled back");
+    row("not over on a view in part", &stage, &look().group(1, 3, "a+ b+ c+").partly().absent(2), "noted absent 0002");
+    let mut unhealed = stage.clone();
+    unhealed.owe(Call::Upkeep(GenerationId(1), Upkeep::NONE));
+    unhealed.settle(done(None));
+    row("not over while it is not healed", &unhealed, &old().absent(2), "noted absent 0002");
+}
+
+#[test]
+fn what_is_left_mixed_is_healed_and_nothing_of_it_is_removed() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + 60 * MINUTE });
+    let both = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
+    row("each is healed", &stage, &both(), "owed 6 upkeep 0002 heal true");
+    stage.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    row("not over while that is owed", &stage, &both(), "");
+    stage.settle(done(None));
+    row("over", &stage, &both(), "ended left mixed");
 }
 
 #[test]
