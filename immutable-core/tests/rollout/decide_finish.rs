@@ -196,6 +196,10 @@ fn an_old_raise_is_judged_again() {
     row("no room, and the provider works, perhaps on this very call", &before(60), &above().busy(), over);
     row("in part", &before(60), &look().group(1, 3, "a+").partly().group(2, 0, ""), "");
     row("the registry does not say", &before(60), &fresh().unheard("1.1.0"), withdrawn);
+    let mut back = before(60);
+    let at = StepState::Moving { give_up_at: back.now + 60 * MINUTE };
+    back.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    row("on the way back", &back, &fresh(), withdrawn);
     let mut echo = stage.clone();
     let echo_until = Some(stage.now + 3 * MINUTE);
     echo.settle(immutable_core::rollout::OpResult::Unknown { echo_until });
