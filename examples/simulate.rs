@@ -34,7 +34,7 @@ struct Args {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     /// Play this script, as a failed seed has printed it, in place of seeds.
-    #[arg(long, value_name = "JSON", conflicts_with_all = ["seeds", "seed", "instances"])]
+    #[arg(long, value_name = "JSON", value_parser = script, conflicts_with_all = ["seeds", "seed", "instances"])]
     script: Option<Script>,
     /// In place of seeds, play scripts in which nothing goes wrong, once for every call and everything that can happen to it.
     #[arg(long, conflicts_with_all = ["seeds", "seed", "script"])]
@@ -42,6 +42,13 @@ struct Args {
     /// Print what failed as it is, without looking for something shorter that fails in the same way.
     #[arg(long)]
     whole: bool,
+}
+
+fn script(text: &str) -> Result<Script, String> {
+    text.parse::<Script>().map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        format!("{error}{}", cause.unwrap_or_default())
+    })
 }
 
 fn range(text: &str) -> Result<RangeInclusive<u32>, String> {

@@ -121,6 +121,9 @@ pub struct Noted {
     /// Sizes that are not what was last settled.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sizes: BTreeMap<GroupId, u32>,
+    /// Incidents that the provider told of before anything was launched, by generation: nobody is charged with them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<GenerationId, Vec<Arc<str>>>,
     /// Failures, each charged once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub charged: Vec<Charge>,

@@ -23,7 +23,7 @@ use crate::fleet::{Fleet, FleetId};
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
 use crate::provider::{FleetProvider, Provider};
-use crate::rollout::{FleetState, IllegalEvent, Outcome, Strategy};
+use crate::rollout::{IllegalEvent, Outcome, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
 /// When every simulation begins.
@@ -263,11 +263,8 @@ impl<'a> Play<'a> {
         }
         let Some(ended) = ended else {
             let long = latest.since(opened).as_secs();
-            let last = self.clock.run(self.person.state(&self.fleet)).ok();
-            let phase = last.as_ref().and_then(FleetState::rollout).map(|running| format!("{:?}", running.phase));
-            return Err(
-                self.breach("convergence", format!("rollout {rollout} has not ended within {long} s; it is in {phase:?}"))
-            );
+            let stuck = self.stuck(&artifact);
+            return Err(self.breach("convergence", format!("rollout {rollout} has not ended within {long} s; {stuck}")));
         };
         let outcome = match ended {
             Ok(outcome) => outcome,

@@ -11,10 +11,23 @@ use crate::fleet::{Fleet, GenerationId, Life};
 use crate::id::StreamVersion;
 use crate::journal::{After, Journal as _};
 use crate::provider::FleetProvider as _;
-use crate::rollout::{FleetState, Outcome, Seen};
+use crate::rollout::{Facts, FleetState, Outcome, Seen};
 use crate::time::Clock as _;
 
 impl Play<'_> {
+    /// Where a rollout stands, and what it waits for.
+    pub(super) fn stuck(&self, artifact: &Artifact) -> String {
+        let Ok(state) = self.clock.run(self.person.state(&self.fleet)) else { return "its journal cannot be read".to_owned() };
+        let Ok(seen) = self.clock.run(self.cloud.observe(&self.fleet, &state.known_groups())) else {
+            return "the fleet cannot be seen".to_owned();
+        };
+        let good = self.proven.iter().chain([artifact]).map(Artifact::digest).collect();
+        let facts = Facts { as_of: self.now(), good, ..Facts::default() };
+        let decision = (self.simulation.decide)(&state, &Seen::new(&seen, self.now()).facts(&facts), self.now());
+        let phase = state.rollout().map(|running| format!("{:?}", running.phase)).unwrap_or_default();
+        format!("{}: {phase}", decision.report)
+    }
+
     /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
     pub(super) fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
         let asks = matches!(outcome, Outcome::Needs(_));

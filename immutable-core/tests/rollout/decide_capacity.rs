@@ -282,13 +282,13 @@ fn the_tries_of_an_earlier_rollout_do_not_count() {
 }
 
 #[test]
-fn what_another_launched_and_the_platform_took_is_no_try() {
+fn what_another_launches_is_no_try() {
     let another = look().group(1, 4, "a+ b+ c+ e+").group(2, 0, "");
     let tried = "noted appeared 0001.0 e healthy 0001.0 e size 0001.0 4\nowed 5 lower 0001.0 4 by e\nowed 6 raise 0002.0 0 to 1";
     row("another's launch of the old", &Stage::rolling(surge(2)), &another, tried);
     let new = look().group(1, 3, "a+ b+ c+").group(2, 0, "dx").because(FailureClass::Platform);
-    let seen = "noted appeared 0002.0 d gone 0002.0 d charged 0002.0 d platform\nowed 5 raise 0002.0 0 to 1";
-    row("another's launch of the new", &Stage::rolling(surge(2)), &new, seen);
+    let lost = "noted appeared 0002.0 d gone 0002.0 d charged 0002.0 d platform\nowed 5 raise 0002.0 0 to 1";
+    row("another's launch of the new, lost to the platform, is none", &Stage::rolling(surge(2)), &new, lost);
 }
 
 #[test]

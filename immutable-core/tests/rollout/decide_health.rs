@@ -169,6 +169,15 @@ fn while_nothing_can_be_told_of_the_others_nobody_is_charged() {
 }
 
 #[test]
+fn nobody_is_charged_with_what_was_told_of_before_anything_was_launched() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    let before = look().group(1, 3, "a+ b+ c+").incident("i-1", 1, None, FailureClass::Image);
+    row("it is told of", &stage, &before, "noted told 0001 i-1\nowed 4 ensure 0002 of 1.1.0 heal false");
+}
+
+#[test]
 fn incidents_are_charged_once() {
     let well = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
     let lower = "owed 6 lower 0001.0 3 by a";

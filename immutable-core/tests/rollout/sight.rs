@@ -205,7 +205,7 @@ pub(super) fn said(event: &Event) -> String {
 }
 
 fn noted_said(noted: &Noted) -> String {
-    let Noted { appeared, healthy, unhealthy, gone, sizes, charged, exercised, absent, progress } = noted;
+    let Noted { appeared, healthy, unhealthy, gone, sizes, told, charged, exercised, absent, progress } = noted;
     let mut said = String::new();
     for (what, keys) in [("appeared", appeared), ("healthy", healthy), ("unhealthy", unhealthy), ("gone", gone)] {
         for (group, keys) in keys {
@@ -214,6 +214,7 @@ fn noted_said(noted: &Noted) -> String {
         }
     }
     sizes.iter().for_each(|(group, size)| said += &format!(" size {group} {size}"));
+    told.iter().for_each(|(id, incidents)| said += &format!(" told {id} {}", incidents.join(",")));
     for charge in charged {
         let whom =
             charge.instance.as_ref().map_or_else(|| charge.incident.as_deref().unwrap_or("").to_owned(), ToString::to_string);

@@ -53,6 +53,10 @@ const FOUND: &[(&str, &str)] = &[
         r#"{"seed":302419,"cloud":{"boot":[62,81],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"25%","max_failed":1,"probe_attempts":2,"progress_deadline":"19m","rollback_deadline":"43m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"again"}],"disturbances":[{"rollout":1,"at":97,"what":{"set_size":[2,5]}}],"wire":{"until":21,"lost_request":77,"lost_reply":190,"slow":296,"late_by":5,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":22},"down":262}]}"#,
     ),
     (
+        "a proven release that was to be resized was charged with what its provider had told of before",
+        r#"{"seed":19721,"cloud":{"boot":[13,13],"drain":0,"latency_ms":0,"operations_take":0,"heals":"always"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":1,"max_unavailable":0,"max_failed":0,"probe_attempts":2,"progress_deadline":"22m","rollback_deadline":"30m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"never_boots"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":181,"what":{"sicken":[1,560]}},{"rollout":1,"at":197,"what":{"sicken":[15,323]}}]}"#,
+    ),
+    (
         "a call about a group that somebody had deleted was sent again without end",
         r#"{"seed":319243,"cloud":{"boot":[37,37],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"15m","rollback_deadline":"40m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":227,"what":{"delete_group":1}}],"crashes":[{"rollout":1,"at":{"after":13},"down":310}]}"#,
     ),

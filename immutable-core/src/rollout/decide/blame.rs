@@ -41,6 +41,9 @@ impl View<'_> {
             };
             let known = generation.incidents.contains(&incident.id);
             let charged = incident.instance.as_ref().is_some_and(|key| self.charged(incident.group, key));
+            if matches!(rollout.phase, Phase::Preparing { .. }) && !known {
+                self.noted.told.entry(incident.group.generation).or_default().push(incident.id.clone());
+            }
             if accused == Some(incident.group.generation) && !known && !charged {
                 self.noted.charged.push(Charge {
                     group: incident.group,

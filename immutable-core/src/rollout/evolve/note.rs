@@ -35,6 +35,11 @@ impl FleetState {
                 slots.size = *size;
             }
         }
+        for (id, incidents) in &noted.told {
+            if let Some(generation) = self.generations.get_mut(id) {
+                generation.incidents.extend(incidents.iter().cloned());
+            }
+        }
         for charge in &noted.charged {
             let Some(generation) = self.generations.get_mut(&charge.group.generation) else {
                 continue;
@@ -87,7 +92,7 @@ impl FleetState {
             ensure(self.slots(*group).is_some(), || unknown(group))?;
             ensure(!self.busy(*group), || format!("the size of group {group} is noted while it is busy"))?;
         }
-        for generation in noted.exercised.iter().chain(&noted.absent) {
+        for generation in noted.exercised.iter().chain(&noted.absent).chain(noted.told.keys()) {
             ensure(self.generations.contains_key(generation), || format!("generation {generation} is noted and unknown"))?;
         }
         for generation in &noted.absent {
