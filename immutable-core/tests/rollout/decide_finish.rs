@@ -44,6 +44,17 @@ fn upkeep_then_proof_then_removal_then_the_end() {
     let mut owed = replaced();
     owed.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
     row("not proven while it is owed", &owed, &after(), "");
+    let why = immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Throttled,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "too many".into(),
+        found: None,
+        echo_until: None,
+    };
+    owed.settle(OpResult::Failed(why));
+    row("nor when it was refused", &owed, &after(), "");
+    owed.pass(60);
+    row("asked for again", &owed, &after(), "owed 12 upkeep 0002 heal true");
     let mut never = replaced();
     never.heals = Heals::Never;
     let proven = "proven 0002 of 3\nmoved finishing forward until +3660s";
