@@ -1,7 +1,7 @@
 //! `decide` over the end: upkeep, proof, removal, and calls that are judged again.
 
 use immutable_core::fleet::{GenerationId, Heals, Ticket, Upkeep};
-use immutable_core::rollout::{Call, Ending, OpResult, Phase, RevertCause, StepState, Strategy};
+use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Phase, RevertCause, StepState, Strategy};
 
 use super::kit::{MINUTE, Stage, done, give_up, lower, raise, removed};
 use super::sight::{Look, look, row};
@@ -173,6 +173,30 @@ fn what_is_left_mixed_is_healed_and_nothing_of_it_is_removed() {
     row("not over while that is owed", &stage, &both(), "");
     stage.settle(done(None));
     row("over", &stage, &both(), "ended left mixed");
+}
+
+#[test]
+fn what_was_refused_and_was_there_before_stays() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.fleet = Stage::fleet(4);
+    stage.open("1.0.0");
+    stage.claim();
+    stage.moved(Phase::Finishing { ending: Ending::Refused { why: "why".into() }, give_up_at: stage.now + MINUTE });
+    row("all of it", &stage, &look().group(1, 3, "a+ b+ c+"), "ended refused: why");
+}
+
+#[test]
+fn with_a_first_release_goes_every_generation_that_is_empty() {
+    let mut stage = Stage::first(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    stage.moved(Phase::Finishing { ending: Ending::Nothing, give_up_at: stage.now + MINUTE });
+    let both = look().group(1, 0, "").group(2, 0, "");
+    row("both", &stage, &both, "owed 3 destroy 0001\nowed 4 destroy 0002");
 }
 
 #[test]
