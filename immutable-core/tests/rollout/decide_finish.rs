@@ -34,6 +34,16 @@ fn finishing() -> Stage {
     stage
 }
 
+fn throttled() -> OpResult {
+    OpResult::Failed(immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Throttled,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "too many".into(),
+        found: None,
+        echo_until: None,
+    })
+}
+
 fn after() -> Look {
     look().group(1, 0, "").group(2, 3, "d+ e+ f+")
 }
@@ -44,14 +54,7 @@ fn upkeep_then_proof_then_removal_then_the_end() {
     let mut owed = replaced();
     owed.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
     row("not proven while it is owed", &owed, &after(), "");
-    let why = immutable_core::rollout::Refused {
-        kind: immutable_core::ErrorKind::Throttled,
-        retry: immutable_core::error::Retry::Backoff,
-        what: "too many".into(),
-        found: None,
-        echo_until: None,
-    };
-    owed.settle(OpResult::Failed(why));
+    owed.settle(throttled());
     row("nor when it was refused", &owed, &after(), "");
     owed.pass(60);
     row("asked for again", &owed, &after(), "owed 12 upkeep 0002 heal true");
@@ -162,6 +165,17 @@ fn the_way_back_ends_with_all_of_the_baseline_and_nothing_of_the_other() {
 }
 
 #[test]
+fn nothing_is_proven_of_an_empty_fleet_that_went_back() {
+    let mut stage = Stage::proven_of(Stage::fleet(0), Strategy::rolling().max_surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    stage.moved(Phase::Finishing { ending: Ending::Back { to: GenerationId(1) }, give_up_at: stage.now + MINUTE });
+    row("over", &stage, &look().group(1, 0, "").absent(2), "noted absent 0002\nended rolled back");
+}
+
+#[test]
 fn what_is_left_mixed_is_healed_and_nothing_of_it_is_removed() {
     let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
     stage.ready(2, "d");
@@ -171,6 +185,9 @@ fn what_is_left_mixed_is_healed_and_nothing_of_it_is_removed() {
     row("each is healed", &stage, &both(), "owed 6 upkeep 0002 heal true");
     stage.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
     row("not over while that is owed", &stage, &both(), "");
+    let mut refused = stage.clone();
+    refused.settle(throttled());
+    row("nor when it was refused", &refused, &both(), "");
     stage.settle(done(None));
     row("over", &stage, &both(), "ended left mixed");
 }
