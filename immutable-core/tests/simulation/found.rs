@@ -57,6 +57,14 @@ const FOUND: &[(&str, &str)] = &[
         r#"{"seed":19721,"cloud":{"boot":[13,13],"drain":0,"latency_ms":0,"operations_take":0,"heals":"always"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":1,"max_unavailable":0,"max_failed":0,"probe_attempts":2,"progress_deadline":"22m","rollback_deadline":"30m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"never_boots"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":181,"what":{"sicken":[1,560]}},{"rollout":1,"at":197,"what":{"sicken":[15,323]}}]}"#,
     ),
     (
+        "beside the size that somebody else had set, only just, more was asked for than the goal",
+        r#"{"seed":514117,"cloud":{"boot":[13,128],"drain":0,"latency_ms":200,"operations_take":10,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":240,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":"100%","max_failed":1,"probe_attempts":2,"progress_deadline":"28m","rollback_deadline":"1h 4m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":7,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":94,"what":{"capacity":[1,82]}},{"rollout":1,"at":95,"what":{"set_size":[5,5]}}],"wire":{"until":116,"throttled":84,"slow":260,"late_by":20,"stale_by":10}}"#,
+    ),
+    (
+        "of what somebody else had added, one that served was retired while the first instance booted, in a view that lacked the others",
+        r#"{"seed":512873,"cloud":{"boot":[54,88],"drain":20,"latency_ms":200,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":2},"strategy":{"max_surge":0,"max_unavailable":"100%","max_failed":0,"probe_attempts":1,"progress_deadline":"27m","rollback_deadline":"54m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":95,"what":{"set_size":[0,4]}}],"wire":{"until":120,"lost_reply":182,"stale":133,"partial":282,"late_by":5,"stale_by":10}}"#,
+    ),
+    (
         "a call about a group that somebody had deleted was sent again without end",
         r#"{"seed":319243,"cloud":{"boot":[37,37],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"15m","rollback_deadline":"40m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":227,"what":{"delete_group":1}}],"crashes":[{"rollout":1,"at":{"after":13},"down":310}]}"#,
     ),

@@ -22,10 +22,11 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let others = |of: fn(&GroupView<'_>) -> u32| view.sum_where(|id| aim.leaves(id), of);
     // Who leaves already makes room, also while no view shows it yet.
     let room = others(|group| group.members()).saturating_add(probe) <= view.budget.ceiling;
-    let needs_room = !room && others(|group| group.leavers) == 0;
+    let needs_room = probe > 0 && !room && others(|group| group.leavers) == 0;
     proposal.probe = Some(probe);
-    // What a smaller size leaves over may go besides.
-    let over = others(|group| group.members()).saturating_sub(view.budget.desired);
+    // What a smaller size leaves over may go besides, but not by a view in which those that serve cannot be told from the others.
+    let whole = view.groups.iter().all(|(id, group)| group.whole || !aim.leaves(id.generation));
+    let over = if whole { others(|group| group.members()).saturating_sub(view.budget.desired) } else { 0 };
     proposal.spare_for_probe = Some(over.max(u32::from(needs_room)));
     let until = view.generation(wanted).filter_map(|(_, group)| group.booting).map(|(until, _)| until).min();
     proposal.wait(Blocker::Probe { launched: view.sum(wanted, GroupView::members) > 0, until });

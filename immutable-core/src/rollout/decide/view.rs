@@ -65,6 +65,8 @@ pub(super) struct GroupView<'a> {
     pub(super) size: u32,
     /// The size that a call which is owed asks for, or may find still.
     pub(super) asked: u32,
+    /// The size that this view reports, whoever set it.
+    pub(super) reported: u32,
     /// Upper bound of what exists.
     pub(super) live: u32,
     /// The time of the view it was counted on.
@@ -103,7 +105,7 @@ impl GroupView<'_> {
 
     /// Its members, there or promised.
     pub(super) fn promised(&self) -> u32 {
-        self.members().max(self.size).max(self.asked)
+        self.members().max(self.size).max(self.asked).max(self.reported)
     }
 }
 
@@ -225,6 +227,7 @@ impl<'a> View<'a> {
             Some(GroupState::Present { size, .. }) => *size,
             _ => 0,
         };
+        group.reported = reported;
         let settled = !matches!(state, Some(GroupState::Present { working: Working::Busy, .. } | GroupState::Deleting));
         // As long as a call is owed, or a copy of one may arrive, the size is not yet what it will be.
         if whole && settled && reported != slots.size && !busy && as_of >= slots.quiet_until {

@@ -26,7 +26,7 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
 pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let (What::Lives(_, Life::Leaving | Life::Gone), true) = (&change.effect.what, change.left()) else { return Ok(()) };
     let was_ready =
-        |since| change.was.as_ref().is_some_and(|was| was.ready() && was.healthy.is_some_and(|healthy| healthy <= since));
+        |since| change.was.as_ref().is_some_and(|was| was.ready() && was.healthy.is_some_and(|healthy| healthy < since));
     let op = match change.effect.by {
         Cause::Call(op) => op,
         // Whom nobody named.

@@ -35,7 +35,8 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         }
         if let (What::Launched(key), Cause::Provider, Heals::Switchable) = (&change.effect.what, change.effect.by, scene.heals) {
             let before = scene.truth.machines.keys().any(|other| other.name == key.name && other != key);
-            if before {
+            // Who leaves it as it is gives it back what it may do by itself.
+            if before && chapter.moves_to().is_some() {
                 return Err("it is healed while nobody knows whether it works".to_owned());
             }
         }

@@ -18,7 +18,7 @@ pub(super) const ENGINES: &[Row] = &[
     (2, "forgets who leaves", "ceiling", engine!(view: |view| live(view, |group, reported| group.promised().max(reported)))),
     (2, "forgets what owed calls ask for", "ceiling", engine!(view: |view| live(view, unasked))),
     (2, "forgets the settled size", "ceiling", engine!(view: |view| live(view, unsettled))),
-    (2, "forgets the reported size", "ceiling", engine!(view: |view| live(view, |group, _| group.promised() + group.leavers))),
+    (2, "forgets the reported size", "ceiling", engine!(view: unreported)),
     (2, "raises on partial views", "ceiling", engine!(view: part_is_enough)),
     (2, "forgets the earlier whole view", "ceiling", engine!(view: nothing_was_before)),
     (3, "takes unknown for down", "floor", engine!(view: unknown_is_down)),
@@ -67,6 +67,11 @@ fn unasked(group: &GroupView<'_>, reported: u32) -> u32 {
 
 fn unsettled(group: &GroupView<'_>, _: u32) -> u32 {
     group.members().max(group.asked) + group.leavers
+}
+
+fn unreported(view: &mut View<'_>) {
+    view.groups.values_mut().for_each(|group| group.reported = 0);
+    live(view, |group, _| group.promised() + group.leavers);
 }
 
 fn part_is_enough(view: &mut View<'_>) {
