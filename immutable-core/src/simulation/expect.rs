@@ -41,7 +41,7 @@ pub(super) struct Expected<'a> {
     pub(super) patience: Patience,
     /// Whether some release is proven.
     pub(super) baseline: bool,
-    /// What is wanted, with `Again` resolved.
+    /// How what is wanted is.
     pub(super) release: Release,
 }
 

@@ -223,3 +223,34 @@ impl Scene {
         groups.fold(true, |all, (_, group)| all && group.deleting)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Place;
+    use crate::fleet::{GroupId, Life, Verdict};
+    use crate::id::{InstanceKey, OpId};
+    use crate::memory::What;
+
+    /// What nobody in our own cloud does is judged all the same: a fake of another may.
+    #[test]
+    fn a_machine_that_is_changed_is_noticed_whoever_changes_it() {
+        let key = InstanceKey::named("web-0001-0-000000").incarnation("1");
+        let (call, provider) = (Cause::Call(OpId(1)), Cause::Provider);
+        for (by, what, rule) in [
+            (call, What::Lives(key.clone(), Life::Running), "replace"),
+            (call, What::Judged(key.clone(), Verdict::Healthy), "replace"),
+            (provider, What::Launched(key.clone()), "replace"),
+            (provider, What::Runs(key.clone(), "img-2".into()), "same"),
+        ] {
+            let fleet = FleetId::new(Place::memory(), "web");
+            let mut scene = Scene::new(fleet.clone(), Duration::ZERO, Duration::ZERO, Heals::Never, false);
+            let group = Some(GroupId { generation: GenerationId(1), cell: 0 });
+            let effect = |by, what| Effect { at: Timestamp::default(), by, fleet: fleet.clone(), group, what };
+            scene.happened(&effect(provider, What::Launched(key.clone())));
+            assert_eq!(scene.breach(), None);
+            scene.happened(&effect(by, what));
+            assert_eq!(scene.breach().map(|breach| breach.rule), Some(rule));
+        }
+    }
+}
