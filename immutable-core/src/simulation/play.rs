@@ -167,6 +167,7 @@ impl<'a> Play<'a> {
             }
         }
         self.settle()?;
+        self.again(outcomes.last())?;
         Ok(Played { outcomes, end: self.end(), calls, spent, work: self.ledger.work(), journal: self.bytes() })
     }
 
@@ -188,14 +189,14 @@ impl<'a> Play<'a> {
         self.journal.calm_from(until(&self.script.journal));
     }
 
-    fn strategy(&self) -> Strategy {
+    pub(super) fn strategy(&self) -> Strategy {
         match self.patience {
             Patience::Configured => self.script.strategy.clone(),
             Patience::Infinite => self.script.strategy.clone().progress_deadline(FOR_EVER).rollback_deadline(FOR_EVER),
         }
     }
 
-    fn fleet(&self, size: u32) -> Fleet {
+    pub(super) fn fleet(&self, size: u32) -> Fleet {
         let terms = &self.script.fleet;
         let zones = ["a", "b", "c"].into_iter().take(terms.zones).map(Into::into);
         let fleet = Fleet::new("web", self.cloud.place()).size(size).zones(zones);

@@ -120,6 +120,29 @@ impl Play<'_> {
         self.ledger.breach().map_or(Ok(()), Err)
     }
 
+    /// Of a fleet that is as it should be, the same once more makes no call.
+    pub(super) fn again(&self, last: Option<&Outcome>) -> Result<(), Breach> {
+        let size = self.script.rollouts.last().map_or(0, |wish| wish.size);
+        let whole = |proven: &&Artifact| {
+            let all = self.cloud.instances(&self.fleet).len();
+            let revoked = self.ledger.scene(|scene| scene.is_revoked(proven.digest()));
+            let serve = self.cloud.running().get(&proven.digest()).copied().unwrap_or(0);
+            !revoked && serve == all && u32::try_from(all) == Ok(size) && self.end().size == size
+        };
+        let succeeded = last == Some(&Outcome::Succeeded) && size > 0;
+        let Some(proven) = self.proven.as_ref().filter(whole).filter(|_| succeeded) else { return Ok(()) };
+        let calls = self.cloud.calls();
+        let outcome = self.clock.run(async {
+            let plan = self.person.plan(&self.fleet(size), proven, self.strategy()).await?;
+            self.person.run(plan).await
+        });
+        match outcome {
+            Ok(Outcome::Succeeded) if self.cloud.calls() == calls => Ok(()),
+            Ok(outcome) => Err(self.breach("fixpoint", format!("the same once more made calls, and ended as {outcome}"))),
+            Err(error) => Err(self.breach("fixpoint", format!("the same once more: {error}"))),
+        }
+    }
+
     pub(super) fn end(&self) -> End {
         let groups = self.cloud.sizes(&self.fleet);
         let generations: BTreeSet<_> = groups.keys().map(|group| group.generation).collect();
