@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may use besides the roots, which all may.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
+    ("analysis", &[]),
     ("artifact", &[]),
     ("fleet", &["artifact"]),
     ("journal", &[]),
-    ("provider", &["fleet", "artifact"]),
+    ("provider", &["analysis", "fleet", "artifact"]),
     ("registry", &["journal", "artifact"]),
     ("pipeline", &["artifact"]),
-    ("rollout", &["fleet", "artifact"]),
-    ("controller", &["rollout", "registry", "provider", "journal", "fleet", "artifact"]),
-    ("memory", &["provider", "journal", "controller", "fleet", "artifact", "registry"]),
+    ("rollout", &["analysis", "fleet", "artifact"]),
+    ("controller", &["analysis", "rollout", "registry", "provider", "journal", "fleet", "artifact"]),
+    ("memory", &["analysis", "provider", "journal", "controller", "fleet", "artifact", "registry"]),
     ("conformance", ALL),
     ("simulation", ALL),
     ("lib", ALL),
@@ -21,6 +22,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
 /// The roots, and what of them is named at the front door.
 const ROOTS: &[&str] = &["id", "time", "error", "Applied", "Error", "ErrorKind", "Result", "Timestamp"];
 const ALL: &[&str] = &[
+    "analysis",
     "artifact",
     "fleet",
     "journal",

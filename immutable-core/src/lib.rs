@@ -45,6 +45,7 @@
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
+pub mod analysis;
 pub mod artifact;
 #[cfg(feature = "conformance")]
 pub mod conformance;
