@@ -34,6 +34,7 @@
 //! | record, promote and revoke artifacts | [`registry`] |
 //! | say what a service should be | [`Fleet`], [`Strategy`] |
 //! | plan, run, watch and stop rollouts | [`Controller`], [`Rollout`] |
+//! | judge a release by metrics, or by a function | [`analysis`], [`provider::Judge`] |
 //! | test your own pipeline | [`MemoryCloud`] |
 //! | drive rollouts with a loop of your own | [`rollout`], pure functions |
 //! | support another cloud or store | [`provider`], [`journal`], and the suites of `conformance` |

@@ -55,6 +55,7 @@ mod effects;
 mod fleets;
 mod group;
 mod life;
+mod metrics;
 mod operations;
 mod options;
 mod random;
@@ -82,6 +83,7 @@ use crate::time::{Clock, SystemClock};
 
 pub use calls::Calls;
 pub use effects::{Cause, Effect, What};
+pub use metrics::MemoryMetrics;
 pub use options::{MemoryOptions, MemoryTemplate};
 pub use random::Delay;
 #[cfg(feature = "simulation")]

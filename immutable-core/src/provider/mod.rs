@@ -2,9 +2,14 @@
 //!
 //! Object-safe, few methods, no default bodies. Every call that changes something carries an [`Op`](crate::fleet::Op), journaled before the
 //! call is sent. The suite that the feature `conformance` has says whether an implementation keeps the contracts.
+//!
+//! A [`Judge`] belongs to no place: it says whether a release is good enough. [`ThresholdJudge`] asks a source of [`Metrics`],
+//! [`judge_fn`] a function.
 
 mod catalog;
 mod fleets;
+mod judge;
+mod metrics;
 mod traffic;
 
 use std::fmt;
@@ -14,6 +19,8 @@ use crate::artifact::Place;
 
 pub use catalog::{ImageCatalog, ImageSeen, ImageStage};
 pub use fleets::FleetProvider;
+pub use judge::{Judge, Side, Trial, judge_fn};
+pub use metrics::{Metrics, Query, ThresholdJudge};
 pub use traffic::TrafficSwitch;
 
 /// The ports of one place.
