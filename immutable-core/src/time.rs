@@ -351,6 +351,19 @@ pub(crate) mod human {
     }
 }
 
+/// The same, of a duration that may be missing.
+pub(crate) mod human_option {
+    use std::time::Duration;
+
+    pub(crate) fn serialize<S: serde::Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        jiff::fmt::serde::unsigned_duration::friendly::compact::optional::serialize(duration, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        jiff::fmt::serde::unsigned_duration::friendly::compact::optional::deserialize(deserializer)
+    }
+}
+
 /// A duration as people write it: `10m`, `1h 30m`, `1.5s`.
 pub(crate) struct Human(pub(crate) Duration);
 

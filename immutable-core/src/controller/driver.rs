@@ -8,15 +8,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::execute::execute;
 use super::look::{Look, look};
-use super::{Controller, load};
+use super::{Controller, judges, load};
+use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, OpId, RolloutId, StreamVersion};
+use crate::id::{Actor, OpId, RolloutId, StepIx, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
-    Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen, backoff, command,
-    settle,
+    Answer, Call, Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen,
+    backoff, command, settle,
 };
 use crate::time::Timestamp;
 
@@ -43,12 +44,18 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         tries: BTreeMap::new(),
         earlier: BTreeMap::new(),
         viewed: BTreeMap::new(),
+        pool_viewed: Timestamp::default(),
         facts: None,
         look_at: now,
         looking: false,
         looked: false,
         answered: BTreeSet::new(),
+        routed: false,
         failed_looks: 0,
+        answer: None,
+        gate: None,
+        judging: false,
+        judge_at: now,
     };
     if let Some(outcome) = driver.over()? {
         return Ok(outcome);
@@ -73,20 +80,29 @@ struct Driver {
     tries: BTreeMap<OpId, (u32, Timestamp)>,
     /// How many there were at the most in each group's last whole view, and its size.
     earlier: BTreeMap<GroupId, (u32, u32)>,
-    /// The time of the newest view of each group.
+    /// The time of the newest view of each group, and of the pool.
     viewed: BTreeMap<GroupId, Timestamp>,
+    pool_viewed: Timestamp,
     facts: Option<Facts>,
     look_at: Timestamp,
     looking: bool,
     looked: bool,
     /// Groups whose calls were answered while a look was under way: that look may not show it.
     answered: BTreeSet<GroupId>,
+    /// Whether a call about the pool was.
+    routed: bool,
     failed_looks: u32,
+    /// What the judge of the gate that is waited for said last, and when it is asked again.
+    answer: Option<Answer>,
+    gate: Option<StepIx>,
+    judging: bool,
+    judge_at: Timestamp,
 }
 
 enum Done {
     Called(OpId, Option<OpResult>),
-    Looked(Timestamp, Look),
+    Looked(Timestamp, Box<Look>),
+    Judged(StepIx, Timestamp, Result<Judgement>),
 }
 
 impl Driver {
@@ -104,6 +120,7 @@ impl Driver {
             if !self.looking && self.now() >= self.look_at {
                 self.look();
             }
+            self.judge();
             let wake = self.controller.clock.sleep_until(self.wake_at());
             let first = if self.calls.is_empty() {
                 wake.await;
@@ -152,15 +169,16 @@ impl Driver {
 
     async fn claim(&mut self) -> Result<()> {
         let now = self.now();
-        let echo_until = now + self.provider.fleets.capabilities().request_lifetime;
+        let traffic = self.provider.traffic.as_ref().map_or(Duration::ZERO, |traffic| traffic.capabilities().request_lifetime);
+        let echo_until = now + self.provider.fleets.capabilities().request_lifetime.max(traffic);
         self.apply([Event::Claimed { owner: self.controller.owner.clone(), echo_until }])?;
         self.commit().await
     }
 
     /// Sends what is owed, was decided on a view that still holds, and is not under way.
     fn send(&mut self) {
-        // While a person is asked nothing is sent: what is owed stays owed.
-        if matches!(self.state.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { .. })) {
+        // While a person is asked nothing is sent: what is owed stays owed. A pause stops no promise.
+        if matches!(self.state.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { why: Hold::Needs(_), .. })) {
             return;
         }
         let now = self.now();
@@ -191,9 +209,30 @@ impl Driver {
     fn look(&mut self) {
         self.looking = true;
         self.answered.clear();
+        self.routed = false;
         let asked = self.now();
         let look = look(&self.controller, &self.provider, &self.state, self.facts.as_ref(), asked);
-        self.calls.push(look.map(move |look| Done::Looked(asked, look)).boxed());
+        self.calls.push(look.map(move |look| Done::Looked(asked, Box::new(look))).boxed());
+    }
+
+    /// Asks the judge of the gate that is waited for, if it is time to.
+    fn judge(&mut self) {
+        let (now, gate) = (self.now(), judges::gate(&self.state));
+        if gate != self.gate {
+            // The next gate's is asked at once.
+            (self.gate, self.judge_at) = (gate, now);
+        }
+        if gate.is_none() || self.judging || now < self.judge_at {
+            return;
+        }
+        let Some(question) = judges::question(&self.state, self.controller.poll, now) else {
+            return;
+        };
+        (self.judging, self.judge_at) = (true, question.next);
+        let judge = self.controller.judges.get(&question.judge).cloned();
+        let step = question.step;
+        let asked = judges::ask(question, judge, self.controller.clock.clone());
+        self.calls.push(async move { Done::Judged(step, now, asked.await) }.boxed());
     }
 
     fn take(&mut self, done: Done) -> Result<()> {
@@ -206,9 +245,11 @@ impl Driver {
                 let now = self.now();
                 if let Some((_, owed)) = self.state.owed().find(|(id, _)| *id == op) {
                     let about = self.state.known_groups().into_iter().filter(|group| {
-                        group.generation == owed.call.generation() && owed.call.group().is_none_or(|other| other == *group)
+                        let whole = owed.call.group().is_none_or(|other| other == *group);
+                        owed.call.generation() == Some(group.generation) && whole
                     });
                     self.answered.extend(about);
+                    self.routed |= matches!(owed.call, Call::Route(_) | Call::Drain { .. });
                 }
                 self.look_at = self.look_at.min(now + AFTER_AN_ANSWER.min(self.controller.poll));
                 let events = settle(&self.state, op, result, now);
@@ -226,16 +267,27 @@ impl Driver {
                 }
                 Ok(())
             }
+            Done::Judged(step, asked, judgement) => {
+                self.judging = false;
+                match judgement {
+                    Ok(judgement) => {
+                        self.answer = Some(Answer { step, asked, judgement });
+                        self.look_at = self.look_at.min(self.now());
+                    }
+                    Err(error) => tracing::debug!(%error, fleet = %self.state.fleet(), "a judge failed"),
+                }
+                Ok(())
+            }
             Done::Looked(asked, look) => {
                 self.looking = false;
                 self.looked |= look.inbox.is_ok();
-                self.decide(asked, look)
+                self.decide(asked, *look)
             }
         }
     }
 
     fn decide(&mut self, asked: Timestamp, look: Look) -> Result<()> {
-        let failed = [look.fleet.as_ref().err(), look.inbox.as_ref().err(), look.facts.as_ref().err()];
+        let failed = [look.fleet.as_ref().err(), look.inbox.as_ref().err(), look.facts.as_ref().err(), look.pool.as_ref().err()];
         for error in failed.into_iter().flatten() {
             tracing::debug!(%error, fleet = %self.state.fleet(), "a look failed");
         }
@@ -248,6 +300,12 @@ impl Driver {
                 seen.age = seen.age.max(Duration::from_millis(1));
             }
         }
+        let mut pool = look.pool.unwrap_or_default();
+        if let Some(pool) = pool.as_mut().filter(|_| self.routed) {
+            pool.age = pool.age.max(Duration::from_millis(1));
+        }
+        pool = pool.filter(|pool| self.pool_viewed <= asked - pool.age);
+        self.pool_viewed = pool.as_ref().map_or(self.pool_viewed, |pool| asked - pool.age);
         // What was seen is not unseen by an older view that comes later.
         fleet.groups.retain(|seen| {
             let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_default());
@@ -265,10 +323,12 @@ impl Driver {
                 .earlier(&self.earlier)
                 .in_flight(&self.in_flight)
                 .heals(self.provider.fleets.capabilities().heals);
-            let seen = match &self.facts {
+            let mut seen = match &self.facts {
                 Some(facts) => seen.facts(facts),
                 None => seen,
             };
+            (seen.switch, seen.pool) = (self.provider.traffic.as_ref().map(|traffic| traffic.capabilities()), pool.as_ref());
+            seen.answer = self.answer.as_ref();
             let decision = (self.controller.decide)(&self.state, &seen, self.now());
             wake_at = decision.wake_at;
             let moved = decision.events.iter().any(|event| matches!(event, Event::Moved { .. }));
@@ -347,6 +407,8 @@ impl Driver {
     fn wake_at(&self) -> Timestamp {
         let far = self.now() + MAX_VIEW_AGE;
         let look = if self.looking { far } else { self.look_at };
+        let asks = !self.judging && judges::gate(&self.state).is_some();
+        let look = if asks { look.min(self.judge_at) } else { look };
         let retry = self.state.owed().filter(|(id, _)| !self.in_flight.contains(id));
         let retry =
             retry.filter_map(|(id, _)| self.tries.get(&id).map(|(_, until)| *until)).filter(|until| *until > self.now()).min();

@@ -21,13 +21,17 @@ pub(super) async fn execute(
     call: Call,
     ticket: Option<Ticket>,
 ) -> Option<OpResult> {
-    let span = tracing::debug_span!("call", fleet = %op.fleet, generation = %call.generation(), op = %op.id);
-    let lifetime = provider.fleets.capabilities().request_lifetime;
+    let generation = call.generation().map(tracing::field::display);
+    let span = tracing::debug_span!("call", fleet = %op.fleet, generation, op = %op.id);
+    let lifetime = match (&call, &provider.traffic) {
+        (Call::Route(_) | Call::Drain { .. }, Some(traffic)) => traffic.capabilities().request_lifetime,
+        _ => provider.fleets.capabilities().request_lifetime,
+    };
     let deadline = clock.now() + timeout;
     let answer = async {
         match &ticket {
             Some(ticket) => follow(&*provider.fleets, ticket, &call).await,
-            None => Some(send(&*provider.fleets, &op, &call).await),
+            None => Some(send(&provider, &op, &call).await),
         }
     };
     let answer = Box::pin(answer.instrument(span));
@@ -43,30 +47,43 @@ pub(super) async fn execute(
 
 type Answer = crate::error::Result<OpResult>;
 
-async fn send(provider: &dyn FleetProvider, op: &Op, call: &Call) -> Answer {
+async fn send(provider: &Provider, op: &Op, call: &Call) -> Answer {
+    let fleets = &*provider.fleets;
+    let traffic = || {
+        let missing = || Error::invalid(format!("this controller has no traffic switch for {}; add one", provider.place));
+        provider.traffic.as_deref().ok_or_else(missing)
+    };
     let done = |size, echo_until| OpResult::Done { size, refused: Vec::new(), echo_until, removed: None };
     match call {
-        Call::Ensure(spec) => Ok(match provider.ensure_generation(op, spec).await? {
+        Call::Ensure(spec) => Ok(match fleets.ensure_generation(op, spec).await? {
             Ensured::AlreadyOurs => done(None, None),
             Ensured::Created { echo_until, ticket: Some(ticket) } => OpResult::Accepted { ticket, echo_until },
             Ensured::Created { echo_until, ticket: None } => done(None, echo_until),
         }),
-        Call::Resize(resize) => Ok(match provider.resize(op, resize).await? {
+        Call::Resize(resize) => Ok(match fleets.resize(op, resize).await? {
             Resized { ticket: Some(ticket), echo_until, .. } => OpResult::Accepted { ticket, echo_until },
             Resized { size, refused, echo_until, ticket: None } => {
                 OpResult::Done { size: Some(sane(size, resize)), refused, echo_until, removed: None }
             }
         }),
         Call::Upkeep(generation, upkeep) => {
-            provider.set_upkeep(op, *generation, *upkeep).await?;
+            fleets.set_upkeep(op, *generation, *upkeep).await?;
             Ok(done(None, None))
         }
         Call::Destroy(generation) => {
-            let removed = match provider.destroy_generation(op, *generation).await? {
+            let removed = match fleets.destroy_generation(op, *generation).await? {
                 Destroyed::Gone | Destroyed::Going => true,
                 Destroyed::StillHas(_) => false,
             };
             Ok(OpResult::Done { size: None, refused: Vec::new(), echo_until: None, removed: Some(removed) })
+        }
+        Call::Route(route) => {
+            let routed = traffic()?.route(op, route).await?;
+            Ok(done(None, routed.echo_until))
+        }
+        Call::Drain { pool, leaving, .. } => {
+            traffic()?.drain(op, pool, leaving).await?;
+            Ok(done(None, None))
         }
     }
 }

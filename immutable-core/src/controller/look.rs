@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, join3, select};
+use futures_util::future::{Either, join4, select};
 
 use super::Controller;
 use crate::artifact::{ArtifactName, Digest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::Observation;
+use crate::fleet::{Observation, TrafficSeen};
 use crate::id::StreamVersion;
 use crate::journal::{After, Record};
 use crate::provider::Provider;
@@ -25,6 +25,8 @@ pub(super) struct Look {
     pub(super) fleet: Result<Observation>,
     pub(super) inbox: Result<Vec<(StreamVersion, Record)>>,
     pub(super) facts: Result<Facts>,
+    /// Of a fleet that gets its requests from a pool.
+    pub(super) pool: Result<Option<TrafficSeen>>,
 }
 
 /// Begins a look, asked for now. What it needs of the state it takes with it.
@@ -40,6 +42,8 @@ pub(super) fn look(
     let names = if known.is_some() { BTreeMap::new() } else { artifacts(state) };
     let Controller { clock, journal, registry, call_timeout, .. } = controller;
     let (clock, journal, registry, fleets) = (clock.clone(), journal.clone(), registry.clone(), provider.fleets.clone());
+    let traffic = provider.traffic.clone();
+    let pool = state.rollout().and_then(|rollout| rollout.plan.fleet().traffic_pool()).cloned();
     let until = asked + *call_timeout;
     async move {
         let stream = fleet.inbox();
@@ -51,11 +55,17 @@ pub(super) fn look(
                 None => facts(&*registry, &names, asked).await,
             }
         });
-        let (fleet, heard, facts) = join3(observed, heard, facts).await;
+        let pool = in_time(&*clock, until, async {
+            match (&pool, &traffic) {
+                (Some(pool), Some(traffic)) => traffic.observe(pool).await.map(Some),
+                _ => Ok(None),
+            }
+        });
+        let (fleet, heard, facts, pool) = join4(observed, heard, facts, pool).await;
         let numbered = |records: Vec<Record>| {
             records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record))
         };
-        Look { fleet, inbox: heard.map(|heard| numbered(heard.records).collect()), facts }
+        Look { fleet, inbox: heard.map(|heard| numbered(heard.records).collect()), facts, pool }
     }
 }
 

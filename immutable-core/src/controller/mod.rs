@@ -7,6 +7,7 @@ mod commands;
 mod driver;
 mod events;
 mod execute;
+mod judges;
 mod load;
 mod look;
 mod news;
@@ -22,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Fleet, FleetId, GenerationSpec};
 use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Journal};
-use crate::provider::{ImageStage, Provider};
+use crate::provider::{ImageStage, Judge, Provider};
 use crate::registry::{ImageRegistry, JournalRegistry, Status};
 use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -58,6 +59,7 @@ pub struct Controller {
     owner: OwnerId,
     poll: Duration,
     call_timeout: Duration,
+    judges: BTreeMap<Arc<str>, Arc<dyn Judge>>,
     decide: Decide,
     news: news::Board,
 }
@@ -80,6 +82,7 @@ impl Controller {
             clock,
             poll: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
+            judges: BTreeMap::new(),
             decide: crate::rollout::decide,
             news: news::Board::default(),
         }
@@ -132,6 +135,13 @@ impl Controller {
         self
     }
 
+    /// Asks this judge where a strategy names it.
+    #[must_use]
+    pub fn judge(mut self, name: impl Into<Arc<str>>, judge: impl Judge + 'static) -> Self {
+        self.judges.insert(name.into(), Arc::new(judge));
+        self
+    }
+
     /// Lets another engine decide: a simulation judges those that are weakened on purpose.
     #[cfg(feature = "simulation")]
     pub(crate) fn deciding(mut self, decide: Decide) -> Self {
@@ -155,15 +165,19 @@ impl Controller {
     /// Makes a plan to have a fleet run an artifact, which is published if it is new. Changes nothing else.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if it can never work, saying what would; [`Denied`](ErrorKind::Denied) if the artifact is
-    /// revoked; [`Busy`](ErrorKind::Busy) if a rollout runs; what the provider, the registry or the journal fail with.
+    /// [`Invalid`](ErrorKind::Invalid) if it can never work, or asks a judge that is not [there](Self::judge), saying what would;
+    /// [`Denied`](ErrorKind::Denied) if the artifact is revoked; [`Busy`](ErrorKind::Busy) if a rollout runs; what the provider, the registry or the journal fail with.
     pub async fn plan(&self, fleet: &Fleet, artifact: &Artifact, strategy: Strategy) -> Result<Plan> {
         fleet.check()?;
         let provider = self.provider(fleet.id().place())?;
+        self.has_judges(&strategy)?;
         self.recorded(artifact).await?;
         let state = self.state(fleet.id()).await?;
-        let plan =
-            Plan::new(&state, PlanFor { fleet, artifact, strategy: &strategy, capabilities: provider.fleets.capabilities() })?;
+        let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
+        let plan = Plan::new(
+            &state,
+            PlanFor { fleet, artifact, strategy: &strategy, capabilities: provider.fleets.capabilities(), switch },
+        )?;
         let spec = match plan.wanted() {
             Wanted::New(spec) => spec.clone(),
             Wanted::Existing(id) => match state.generations().get(id) {
@@ -184,6 +198,7 @@ impl Controller {
     pub async fn start(&self, plan: Plan) -> Result<Rollout> {
         let fleet = plan.fleet().id().clone();
         self.provider(fleet.place())?;
+        self.has_judges(plan.strategy())?;
         let to = plan.to();
         if let Status::Known { revoked: Some(revocation) } = self.registry.view(&to.name).await?.status(to.digest) {
             return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
@@ -252,6 +267,15 @@ impl Controller {
             let served: Vec<_> = self.providers.keys().map(ToString::to_string).collect();
             Error::invalid(format!("this controller does not serve {place}, it serves {}; add its provider", served.join(", ")))
         })
+    }
+
+    fn has_judges(&self, strategy: &Strategy) -> Result<()> {
+        match strategy.judges().find(|judge| !self.judges.contains_key(*judge)) {
+            Some(missing) => Err(Error::invalid(format!(
+                "the strategy asks judge `{missing}`, which this controller does not have; add it with `Controller::judge`"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Publishes an artifact that is new, and refuses one that is revoked.

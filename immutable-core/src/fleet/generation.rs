@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifact::{ArtifactName, Digest, ImageRef, Version};
 use crate::error::Result;
 use crate::fleet::{FleetId, LaunchTemplate};
-use crate::id::Zone;
+use crate::id::{PoolId, Zone};
 
 /// What "the same", "proven" and "failing" are said of: what was built and how its machines are made, never the image alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -92,6 +92,9 @@ pub struct GenerationSpec {
     pub template: LaunchTemplate,
     /// Its groups; at least one, their cells counted from 0.
     pub groups: Vec<GroupSpec>,
+    /// The pool that its instances are to be targets of, once a route names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolId>,
     /// What the provider may do by itself from its creation on.
     pub upkeep: Upkeep,
     /// Marks for people. Identity (fleet, ordinal, [`digest`](Self::digest)) is marked by the provider besides.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::artifact::Place;
 use crate::error::{Error, Result};
-use crate::id::{SourceId, StreamId, Zone};
+use crate::id::{PoolId, SourceId, StreamId, Zone};
 use crate::time::human;
 
 pub use generation::{GenerationId, GenerationSpec, GroupId, GroupSpec, Placement, Release, Upkeep};
@@ -114,6 +114,8 @@ pub struct Fleet {
     required_sources: Vec<SourceId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     zones: Vec<Zone>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pool: Option<PoolId>,
     upkeep: Upkeep,
     template: LaunchTemplate,
 }
@@ -131,6 +133,7 @@ impl Fleet {
             boot_deadline: Duration::from_secs(600),
             required_sources: Vec::new(),
             zones: Vec::new(),
+            pool: None,
             upkeep: Upkeep::default(),
             template: LaunchTemplate::default(),
         }
@@ -179,6 +182,14 @@ impl Fleet {
         self
     }
 
+    /// Gets its requests from this pool of a load balancer, which must be there, and which no other fleet may use. Without one nobody is told where
+    /// requests should go.
+    #[must_use]
+    pub fn pool(mut self, pool: impl Into<PoolId>) -> Self {
+        self.pool = Some(pool.into());
+        self
+    }
+
     /// What the provider may do to a proven generation by itself.
     #[must_use]
     pub fn upkeep(mut self, upkeep: Upkeep) -> Self {
@@ -209,6 +220,11 @@ impl Fleet {
     /// Where its groups go.
     pub fn placements(&self) -> Vec<Placement> {
         if self.zones.is_empty() { vec![Placement::Region] } else { self.zones.iter().cloned().map(Placement::Zone).collect() }
+    }
+
+    /// Where its requests come from.
+    pub fn traffic_pool(&self) -> Option<&PoolId> {
+        self.pool.as_ref()
     }
 
     /// What the provider may do to a proven generation by itself.

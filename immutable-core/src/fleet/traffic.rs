@@ -42,7 +42,8 @@ pub enum Split {
 }
 
 /// A whole route: a generation that is named is attached, and gets requests by its weight; one that is not is detached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Wire")]
 pub struct Route {
     pool: PoolId,
     seen: RouteTag,
@@ -79,8 +80,25 @@ impl Route {
     }
 }
 
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    pool: PoolId,
+    seen: RouteTag,
+    weights: BTreeMap<GenerationId, u16>,
+}
+
+impl TryFrom<Wire> for Route {
+    type Error = Error;
+
+    fn try_from(Wire { pool, seen, weights }: Wire) -> Result<Self> {
+        Self::new(pool, seen, weights)
+    }
+}
+
 /// Which state of a pool was seen: an etag, a fingerprint.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct RouteTag(pub Arc<str>);
 
 impl fmt::Debug for RouteTag {

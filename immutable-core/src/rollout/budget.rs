@@ -18,8 +18,13 @@ impl Percent {
         if percent > 1000 { Err(PercentError { percent }) } else { Ok(Self(percent as u16)) }
     }
 
-    const fn known(percent: u16) -> Self {
+    pub(crate) const fn known(percent: u16) -> Self {
         Self(percent)
+    }
+
+    /// The number.
+    pub(crate) const fn get(self) -> u32 {
+        self.0 as u32
     }
 
     /// Of a number of instances, rounded up.
@@ -30,6 +35,30 @@ impl Percent {
     /// Of a number of instances, rounded down.
     pub fn of_down(self, instances: u32) -> u32 {
         u32::try_from(u64::from(instances) * u64::from(self.0) / 100).unwrap_or(u32::MAX)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+/// `25%`
+impl serde::Serialize for Percent {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Percent {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Amount::deserialize(deserializer)? {
+            Amount::Percent(percent) => Ok(percent),
+            Amount::Count(count) => {
+                Err(serde::de::Error::custom(format!("{count} is not a share; write a percentage, as in 25%")))
+            }
+        }
     }
 }
 
@@ -87,7 +116,7 @@ impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => write!(f, "{count}"),
-            Self::Percent(percent) => write!(f, "{}%", percent.0),
+            Self::Percent(percent) => percent.fmt(f),
         }
     }
 }

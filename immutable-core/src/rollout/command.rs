@@ -3,11 +3,12 @@
 use std::fmt;
 
 use crate::artifact::sha256;
-use crate::id::{Actor, RolloutId, StreamVersion, write_hex};
-use crate::rollout::decide::{revert, tear_down};
+use crate::id::{Actor, RolloutId, StepIx, StreamVersion, write_hex};
+use crate::rollout::decide::{begun, onward, revert, tear_down};
 use crate::rollout::event::Event;
-use crate::rollout::phase::{Ending, Phase, RevertCause};
-use crate::rollout::state::FleetState;
+use crate::rollout::phase::{Ending, Hold, Phase, RevertCause, StepState};
+use crate::rollout::state::{FleetState, RolloutState};
+use crate::rollout::strategy::Step;
 use crate::time::Timestamp;
 
 /// The id of one command; the same id again is the same command, sent again. In text and JSON 32 hexadecimal digits.
@@ -63,11 +64,21 @@ pub struct Command {
     pub what: What,
 }
 
-/// What is asked.
+/// What is asked. What concerns a gate names its step, counted from 0: if another is waited for by then, it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum What {
+    /// Begin nothing new: what is owed is carried on, deadlines stand still.
+    Pause,
+    /// Go on after a [pause](What::Pause).
+    Resume,
+    /// Open the gate of a step, whatever it waits for.
+    Promote(StepIx),
+    /// Approve, where the gate of a step asks for it.
+    Approve(StepIx),
+    /// Try again what a person was asked about, with new deadlines, and what failed forgiven.
+    Retry,
     /// Stop going on.
     Abort(AbortTo),
 }
@@ -94,21 +105,112 @@ pub fn command(state: &FleetState, command: &Command, inbox: StreamVersion, now:
         refused: refused.map(Into::into),
     };
     match carry_out(state, command, now) {
-        Ok(to) => vec![heard(None), Event::Moved { to }],
+        Ok(mut events) => {
+            events.insert(0, heard(None));
+            events
+        }
         Err(why) => vec![heard(Some(why))],
     }
 }
 
-fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Phase, String> {
+fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Vec<Event>, String> {
     let Some(rollout) = &state.rollout else {
         return Err("no rollout runs".to_owned());
     };
     if rollout.id != command.about {
         return Err(format!("it is about rollout {}, rollout {} runs", command.about, rollout.id));
     }
-    let What::Abort(to) = command.what;
-    let finishing = matches!(rollout.phase, Phase::Finishing { .. });
-    let reverting = matches!(rollout.phase, Phase::Reverting { .. });
+    let to = match command.what {
+        What::Pause => pause(rollout, &command.by, now)?,
+        What::Resume => match &rollout.phase {
+            Phase::Held { why: Hold::Paused { .. }, resume, since } => resume.as_ref().clone().later(now.since(*since)),
+            Phase::Held { why: Hold::Needs(need), .. } => {
+                return Err(format!("it is not paused, it needs a decision: {need}; retry or abort it"));
+            }
+            _ => return Err("it is not paused".to_owned()),
+        },
+        What::Promote(step) => {
+            if let Phase::Held { why: Hold::Paused { by }, .. } = &rollout.phase {
+                return Err(format!("{by} has paused it; resume it first"));
+            }
+            waits_at(rollout, step)?;
+            onward(rollout, step, now)
+        }
+        What::Approve(step) => return approve(rollout, step, &command.by, now),
+        What::Retry => match &rollout.phase {
+            Phase::Held { why: Hold::Needs(_), resume, .. } => again(rollout, resume, now),
+            _ => return Err("nothing needs a decision, it goes on by itself".to_owned()),
+        },
+        What::Abort(to) => abort(state, rollout, to, now)?,
+    };
+    Ok(vec![Event::Moved { to }])
+}
+
+fn pause(rollout: &RolloutState, by: &Actor, now: Timestamp) -> Result<Phase, String> {
+    match &rollout.phase {
+        Phase::Held { why: Hold::Paused { by }, .. } => Err(format!("{by} has paused it already")),
+        Phase::Held { why: Hold::Needs(need), .. } => Err(format!("nothing moves, it needs a decision: {need}")),
+        phase => Ok(Phase::Held { why: Hold::Paused { by: by.clone() }, resume: Box::new(phase.clone()), since: now }),
+    }
+}
+
+/// The step whose gate is waited for, if it is that one.
+fn waits_at(rollout: &RolloutState, step: StepIx) -> Result<&Step, String> {
+    let number = |step: StepIx| u32::from(step.0) + 1;
+    match rollout.phase.under() {
+        Phase::Stepping { step: at, at: StepState::Gating { .. } } if *at == step => {
+            rollout.plan.strategy().steps().get(usize::from(step.0)).ok_or_else(|| format!("there is no step {}", number(step)))
+        }
+        Phase::Stepping { step: at, at: StepState::Gating { .. } } => {
+            Err(format!("it is about the gate of step {}, that of step {} is waited for", number(step), number(*at)))
+        }
+        _ => Err(format!("it is about the gate of step {}, and no gate is waited for", number(step))),
+    }
+}
+
+fn approve(rollout: &RolloutState, step: StepIx, by: &Actor, now: Timestamp) -> Result<Vec<Event>, String> {
+    let Step::Approve(gate) = waits_at(rollout, step)? else {
+        return Err(format!("the gate of step {} waits for nobody's approval; promote it to open it", u32::from(step.0) + 1));
+    };
+    if !gate.by.contains(by) {
+        let named: Vec<_> = gate.by.iter().map(ToString::to_string).collect();
+        return Err(format!("{by} is not named to approve; {} may", named.join(", ")));
+    }
+    if rollout.gate.approved.contains(by) {
+        return Err(format!("{by} has approved already"));
+    }
+    let mut events = vec![Event::Approved { step, by: by.clone() }];
+    // Late, and yet: it is held for nothing else.
+    let enough = rollout.gate.approved.len() + 1 >= usize::try_from(gate.least).unwrap_or(usize::MAX);
+    if matches!(rollout.phase, Phase::Held { why: Hold::Needs(_), .. }) && enough {
+        events.push(Event::Moved { to: onward(rollout, step, now) });
+    }
+    Ok(events)
+}
+
+/// The same phase, with all the time there is.
+fn again(rollout: &RolloutState, phase: &Phase, now: Timestamp) -> Phase {
+    let strategy = rollout.plan.strategy();
+    let (progress, rollback) = (now + strategy.progress_deadline, now + strategy.rollback_deadline);
+    match phase.clone() {
+        Phase::Preparing { .. } => Phase::Preparing { give_up_at: progress },
+        Phase::Stepping { step, at: StepState::Moving { .. } } => {
+            Phase::Stepping { step, at: StepState::Moving { give_up_at: progress } }
+        }
+        Phase::Stepping { step, .. } => Phase::Stepping { step, at: begun(strategy, step, now) },
+        Phase::Reverting { why, to, .. } => Phase::Reverting { why, to, at: StepState::Moving { give_up_at: rollback } },
+        Phase::Finishing { ending, .. } => Phase::Finishing { ending, give_up_at: rollback },
+        held @ Phase::Held { .. } => held,
+    }
+}
+
+fn abort(state: &FleetState, rollout: &RolloutState, to: AbortTo, now: Timestamp) -> Result<Phase, String> {
+    let phase = match &rollout.phase {
+        Phase::Held { why: Hold::Paused { .. }, resume, .. } => resume,
+        phase => phase,
+    };
+    let finishing = matches!(phase, Phase::Finishing { ending, .. } if *ending != Ending::Keep);
+    let reverting = matches!(phase, Phase::Reverting { .. });
     match to {
         _ if finishing => Err("it is finishing, there is nothing left to abort".to_owned()),
         AbortTo::Back if reverting => Err("it is rolling back already".to_owned()),

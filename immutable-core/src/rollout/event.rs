@@ -1,12 +1,13 @@
 //! What is journaled: facts about one fleet, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::analysis::Judgement;
 use crate::artifact::Digest;
 use crate::error::{ErrorKind, Retry};
-use crate::fleet::{FailureClass, GenerationId, GenerationSpec, GroupId, Refusal, Resize, Ticket, Upkeep};
-use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StreamVersion};
+use crate::fleet::{FailureClass, GenerationId, GenerationSpec, GroupId, Refusal, Resize, Route, Ticket, Upkeep};
+use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, PoolId, RolloutId, StepIx, StreamVersion};
 use crate::rollout::command::CommandId;
 use crate::rollout::phase::{Outcome, Phase};
 use crate::rollout::plan::Plan;
@@ -81,6 +82,22 @@ pub enum Event {
     },
     /// What was seen and could not be read again.
     Noted(Noted),
+    /// A gate's judge has spoken.
+    Judged {
+        /// Of which step's gate.
+        step: StepIx,
+        /// When it was asked.
+        asked: Timestamp,
+        /// What it said.
+        judgement: Judgement,
+    },
+    /// Somebody who is named has approved.
+    Approved {
+        /// Which step's gate.
+        step: StepIx,
+        /// Who.
+        by: Actor,
+    },
     /// The rollout is in another phase.
     Moved {
         /// Which.
@@ -121,6 +138,9 @@ pub struct Noted {
     /// Sizes that are not what was last settled.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sizes: BTreeMap<GroupId, u32>,
+    /// The weights that the pool has and that are not what was last settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<BTreeMap<GenerationId, u16>>,
     /// Incidents that the provider told of before anything was launched, by generation: nobody is charged with them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub told: BTreeMap<GenerationId, Vec<Arc<str>>>,
@@ -175,15 +195,28 @@ pub enum Call {
     Upkeep(GenerationId, Upkeep),
     /// Remove an empty generation.
     Destroy(GenerationId),
+    /// Divide a pool's traffic.
+    Route(Arc<Route>),
+    /// Let members of a group finish the requests they have: they are to leave.
+    Drain {
+        /// Targets of which pool.
+        pool: PoolId,
+        /// Of which group.
+        group: GroupId,
+        /// Who; never empty.
+        leaving: Arc<BTreeSet<InstanceKey>>,
+    },
 }
 
 impl Call {
-    /// The generation it is about.
-    pub fn generation(&self) -> GenerationId {
+    /// The generation it is about; none of a route, which is about the pool.
+    pub fn generation(&self) -> Option<GenerationId> {
         match self {
-            Self::Ensure(spec) => spec.id,
-            Self::Resize(resize) => resize.group().generation,
-            Self::Upkeep(generation, _) | Self::Destroy(generation) => *generation,
+            Self::Ensure(spec) => Some(spec.id),
+            Self::Resize(resize) => Some(resize.group().generation),
+            Self::Drain { group, .. } => Some(group.generation),
+            Self::Upkeep(generation, _) | Self::Destroy(generation) => Some(*generation),
+            Self::Route(_) => None,
         }
     }
 
@@ -191,6 +224,7 @@ impl Call {
     pub fn group(&self) -> Option<GroupId> {
         match self {
             Self::Resize(resize) => Some(resize.group()),
+            Self::Drain { group, .. } => Some(*group),
             _ => None,
         }
     }

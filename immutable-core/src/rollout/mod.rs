@@ -29,7 +29,9 @@ pub(crate) use evolve::backoff;
 pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 pub use plan::{Basis, Envelope, Plan, PlanFor, PlannedStep, Subject, Wanted};
 pub use report::{Blocker, Counts, Feasibility, Report};
-pub use seen::{Facts, Seen};
+pub use seen::{Answer, Facts, Seen};
 pub use settle::settle;
-pub use state::{Exit, FleetState, GenerationLife, GenerationState, Member, Owed, Proven, RolloutState, Slots};
-pub use strategy::{OnFirstFailure, Step, Strategy};
+pub use state::{
+    Exit, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
+};
+pub use strategy::{Analyse, Approve, Check, Old, OnFirstFailure, Otherwise, Step, Strategy};

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::fleet::GenerationId;
-use crate::id::StepIx;
+use crate::id::{Actor, StepIx};
 use crate::time::Timestamp;
 
 /// Where a rollout is.
@@ -52,23 +53,42 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// When this phase takes too long, if it can.
+    /// When this phase takes too long, if it can. A gate has an end of its own.
     pub fn give_up_at(&self) -> Option<Timestamp> {
         match self {
             Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(*give_up_at),
             Self::Stepping { at: StepState::Moving { give_up_at }, .. }
             | Self::Reverting { at: StepState::Moving { give_up_at }, .. } => Some(*give_up_at),
+            Self::Stepping { .. } | Self::Reverting { .. } | Self::Held { .. } => None,
+        }
+    }
+
+    /// When time alone ends it, in whatever way.
+    pub(crate) fn ends_at_mut(&mut self) -> Option<&mut Timestamp> {
+        match self {
+            Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(give_up_at),
+            Self::Stepping { at, .. } | Self::Reverting { at, .. } => match at {
+                StepState::Moving { give_up_at } => Some(give_up_at),
+                StepState::Gating { until, .. } => until.as_mut(),
+            },
             Self::Held { .. } => None,
         }
     }
 
-    pub(crate) fn give_up_at_mut(&mut self) -> Option<&mut Timestamp> {
+    /// What it is, or what goes on after it.
+    pub(crate) fn under(&self) -> &Self {
         match self {
-            Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(give_up_at),
-            Self::Stepping { at: StepState::Moving { give_up_at }, .. }
-            | Self::Reverting { at: StepState::Moving { give_up_at }, .. } => Some(give_up_at),
-            Self::Held { .. } => None,
+            Self::Held { resume, .. } => resume.under(),
+            phase => phase,
         }
+    }
+
+    /// The same, and everything that time ends so much later.
+    pub(crate) fn later(mut self, by: Duration) -> Self {
+        if let Some(ends_at) = self.ends_at_mut() {
+            *ends_at = *ends_at + by;
+        }
+        self
     }
 }
 
@@ -82,6 +102,14 @@ pub enum StepState {
         /// When that takes too long.
         give_up_at: Timestamp,
     },
+    /// A gate is waited for, and nothing moves but what is lost and replaced.
+    Gating {
+        /// Since when.
+        since: Timestamp,
+        /// Until when: the end of a bake or an analysis, and of the patience of others; without it as long as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
 }
 
 /// Why a rollout goes back.
@@ -93,6 +121,10 @@ pub enum RevertCause {
     Failed(Arc<str>),
     /// No progress for too long.
     Deadline,
+    /// A gate said no.
+    Judged(Arc<str>),
+    /// Too few had approved in time, or nobody could say yes or no.
+    Unanswered(Arc<str>),
     /// The release was revoked.
     Revoked(Arc<str>),
     /// Somebody asked for it.
@@ -102,7 +134,7 @@ pub enum RevertCause {
 impl fmt::Display for RevertCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) => f.write_str(why),
+            Self::Failed(why) | Self::Judged(why) | Self::Unanswered(why) => f.write_str(why),
             Self::Deadline => f.write_str("no progress within the deadline"),
             Self::Revoked(why) => write!(f, "the release was revoked: {why}"),
             Self::Asked => f.write_str("asked for"),
@@ -117,6 +149,8 @@ impl fmt::Display for RevertCause {
 pub enum Ending {
     /// The wanted release has the fleet.
     Forward,
+    /// It has, and what is kept of the old stays until the phase is given up: then it is [`Forward`](Self::Forward).
+    Keep,
     /// The baseline has it again.
     Back {
         /// In this generation.
@@ -140,6 +174,11 @@ pub enum Ending {
 pub enum Hold {
     /// A person must decide; until then nothing is sent, and what is owed stays owed.
     Needs(Need),
+    /// Somebody has paused it: nothing new is begun, what is owed is carried on.
+    Paused {
+        /// Who.
+        by: Actor,
+    },
 }
 
 /// What a person is asked for.
@@ -163,6 +202,20 @@ pub enum Need {
     StuckLeaving,
     /// Nothing can be decided: for too long no whole view, or no word on anybody's health.
     ProviderSilent,
+    /// Whether to go back across what cannot be undone.
+    Irreversible {
+        /// What cannot.
+        mark: Arc<str>,
+        /// Why it would go back.
+        why: Arc<str>,
+    },
+    /// A gate that nobody has opened in time.
+    Gate {
+        /// Of which step.
+        step: StepIx,
+        /// What is missing.
+        why: Arc<str>,
+    },
 }
 
 impl fmt::Display for Need {
@@ -172,6 +225,8 @@ impl fmt::Display for Need {
             Self::BaselineUnlaunchable { why } => write!(f, "the proven release cannot be launched: {why}"),
             Self::RollbackDeadline => f.write_str("the rollback has taken longer than its deadline"),
             Self::StuckLeaving => f.write_str("what should be removed does not go"),
+            Self::Irreversible { mark, why } => write!(f, "going back is not possible ({mark}), and there is cause to: {why}"),
+            Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),
             Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }
     }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use crate::artifact::{Artifact, ArtifactName, Digest, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
-    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, TemplateChange, Upkeep,
+    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, TemplateChange,
+    TrafficCapabilities, Upkeep,
 };
+use crate::id::PoolId;
 use crate::rollout::budget::{Amount, Budget};
 use crate::rollout::report::Feasibility;
 use crate::rollout::state::{FleetState, GenerationLife, GenerationState};
-use crate::rollout::strategy::{OnFirstFailure, Step, Strategy};
+use crate::rollout::strategy::{Old, OnFirstFailure, Step, Strategy};
 use crate::time::Human;
 
 /// A rollout as data. `Display` prints it for review, serde as JSON with `"format": 1`.
@@ -99,7 +101,7 @@ impl Wanted {
 }
 
 /// One step, and what the fleet may look like during it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PlannedStep {
     /// The step.
     pub step: Step,
@@ -156,6 +158,8 @@ pub struct PlanFor<'a> {
     pub strategy: &'a Strategy,
     /// What the provider can do.
     pub capabilities: &'a FleetCapabilities,
+    /// What its traffic switch can do, if it has one.
+    pub switch: Option<&'a TrafficCapabilities>,
 }
 
 impl Plan {
@@ -164,10 +168,11 @@ impl Plan {
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if it can never work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
     pub fn new(state: &FleetState, wish: PlanFor<'_>) -> Result<Self> {
-        let PlanFor { fleet, artifact, strategy, capabilities } = wish;
+        let PlanFor { fleet, artifact, strategy, capabilities, switch } = wish;
         let health = fleet.health();
         fleet.check()?;
-        strategy.check(fleet.desired(), health.boot_deadline, health.min_ready)?;
+        let pool = pool(state, fleet, switch)?;
+        strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch.filter(|_| pool.is_some()))?;
         if let Some(rollout) = &state.rollout {
             return Err(Error::new(
                 ErrorKind::Busy,
@@ -195,6 +200,7 @@ impl Plan {
             image: image.clone(),
             template: fleet.launch_template().clone(),
             groups,
+            pool: pool.cloned(),
             upkeep: fleet.specified_upkeep(),
             labels: BTreeMap::new(),
         };
@@ -214,7 +220,7 @@ impl Plan {
             from: proven.map(|spec| Subject::of(spec)),
             to: Subject { name: artifact.name().clone(), version: artifact.version().clone(), digest: artifact.digest() },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
-            steps: strategy.steps.iter().map(|step| planned(*step, budget)).collect(),
+            steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget)).collect(),
             rollback: Feasibility::planned(state, wanted.id(), fleet.desired()),
             findings: Vec::new(),
             basis: Basis::of(state),
@@ -328,14 +334,32 @@ pub(crate) fn quiet(spec: &GenerationSpec, heals: Heals) -> GenerationSpec {
     GenerationSpec { upkeep: Upkeep { heal, ..Upkeep::NONE }, ..spec.clone() }
 }
 
-fn planned(step: Step, budget: Budget) -> PlannedStep {
-    let Step::Scale { to } = step;
-    let wanted = to.up(budget.desired).min(budget.desired);
-    PlannedStep {
-        step,
-        wanted,
-        leaving: budget.desired - wanted,
+fn planned(strategy: &Strategy, at: usize, budget: Budget) -> Option<PlannedStep> {
+    let goal = strategy.goal(at, budget.desired);
+    Some(PlannedStep {
+        step: strategy.steps.get(at)?.clone(),
+        wanted: goal.wanted,
+        leaving: goal.others,
         envelope: Envelope { ready_at_least: budget.floor, live_at_most: budget.ceiling },
+    })
+}
+
+/// The pool that the fleet gets its requests from, if it is one that can be used.
+fn pool<'a>(state: &FleetState, fleet: &'a Fleet, switch: Option<&TrafficCapabilities>) -> Result<Option<&'a PoolId>> {
+    let pool = fleet.traffic_pool();
+    if let (Some(pool), None) = (pool, switch) {
+        return Err(Error::invalid(format!(
+            "fleet {} gets its requests from pool {pool}, and its provider has no traffic switch; add one, or leave the pool out",
+            fleet.id()
+        )));
+    }
+    match (&state.pool, pool) {
+        (Some(known), other) if other != Some(&known.id) && !known.weights.is_empty() => Err(Error::invalid(format!(
+            "fleet {} gets its requests from pool {}, to which its generations are attached; another needs another fleet",
+            fleet.id(),
+            known.id
+        ))),
+        _ => Ok(pool),
     }
 }
 
@@ -408,7 +432,19 @@ impl fmt::Display for Plan {
             shown(max_failed, max_failed.down(budget.desired)),
         )?;
         for (number, step) in self.steps.iter().enumerate() {
-            writeln!(f, "  step {}: {} of the new, {} of the old", number + 1, step.wanted, step.leaving)?;
+            match &step.step {
+                Step::Scale { old, .. } => {
+                    let first = if *old == Old::First { ", once these are gone" } else { "" };
+                    writeln!(f, "  step {}: {} of the new, {} of the old{first}", number + 1, step.wanted, step.leaving)?;
+                }
+                other => writeln!(f, "  step {}: {other}", number + 1)?,
+            }
+        }
+        if let Some(pool) = self.fleet.traffic_pool() {
+            writeln!(f, "  requests come from pool {pool}")?;
+        }
+        if !self.strategy.keep_old.is_zero() {
+            writeln!(f, "  then the old are kept for {}", Human(self.strategy.keep_old))?;
         }
         for finding in &self.findings {
             writeln!(f, "  note: {}", finding.what)?;

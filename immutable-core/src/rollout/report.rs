@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::analysis::Says;
 use crate::fleet::{FailureClass, GenerationId};
-use crate::id::{InstanceKey, OpId};
+use crate::id::{Actor, InstanceKey, OpId};
 use crate::rollout::budget::Budget;
 use crate::rollout::phase::Need;
 use crate::rollout::plan::Subject;
@@ -29,6 +30,10 @@ pub struct Report {
     pub waits: Vec<Blocker>,
     /// What a rollback would be now.
     pub rollback: Feasibility,
+    /// Which part of how much of the traffic the wanted generation has; `None` without a pool, or while nobody has any.
+    pub share: Option<(u32, u32)>,
+    /// What still sends requests to a generation though its weight says otherwise, in the switch's words.
+    pub residue: Option<Arc<str>>,
 }
 
 /// The numbers of a rollout.
@@ -104,6 +109,53 @@ pub enum Blocker {
     },
     /// The health of everything at once: nobody is charged for it.
     Environment,
+    /// A route to be in force everywhere.
+    Settling {
+        /// Until when that may take.
+        until: Timestamp,
+    },
+    /// Instances to finish the requests they have.
+    Draining {
+        /// How many.
+        instances: u32,
+        /// When the first of them is no longer waited for.
+        until: Timestamp,
+    },
+    /// The wanted generation to have its share of the traffic.
+    Share,
+    /// A bake to be over.
+    Bake {
+        /// When it is.
+        until: Timestamp,
+    },
+    /// A judge.
+    Judge {
+        /// Its name.
+        judge: Arc<str>,
+        /// What it said last, if it said anything.
+        says: Option<Says>,
+        /// Until when.
+        until: Option<Timestamp>,
+    },
+    /// People to approve.
+    Approval {
+        /// How many have.
+        have: u32,
+        /// How many must.
+        of: u32,
+        /// Until when.
+        until: Option<Timestamp>,
+    },
+    /// The end of the time for which the old is kept.
+    KeepsOld {
+        /// When that is.
+        until: Timestamp,
+    },
+    /// Somebody to resume it.
+    Paused {
+        /// Who has paused it.
+        by: Actor,
+    },
     /// A person.
     Person(Need),
 }
@@ -194,6 +246,28 @@ impl Report {
             Blocker::Registry => f.write_str("the registry's word on the release"),
             Blocker::Capacity { missing } => write!(f, "capacity: {missing} asked for did not come"),
             Blocker::Environment => f.write_str("the health of the whole fleet, old and new"),
+            Blocker::Settling { until } => write!(f, "the route to be in force everywhere (in {})", left(until)),
+            Blocker::Draining { instances, until } => {
+                write!(f, "{instances} to finish their requests (at most {})", left(until))
+            }
+            Blocker::Share => f.write_str("its share of the traffic"),
+            Blocker::Bake { until } => write!(f, "the bake to be over (in {})", left(until)),
+            Blocker::Judge { judge, says, until } => {
+                let said = match says {
+                    None => "",
+                    Some(Says::Pass) => ", pass so far",
+                    Some(Says::Fail) => ", fail",
+                    Some(Says::Inconclusive) => ", inconclusive so far",
+                };
+                write!(f, "the judge `{judge}`{said}")?;
+                until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
+            }
+            Blocker::Approval { have, of, until } => {
+                write!(f, "{} of {of} to approve", of.saturating_sub(*have))?;
+                until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
+            }
+            Blocker::KeepsOld { until } => write!(f, "the old to be let go (in {})", left(until)),
+            Blocker::Paused { by } => write!(f, "{by}, who has paused it"),
             Blocker::Person(need) => write!(f, "a person: {need}"),
         }
     }

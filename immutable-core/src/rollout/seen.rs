@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::analysis::Judgement;
 use crate::artifact::Digest;
-use crate::fleet::{GroupId, Heals, Observation};
-use crate::id::OpId;
+use crate::fleet::{GroupId, Heals, Observation, TrafficCapabilities, TrafficSeen};
+use crate::id::{OpId, StepIx};
 use crate::time::Timestamp;
 
 /// What was looked at, each with its time.
@@ -25,12 +26,39 @@ pub struct Seen<'a> {
     pub in_flight: Option<&'a BTreeSet<OpId>>,
     /// Whether the provider heals by itself.
     pub heals: Heals,
+    /// What the fleet's traffic switch can do, if it gets its requests from a pool.
+    pub switch: Option<&'a TrafficCapabilities>,
+    /// That pool, looked at at the same time as the fleet.
+    pub pool: Option<&'a TrafficSeen>,
+    /// What the judge of the gate that is waited for said last.
+    pub answer: Option<&'a Answer>,
+}
+
+/// What a gate's judge said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Of which step's gate.
+    pub step: StepIx,
+    /// When it was asked.
+    pub asked: Timestamp,
+    /// What it said.
+    pub judgement: Judgement,
 }
 
 impl<'a> Seen<'a> {
     /// A look at a fleet, asked for at `as_of`. Without [facts](Seen::facts) nothing is launched.
     pub fn new(fleet: &'a Observation, as_of: Timestamp) -> Self {
-        Self { fleet, as_of, earlier: None, facts: None, in_flight: None, heals: Heals::Switchable }
+        Self {
+            fleet,
+            as_of,
+            earlier: None,
+            facts: None,
+            in_flight: None,
+            heals: Heals::Switchable,
+            switch: None,
+            pool: None,
+            answer: None,
+        }
     }
 
     /// With what the registry says.
@@ -51,6 +79,27 @@ impl<'a> Seen<'a> {
     #[must_use]
     pub fn in_flight(mut self, in_flight: &'a BTreeSet<OpId>) -> Self {
         self.in_flight = Some(in_flight);
+        self
+    }
+
+    /// With what the traffic switch can do.
+    #[must_use]
+    pub fn switch(mut self, capabilities: &'a TrafficCapabilities) -> Self {
+        self.switch = Some(capabilities);
+        self
+    }
+
+    /// With a look at the pool.
+    #[must_use]
+    pub fn pool(mut self, pool: &'a TrafficSeen) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    /// With what the gate's judge said.
+    #[must_use]
+    pub fn answer(mut self, answer: &'a Answer) -> Self {
+        self.answer = Some(answer);
         self
     }
 

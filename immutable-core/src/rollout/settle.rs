@@ -2,7 +2,7 @@
 
 use crate::error::ErrorKind;
 use crate::id::OpId;
-use crate::rollout::event::{Event, OpResult, Refused};
+use crate::rollout::event::{Call, Event, OpResult, Refused};
 use crate::rollout::state::{FleetState, Owed};
 use crate::time::Timestamp;
 
@@ -31,7 +31,13 @@ pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) ->
 
 /// Whether a copy sent earlier may have done, or may yet do, what this one was refused.
 fn open(owed: &Owed, now: Timestamp, why: &Refused) -> bool {
-    let another = owed.uncertain && owed.ticket.is_none() && owed.call.group().is_some();
+    let sent = owed.uncertain && owed.ticket.is_none();
+    let another = match owed.call {
+        Call::Resize(_) => sent,
+        // Whoever refuses this copy refuses an earlier one too, unless that was there before it.
+        Call::Route(_) => return sent && now < owed.echo_until,
+        _ => false,
+    };
     // Of a group that is not there nothing needs to be told.
     let told = why.found.is_some() || why.kind == ErrorKind::NotFound;
     another && (now < owed.echo_until || !told)

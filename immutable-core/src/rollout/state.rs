@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::analysis::Judgement;
 use crate::artifact::Digest;
-use crate::fleet::{FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Ticket, Upkeep};
-use crate::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StreamVersion};
+use crate::fleet::{FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Route, Ticket, Upkeep};
+use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, PoolId, RolloutId, StreamVersion};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Outcome, Phase};
 use crate::rollout::plan::Plan;
@@ -24,6 +25,8 @@ pub struct FleetState {
     pub(crate) desired: u32,
     pub(crate) proven: Option<Proven>,
     pub(crate) generations: BTreeMap<GenerationId, GenerationState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pool: Option<PoolState>,
     pub(crate) owed: BTreeMap<OpId, Owed>,
     pub(crate) rollout: Option<RolloutState>,
     pub(crate) last: Option<(RolloutId, Outcome)>,
@@ -103,6 +106,32 @@ pub struct Slots {
     pub members: BTreeMap<InstanceKey, Member>,
 }
 
+/// What is known of the pool that a fleet gets its requests from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PoolState {
+    /// Which pool.
+    pub id: PoolId,
+    /// Who gets which weight, as last settled or read.
+    pub weights: BTreeMap<GenerationId, u16>,
+    /// Who had which before: it may be in force until the pool has settled.
+    pub before: BTreeMap<GenerationId, u16>,
+    /// When the weights were set.
+    pub settled_at: Timestamp,
+    /// Before this nothing different may be written to it.
+    pub quiet_until: Timestamp,
+    /// How many routes in a row failed.
+    pub failures: u32,
+}
+
+impl PoolState {
+    /// One to which no route was set.
+    pub(crate) fn new(id: PoolId) -> Self {
+        let (weights, before) = Default::default();
+        let never = Timestamp::default();
+        Self { id, weights, before, settled_at: never, quiet_until: never, failures: 0 }
+    }
+}
+
 /// What is known of one instance, and could not be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Member {
@@ -118,6 +147,9 @@ pub struct Member {
     /// Whether it was ever healthy in this rollout, or when it began.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub once: bool,
+    /// Since when it is told to finish the requests it has, if it is.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<Timestamp>,
     /// Where it is on its way out.
     #[serde(rename = "e", default, skip_serializing_if = "Exit::is_none")]
     pub exit: Exit,
@@ -175,6 +207,26 @@ pub struct RolloutState {
     pub phase: Phase,
     /// The most ready instances that this step has had.
     pub best: u32,
+    /// What is known of the gate that is waited for.
+    #[serde(default, skip_serializing_if = "GateState::is_untouched")]
+    pub gate: GateState,
+}
+
+/// What is known of the gate that is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct GateState {
+    /// When its judge was asked last, and what it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<(Timestamp, Judgement)>,
+    /// Who has approved.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub approved: BTreeSet<Actor>,
+}
+
+impl GateState {
+    fn is_untouched(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl FleetState {
@@ -189,6 +241,7 @@ impl FleetState {
             desired: 0,
             proven: None,
             generations: BTreeMap::new(),
+            pool: None,
             owed: BTreeMap::new(),
             rollout: None,
             last: None,
@@ -238,6 +291,11 @@ impl FleetState {
         &self.generations
     }
 
+    /// The pool that its requests come from.
+    pub fn pool(&self) -> Option<&PoolState> {
+        self.pool.as_ref()
+    }
+
     /// The rollout that runs.
     pub fn rollout(&self) -> Option<&RolloutState> {
         self.rollout.as_ref()
@@ -281,12 +339,17 @@ impl FleetState {
     pub(crate) fn busy(&self, group: GroupId) -> bool {
         self.owed
             .values()
-            .any(|owed| owed.call.generation() == group.generation && owed.call.group().is_none_or(|other| other == group))
+            .any(|owed| owed.call.generation() == Some(group.generation) && owed.call.group().is_none_or(|other| other == group))
     }
 
     /// Whether any call about this generation or one of its groups is owed.
     pub(crate) fn generation_busy(&self, generation: GenerationId) -> bool {
-        self.owed.values().any(|owed| owed.call.generation() == generation)
+        self.owed.values().any(|owed| owed.call.generation() == Some(generation))
+    }
+
+    /// The route that is owed, if one is.
+    pub(crate) fn route_owed(&self) -> Option<&Route> {
+        self.owed.values().find_map(|owed| if let Call::Route(route) = &owed.call { Some(&**route) } else { None })
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::Needs(Need::RollbackDeadline) => "needs: rollback deadline",
         Outcome::Needs(Need::StuckLeaving) => "needs: stuck leaving",
         Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",
+        Outcome::Needs(Need::Irreversible { .. }) => "needs: irreversible",
+        Outcome::Needs(Need::Gate { .. }) => "needs: gate",
     }
 }
 

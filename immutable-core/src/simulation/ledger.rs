@@ -214,6 +214,8 @@ fn decided(event: &Event) -> String {
             Call::Resize(resize) => format!("op {op}: {resize:?}"),
             Call::Upkeep(generation, upkeep) => format!("op {op}: upkeep of {generation} to {upkeep:?}"),
             Call::Destroy(generation) => format!("op {op}: remove generation {generation}"),
+            Call::Route(route) => format!("op {op}: route {:?} of pool {}", route.weights(), route.pool()),
+            Call::Drain { group, leaving, .. } => format!("op {op}: drain {leaving:?} of {group}"),
         },
         Event::Opened { rollout, plan } => format!("rollout {rollout} to {} begins", plan.to()),
         Event::Proven { generation, instances, .. } => format!("generation {generation} is proven, {instances} instances"),

@@ -39,6 +39,7 @@ impl Wired {
             image: ImageRef::new(place(), "web-1"),
             template: LaunchTemplate::default(),
             groups: vec![GroupSpec { cell: 0, placement: Placement::Region, max: 10 }],
+            pool: None,
             upkeep: Upkeep::NONE,
             labels: [].into(),
         };

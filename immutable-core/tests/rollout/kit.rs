@@ -165,7 +165,13 @@ impl Stage {
     pub(super) fn plan(&self, version: &str) -> Plan {
         let capabilities = capabilities(self.heals);
         let artifact = artifact(version);
-        let wish = PlanFor { fleet: &self.fleet, artifact: &artifact, strategy: &self.strategy, capabilities: &capabilities };
+        let wish = PlanFor {
+            fleet: &self.fleet,
+            artifact: &artifact,
+            strategy: &self.strategy,
+            capabilities: &capabilities,
+            switch: None,
+        };
         Plan::new(&self.state, wish).unwrap()
     }
 

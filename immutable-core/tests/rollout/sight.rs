@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use immutable_core::Timestamp;
 use immutable_core::fleet::{
-    Coverage, Evidence, FailureClass, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life, Observation,
-    Resize, Trouble, Verdict, Working,
+    Coverage, Evidence, FailureClass, GenerationId, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life,
+    Observation, Resize, Trouble, Verdict, Working,
 };
 use immutable_core::id::OpId;
 use immutable_core::rollout::{Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, decide};
@@ -200,12 +200,14 @@ pub(super) fn said(event: &Event) -> String {
         Event::Heard { refused, .. } => format!("heard {}", refused.as_deref().unwrap_or("and carried out")),
         Event::Opened { rollout, .. } => format!("opened {rollout}"),
         Event::Claimed { owner, .. } => format!("claimed by {owner}"),
+        Event::Judged { step, judgement, .. } => format!("judged {step} {:?}: {}", judgement.says, judgement.why).to_lowercase(),
+        Event::Approved { step, by } => format!("approved {step} by {by}"),
         other => panic!("{other:?}"),
     }
 }
 
 fn noted_said(noted: &Noted) -> String {
-    let Noted { appeared, healthy, unhealthy, gone, sizes, told, charged, exercised, absent, progress } = noted;
+    let Noted { appeared, healthy, unhealthy, gone, sizes, weights, told, charged, exercised, absent, progress } = noted;
     let mut said = String::new();
     for (what, keys) in [("appeared", appeared), ("healthy", healthy), ("unhealthy", unhealthy), ("gone", gone)] {
         for (group, keys) in keys {
@@ -214,6 +216,7 @@ fn noted_said(noted: &Noted) -> String {
         }
     }
     sizes.iter().for_each(|(group, size)| said += &format!(" size {group} {size}"));
+    weights.iter().for_each(|weights| said += &format!(" weights {}", weights_said(weights)));
     told.iter().for_each(|(id, incidents)| said += &format!(" told {id} {}", incidents.join(",")));
     for charge in charged {
         let whom =
@@ -224,6 +227,10 @@ fn noted_said(noted: &Noted) -> String {
     absent.iter().for_each(|id| said += &format!(" absent {id}"));
     progress.iter().for_each(|ready| said += &format!(" progress {ready}"));
     said
+}
+
+fn weights_said(weights: &BTreeMap<GenerationId, u16>) -> String {
+    weights.iter().map(|(id, weight)| format!("{id}:{weight}")).collect::<Vec<_>>().join(",")
 }
 
 fn call_said(call: &Call) -> String {
@@ -239,6 +246,11 @@ fn call_said(call: &Call) -> String {
                 format!("lower {group} {from} by {}", leave.join(","))
             }
         },
+        Call::Route(route) => format!("route {}", weights_said(route.weights())),
+        Call::Drain { group, leaving, .. } => {
+            let leaving: Vec<_> = leaving.iter().map(ToString::to_string).collect();
+            format!("drain {group} {}", leaving.join(","))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -256,9 +268,13 @@ fn phase_said(phase: &Phase) -> String {
     match phase {
         Phase::Preparing { .. } => format!("preparing{until}"),
         Phase::Stepping { step, at: StepState::Moving { .. } } => format!("step {step}{until}"),
+        Phase::Stepping { step, at: StepState::Gating { until, .. } } => {
+            format!("gate {step}{}", until.map_or_else(String::new, |until| format!(" until {}", seconds(until))))
+        }
         Phase::Reverting { why, to, .. } => format!("back to {to}{until}: {why}"),
         Phase::Finishing { ending, .. } => match ending {
             Ending::Forward => format!("finishing forward{until}"),
+            Ending::Keep => format!("finishing and keeping{until}"),
             Ending::Back { to } => format!("finishing back to {to}{until}"),
             Ending::Mixed => format!("finishing mixed{until}"),
             Ending::Nothing => format!("finishing with nothing{until}"),
@@ -266,6 +282,7 @@ fn phase_said(phase: &Phase) -> String {
             other => panic!("{other:?}"),
         },
         Phase::Held { why: Hold::Needs(need), .. } => format!("held: {need}"),
+        Phase::Held { why: Hold::Paused { by }, resume, .. } => format!("paused by {by} in {}", phase_said(resume)),
         other => panic!("{other:?}"),
     }
 }

@@ -71,6 +71,7 @@ impl Trial {
             image,
             template: self.subject.template.clone(),
             groups: (0..).zip(self.subject.placements.iter().cloned()).take(groups).map(group).collect(),
+            pool: None,
             upkeep: Upkeep::NONE,
             labels: [("purpose".into(), "conformance".into())].into(),
         })

@@ -70,6 +70,7 @@ impl Lab {
             image: artifact.image_in(&self.cloud.place()).unwrap().clone(),
             template,
             groups: vec![GroupSpec { cell: 0, placement: Placement::Region, max: 20_000 }],
+            pool: None,
             upkeep: Upkeep::NONE,
             labels: Default::default(),
         }

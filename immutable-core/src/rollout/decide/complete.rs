@@ -1,12 +1,15 @@
 //! When a step's goal is reached, when a release is proven, what is removed then, and when it is over.
 
+use super::gates::onward;
 use super::proposal::{Aim, Proposal};
+use super::traffic;
 use super::view::{View, count};
 use crate::artifact::Digest;
 use crate::fleet::GenerationId;
 use crate::id::StepIx;
 use crate::rollout::event::{Call, Event};
 use crate::rollout::phase::{Ending, Outcome, Phase, StepState};
+use crate::rollout::report::Blocker;
 use crate::rollout::state::{GenerationLife, RolloutState};
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
@@ -14,33 +17,51 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     };
     match (&rollout.phase, proposal.aim) {
-        (Phase::Stepping { step, .. }, Some(aim)) => stepping(view, proposal, rollout, *step, aim),
+        (Phase::Stepping { step, at }, Some(aim)) => {
+            let waits = matches!(at, StepState::Gating { .. });
+            if !waits || proposal.gate_open {
+                stepping(view, proposal, rollout, *step, waits, aim);
+            }
+        }
         (Phase::Reverting { to, .. }, Some(aim)) => reverting(view, proposal, rollout, *to, aim),
         (Phase::Finishing { ending, .. }, aim) => finishing(view, proposal, rollout, ending, aim),
         _ => {}
     }
 }
 
-fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, step: StepIx, aim: Aim) {
-    let last = usize::from(step.0) + 1 == rollout.plan.strategy().steps().len();
-    if !reached(view, aim, last) {
+fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, step: StepIx, waited: bool, aim: Aim) {
+    let strategy = rollout.plan.strategy();
+    let last = usize::from(step.0) + 1 == strategy.steps().len();
+    let holds = reached(view, aim, last);
+    if !holds && waited {
+        // The gate is open; what was lost while it was waited for comes back first, in the time that a step has.
+        let give_up_at = view.now + strategy.progress_deadline;
+        return proposal.move_to(Phase::Stepping { step, at: StepState::Moving { give_up_at } });
+    }
+    if !holds || !traffic::reached(view, &aim, false) {
+        if holds {
+            proposal.wait(Blocker::Share);
+        }
         return;
     }
     if !last {
-        let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
-        return proposal.move_to(Phase::Stepping { step: StepIx(step.0 + 1), at: StepState::Moving { give_up_at } });
+        return proposal.move_to(onward(rollout, step, view.now));
     }
     if !restored(view, proposal, rollout.wanted) || !proposal.quiet(view) || !read_back(view) {
         return;
     }
     if aim.goal > 0 {
         proposal.prove(proof(view, rollout.wanted));
+        if !strategy.keep_old.is_zero() && aim.others > 0 {
+            let give_up_at = view.now + strategy.keep_old;
+            return proposal.move_to(Phase::Finishing { ending: Ending::Keep, give_up_at });
+        }
     }
     finish(view, proposal, rollout, Ending::Forward);
 }
 
 fn reverting(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, to: GenerationId, aim: Aim) {
-    if reached(view, aim, true) && restored(view, proposal, to) && proposal.quiet(view) {
+    if reached(view, aim, true) && traffic::reached(view, &aim, false) && restored(view, proposal, to) && proposal.quiet(view) {
         finish(view, proposal, rollout, Ending::Back { to });
     }
 }
@@ -55,7 +76,7 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         // What was there before stays, if anybody is in it.
         Ending::Nothing => Box::new(move |id| id == rollout.wanted || view.sum(id, |group| group.live) == 0),
         Ending::Refused { .. } => Box::new(move |id| id == rollout.wanted && rollout.plan.basis().next_generation == id),
-        Ending::Mixed => Box::new(|_| false),
+        Ending::Mixed | Ending::Keep => Box::new(|_| false),
     };
     let mut left = false;
     for (id, generation) in view.state.generations.iter().filter(|(id, _)| remove(**id) && !view.noted.absent.contains(id)) {
@@ -66,6 +87,11 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
             let quiet = view.state.slots(*group).is_some_and(|slots| view.now >= slots.quiet_until);
             quiet && generation.life != GenerationLife::Going
         });
+        // Who is not there gets no requests first.
+        let routed = view.traffic.as_ref().is_some_and(|traffic| traffic.may_send_to(*id));
+        if routed && aim.is_some_and(|aim| aim.wanted.is_some()) {
+            continue;
+        }
         if empty && free && !view.state.generation_busy(*id) {
             proposal.call(view, Call::Destroy(*id));
         }
@@ -74,11 +100,12 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         let there = view.state.generations.iter().filter(|(_, generation)| generation.life == GenerationLife::Present);
         left |= !there.fold(true, |all, (id, _)| restored(view, proposal, *id) && all);
     }
-    if left || !proposal.quiet(view) {
+    if left || !proposal.quiet(view) || *ending == Ending::Keep {
         return;
     }
     let holds = aim.is_none_or(|aim| reached(view, aim, true) && aim.wanted.is_none_or(|id| view.upkeep_wanted(id).is_none()));
-    if aim.is_some() && !(holds && read_back(view)) {
+    let routed = aim.is_none_or(|aim| traffic::reached(view, &aim, true));
+    if aim.is_some() && !(holds && routed && read_back(view)) {
         return;
     }
     let outcome = match ending {
@@ -90,7 +117,7 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
             }
             Outcome::RolledBack
         }
-        Ending::Mixed => Outcome::LeftMixed,
+        Ending::Mixed | Ending::Keep => Outcome::LeftMixed,
         Ending::Nothing => Outcome::TornDown,
         Ending::Refused { why } => Outcome::Refused(why.clone()),
     };

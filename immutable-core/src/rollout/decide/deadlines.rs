@@ -4,6 +4,7 @@ use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
 use super::view::{View, count};
 use crate::rollout::phase::{Ending, Need, Phase, RevertCause};
+use crate::rollout::report::Blocker;
 use crate::time::Human;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
@@ -16,6 +17,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     // What this very look brings counts.
     if view.now < give_up_at || view.noted.progress.is_some() {
         proposal.wake_at(view, give_up_at);
+        if let Phase::Finishing { ending: Ending::Keep, .. } = rollout.phase {
+            proposal.wait(Blocker::KeepsOld { until: give_up_at });
+        }
         return;
     }
     let strategy = rollout.plan.strategy();
@@ -29,6 +33,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         Phase::Stepping { .. } if dark(view) => held(rollout, Need::ProviderSilent, view.now),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),
         Phase::Reverting { .. } => held(rollout, Need::RollbackDeadline, view.now),
+        Phase::Finishing { ending: Ending::Keep, .. } => {
+            Phase::Finishing { ending: Ending::Forward, give_up_at: view.now + strategy.rollback_deadline }
+        }
         Phase::Finishing { .. } => held(rollout, Need::StuckLeaving, view.now),
         Phase::Held { .. } => return,
     };

@@ -3,6 +3,7 @@
 mod blame;
 mod complete;
 mod deadlines;
+mod gates;
 mod give_up;
 mod prepare;
 mod probe;
@@ -12,6 +13,7 @@ mod rejudge;
 mod retire;
 mod rollback;
 mod sight;
+mod traffic;
 mod view;
 
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::rollout::seen::Seen;
 use crate::rollout::state::FleetState;
 use crate::time::Timestamp;
 
+pub(crate) use gates::{begun, onward};
 use proposal::Proposal;
 pub(crate) use rollback::{revert, tear_down};
 use view::View;
@@ -48,6 +51,8 @@ const RULES: &[(&str, Rule)] = &[
     ("prepare", prepare::rule),
     ("rollback", rollback::rule),
     ("deadlines", deadlines::rule),
+    ("gates", gates::rule),
+    ("traffic", traffic::rule),
     ("probe", probe::rule),
     ("retire", retire::rule),
     ("give_up", give_up::rule),

@@ -1,11 +1,12 @@
 //! The wanted generation is made before anything is launched, and nothing is launched before it is there.
 
+use super::gates::begun;
 use super::proposal::Proposal;
 use super::view::View;
 use crate::fleet::{GenerationId, GenerationSpec};
 use crate::id::StepIx;
 use crate::rollout::event::Call;
-use crate::rollout::phase::{Ending, Hold, Need, Phase, StepState};
+use crate::rollout::phase::{Ending, Hold, Need, Phase};
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{GenerationLife, RolloutState};
 use std::sync::Arc;
@@ -22,8 +23,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             };
             match made(view, rollout.wanted, spec) {
                 Made::Yes => {
-                    let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
-                    proposal.move_to(Phase::Stepping { step: StepIx(0), at: StepState::Moving { give_up_at } });
+                    let step = StepIx(0);
+                    proposal.move_to(Phase::Stepping { step, at: begun(rollout.plan.strategy(), step, view.now) });
                 }
                 Made::Owe(spec) => proposal.call(view, Call::Ensure(spec)),
                 Made::Waits => {}

@@ -27,7 +27,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     // What a smaller size leaves over may go besides, but not by a view in which those that serve cannot be told from the others.
     let whole = view.groups.iter().all(|(id, group)| group.whole || !aim.leaves(id.generation));
     let over = if whole { others(|group| group.members()).saturating_sub(view.budget.desired) } else { 0 };
-    proposal.spare_for_probe = Some(over.max(u32::from(needs_room)));
+    // Where nothing may run beside them all of them go first.
+    proposal.spare_for_probe = (!aim.first).then(|| over.max(u32::from(needs_room)));
     let until = view.generation(wanted).filter_map(|(_, group)| group.booting).map(|(until, _)| until).min();
     proposal.wait(Blocker::Probe { launched: view.sum(wanted, GroupView::members) > 0, until });
 }

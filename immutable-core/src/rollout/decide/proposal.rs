@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Decision;
+use super::traffic::Weights;
 use super::view::View;
-use crate::fleet::{GenerationId, GroupId};
+use crate::fleet::{GenerationId, GroupId, TrafficSeen};
 use crate::id::{OpId, StepIx};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::phase::{Ending, Hold, Outcome, Phase};
 use crate::rollout::report::{Blocker, Counts, Feasibility, Report};
 use crate::rollout::state::RolloutState;
-use crate::rollout::strategy::Step;
+use crate::rollout::strategy::Goal;
 use crate::time::Timestamp;
 
 /// Where the phase goes: how many instances of which generation, and how many of all others.
@@ -25,6 +26,10 @@ pub(super) struct Aim {
     pub(super) others: u32,
     /// How many must stay ready on the way.
     pub(super) floor: u32,
+    /// Whether the others leave before anything is launched.
+    pub(super) first: bool,
+    /// Which part of which whole of the traffic the wanted generation is to have.
+    pub(super) share: (u32, u32),
     /// Set if only one generation is to go.
     only: Option<GenerationId>,
 }
@@ -45,6 +50,10 @@ pub(super) struct Proposal {
     pub(super) probe: Option<u32>,
     /// How many of the others may be named to leave, if the wanted generation is on probation.
     pub(super) spare_for_probe: Option<u32>,
+    /// Whether the gate that is waited for is open.
+    pub(super) gate_open: bool,
+    /// The route that is proposed.
+    pub(super) route: Option<Weights>,
     /// Calls to owe.
     calls: Vec<Call>,
     taken: BTreeSet<GroupId>,
@@ -62,6 +71,8 @@ impl Proposal {
             judged: Vec::new(),
             probe: None,
             spare_for_probe: None,
+            gate_open: false,
+            route: None,
             calls: Vec::new(),
             taken: BTreeSet::new(),
             to: None,
@@ -75,6 +86,10 @@ impl Proposal {
     /// Whether another phase, or an end, is proposed: the rules that follow wait for it.
     pub(super) fn moves(&self) -> bool {
         self.to.is_some() || self.ended.is_some()
+    }
+
+    pub(super) fn open_gate(&mut self) {
+        self.gate_open = true;
     }
 
     pub(super) fn move_to(&mut self, phase: Phase) {
@@ -107,11 +122,12 @@ impl Proposal {
     }
 
     pub(super) fn call(&mut self, view: &View<'_>, call: Call) {
-        match call.group() {
-            Some(group) => {
-                self.taken.insert(group);
+        match (&call, call.group(), call.generation()) {
+            (Call::Route(route), ..) => self.route = Some(route.weights().clone()),
+            (_, Some(group), _) => drop(self.taken.insert(group)),
+            (_, None, generation) => {
+                self.taken.extend(generation.into_iter().flat_map(|id| view.generation(id)).map(|(id, _)| *id));
             }
-            None => self.taken.extend(view.generation(call.generation()).map(|(id, _)| *id)),
         }
         self.calls.push(call);
     }
@@ -177,14 +193,19 @@ impl Proposal {
             budget: view.budget,
             waits: std::mem::take(&mut self.waits),
             rollback: rollout.map_or_else(Feasibility::no_baseline, |rollout| feasibility(view, rollout)),
+            share: wanted.and_then(|wanted| share(view, wanted)),
+            residue: view.traffic.as_ref().and_then(|traffic| traffic.seen).and_then(residue),
         }
     }
 
     /// What is waited for, beyond what the rules said.
     fn waits_of(&mut self, view: &View<'_>, counts: Counts) {
-        if let Some(Phase::Held { why: Hold::Needs(need), .. }) = view.rollout().map(|rollout| &rollout.phase) {
-            self.wait(Blocker::Person(need.clone()));
-            return;
+        if let Some(Phase::Held { why, .. }) = view.rollout().map(|rollout| &rollout.phase) {
+            self.waits.clear();
+            return self.wait(match why {
+                Hold::Needs(need) => Blocker::Person(need.clone()),
+                Hold::Paused { by } => Blocker::Paused { by: by.clone() },
+            });
         }
         if let Some(aim) = self.aim {
             if counts.ready < counts.goal && self.probe.is_none() {
@@ -217,20 +238,25 @@ impl Proposal {
 fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
     let desired = view.budget.desired;
     let floor = view.budget.floor;
-    let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, only: None });
+    let strategy = rollout.plan.strategy();
+    let first = !strategy.overlaps();
+    let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, first, share: (1, 1), only: None });
     match &rollout.phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
         Phase::Stepping { step: StepIx(step), .. } => {
-            let Step::Scale { to } = rollout.plan.strategy().steps().get(usize::from(*step))?;
-            let goal = to.up(desired).min(desired);
-            let others = desired - goal;
-            Some(Aim { wanted: Some(rollout.wanted), goal: goal.max(exercise(view, rollout)), others, floor, only: None })
+            let Goal { wanted: goal, others, first, share } = strategy.goal(usize::from(*step), desired);
+            let goal = if goal == 0 && share.0 == 0 { goal } else { goal.max(exercise(view, rollout)) };
+            Some(Aim { wanted: Some(rollout.wanted), goal, others, floor, first, share, only: None })
         }
         Phase::Reverting { to, .. } => whole(*to),
+        Phase::Finishing { ending: Ending::Keep, .. } => {
+            let Goal { others, .. } = strategy.goal(strategy.steps().len(), desired);
+            whole(rollout.wanted).map(|aim| Aim { others, ..aim })
+        }
         Phase::Finishing { ending: Ending::Forward, .. } => whole(rollout.wanted),
         Phase::Finishing { ending: Ending::Back { to }, .. } => whole(*to),
         Phase::Finishing { ending: Ending::Nothing, .. } => {
-            Some(Aim { wanted: None, goal: 0, others: 0, floor: 0, only: Some(rollout.wanted) })
+            Some(Aim { wanted: None, goal: 0, others: 0, floor: 0, first: false, share: (0, 1), only: Some(rollout.wanted) })
         }
         Phase::Finishing { ending: Ending::Mixed | Ending::Refused { .. }, .. } => None,
     }
@@ -244,6 +270,17 @@ fn exercise(view: &View<'_>, rollout: &RolloutState) -> u32 {
 
 fn wanted_release(view: &View<'_>, rollout: &RolloutState) -> Option<crate::fleet::Release> {
     view.state.generations.get(&rollout.wanted).map(|generation| generation.release())
+}
+
+/// Which part of the traffic a generation has, as far as it is known.
+fn share(view: &View<'_>, id: GenerationId) -> Option<(u32, u32)> {
+    let current = view.traffic.as_ref()?.current();
+    let total = current.values().map(|weight| u32::from(*weight)).sum();
+    (total > 0).then(|| (current.get(&id).map_or(0, |weight| u32::from(*weight)), total))
+}
+
+fn residue(_: &TrafficSeen) -> Option<Arc<str>> {
+    None
 }
 
 fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {

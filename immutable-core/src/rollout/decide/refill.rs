@@ -18,6 +18,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(generation) = view.state.generations.get(&wanted) else {
         return;
     };
+    let there = view.sum_where(|id| aim.leaves(id), |group| group.live);
+    if aim.first && there > 0 {
+        return proposal.wait(Blocker::Leaving { instances: there });
+    }
     let asked = view.sum(wanted, GroupView::promised);
     let missing = aim.goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
     if missing == 0 {

@@ -3,16 +3,17 @@
 
 use super::MAX_VIEW_AGE;
 use super::proposal::{Aim, Proposal};
+use super::traffic;
 use super::view::View;
 use crate::error::{ErrorKind, Retry};
-use crate::fleet::{GroupState, Life, Resize, Working};
+use crate::fleet::{GroupId, GroupState, Life, Resize, Working};
 use crate::rollout::event::{Call, Event, OpResult, Refused};
-use crate::rollout::phase::Phase;
+use crate::rollout::phase::{Hold, Phase};
 use crate::rollout::report::Blocker;
 use crate::rollout::state::Owed;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
-    if matches!(view.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { .. })) {
+    if matches!(view.rollout().map(|rollout| &rollout.phase), Some(Phase::Held { why: Hold::Needs(_), .. })) {
         return; // nothing is sent, so nothing need stand
     }
     for (op, owed) in view.state.owed() {
@@ -39,8 +40,15 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 
 /// Whether it may still happen; `None` if this view does not tell.
 fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
-    let Call::Resize(resize) = &owed.call else {
-        return Some(true); // making, removing and upkeep are absolute, and harmless on any view
+    let resize = match &owed.call {
+        Call::Resize(resize) => resize,
+        Call::Route(route) => {
+            let (traffic, aim) = (view.traffic.as_ref().filter(|traffic| traffic.seen.is_some())?, aim?);
+            return Some(traffic::target(view, traffic, &aim).as_ref() == Some(route.weights()));
+        }
+        Call::Drain { group, .. } => return Some(holds(view, *group, aim)),
+        // Making, removing and upkeep are absolute, and harmless on any view.
+        Call::Ensure(_) | Call::Upkeep(..) | Call::Destroy(_) => return Some(true),
     };
     let id = resize.group();
     let group = view.groups.get(&id).filter(|group| group.fresh)?;
@@ -58,19 +66,28 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // What it asks for is counted as live already.
             wanted && good && view.live <= view.budget.ceiling
         }
-        Resize::Lower { .. } => {
-            let floor = aim.map_or(view.budget.floor, |aim| aim.floor);
-            // The named are not counted as ready already.
-            !view.environment && view.ready >= floor
-        }
+        Resize::Lower { .. } => holds(view, id, aim),
         Resize::GiveUp { to, .. } => group.idle && group.members() <= *to,
     })
 }
 
+/// Whether the floor holds without those named to leave a group, who are not counted as ready already.
+fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
+    let floor = aim.map_or(view.budget.floor, |aim| aim.floor);
+    let pot = view.pot(group.generation);
+    !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None)
+}
+
 /// What a call that may no longer happen came to, once no copy of it can arrive any more, and none that was accepted is still being done.
 fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
-    let Call::Resize(resize) = &owed.call else {
-        return None;
+    let resize = match &owed.call {
+        Call::Resize(resize) => resize,
+        Call::Route(route) => {
+            let seen = view.traffic.as_ref().filter(|traffic| traffic.as_of >= owed.echo_until)?.seen?;
+            return Some(if seen.weights == *route.weights() { done(None) } else { stale(None) });
+        }
+        Call::Drain { .. } => return (view.seen.as_of >= owed.echo_until).then(|| stale(None)),
+        _ => return None,
     };
     view.groups.get(&resize.group()).filter(|group| group.whole)?;
     // It may have been accepted, and nobody heard of it: as long as the provider works on the group it may still be done.
@@ -79,15 +96,18 @@ fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
     }
     let reported = reported(view, resize)?;
     if reported == resize.to() && left(view, resize) {
-        return Some(OpResult::Done { size: Some(reported), refused: Vec::new(), echo_until: None, removed: None });
+        return Some(done(Some(reported)));
     }
-    Some(OpResult::Failed(Refused {
-        kind: ErrorKind::Stale,
-        retry: Retry::Backoff,
-        what: "withdrawn: it was decided on a view that no longer holds".into(),
-        found: Some(reported),
-        echo_until: None,
-    }))
+    Some(stale(Some(reported)))
+}
+
+fn done(size: Option<u32>) -> OpResult {
+    OpResult::Done { size, refused: Vec::new(), echo_until: None, removed: None }
+}
+
+fn stale(found: Option<u32>) -> OpResult {
+    let what = "withdrawn: it was decided on a view that no longer holds".into();
+    OpResult::Failed(Refused { kind: ErrorKind::Stale, retry: Retry::Backoff, what, found, echo_until: None })
 }
 
 /// Whether the provider has work left on the group, perhaps this very call: accepted, and the answer lost.

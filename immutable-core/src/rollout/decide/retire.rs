@@ -1,38 +1,48 @@
 //! Who is named to leave: of the others as the goal lets them and the floor holds without them, of the wanted what failed or is too many.
+//! Who serves behind a pool that can drain finishes the requests it has before it is terminated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::proposal::{Aim, Proposal};
-use super::view::{View, count};
-use crate::fleet::{GenerationId, GroupId, Resize};
+use super::traffic::Pot;
+use super::view::{GroupView, View, count};
+use crate::fleet::{GenerationId, GroupId, Resize, TargetState};
 use crate::id::InstanceKey;
 use crate::rollout::event::Call;
+use crate::rollout::report::Blocker;
+use crate::time::Timestamp;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(aim) = proposal.aim else {
         return;
     };
     let (making_room, probation) = (making_room(view, &aim, proposal.probe), proposal.probe.is_some());
-    let mut names = Names { view, ready: view.ready, floor: aim.floor, making_room, probation, leave: BTreeMap::new() };
+    let mut names = Names { view, pots: pots(view, proposal, &aim), making_room, probation, leave: BTreeMap::new() };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
     let groups = |which: &dyn Fn(GenerationId) -> bool| -> Vec<GroupId> {
         view.groups.keys().filter(|id| which(id.generation) && writable(id)).copied().collect()
     };
     let (others, ours) = (groups(&|id| aim.leaves(id)), groups(&|id| Some(id) == aim.wanted));
-    // Those named before by a call that came to nothing are named again. They are counted as leaving already; but while the floor is
-    // broken without them, those that may still serve stay.
-    let spared = view.environment || view.ready < aim.floor;
+    let mut served = BTreeMap::new();
     for id in others.iter().chain(&ours) {
-        if let Some(group) = view.groups.get(id) {
-            let stray = group.stray.iter().filter(|_| !spared);
-            stray.chain(&group.stray_down).for_each(|key| names.name(*id, key));
+        let Some(group) = view.groups.get(id) else { continue };
+        // Those named before by a call that came to nothing are named again. They are counted as leaving already; but while the floor is
+        // broken without them, those that may still serve stay.
+        let spared = view.environment || names.is_broken(*id);
+        let stray = group.stray.iter().filter(|_| !spared);
+        stray.chain(&group.stray_down).for_each(|key| names.name(*id, key));
+        let drained: BTreeSet<_> = drained(view, proposal, group).cloned().collect();
+        if !drained.is_empty() {
+            served.insert(*id, drained);
         }
     }
     if !view.environment {
-        let mut may_leave = view.sum_where(|id| aim.leaves(id), |group| group.members()).saturating_sub(aim.others);
+        let draining = view.sum_where(|id| aim.leaves(id), |group| count(group.draining.len()));
+        let there = view.sum_where(|id| aim.leaves(id), |group| group.members()).saturating_sub(draining);
+        let mut may_leave = there.saturating_sub(aim.others);
         if let Some(spare) = proposal.spare_for_probe {
-            may_leave = may_leave.min(spare);
+            may_leave = may_leave.min(spare.saturating_sub(draining));
         }
         names.take(&others, Class::Down, &mut may_leave);
         names.take(&others, Class::Doubt, &mut may_leave);
@@ -40,14 +50,72 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
         let mut failed = members;
         names.take(&ours, Class::Failed, &mut failed);
-        let mut surplus = members.saturating_sub(aim.goal).saturating_sub(members - failed);
+        let draining = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| count(group.draining.len())));
+        let mut surplus = members.saturating_sub(aim.goal).saturating_sub(members - failed).saturating_sub(draining);
         names.take(&ours, Class::Doubt, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
     }
     for (group, leave) in names.leave {
-        let from = view.groups.get(&group).map_or(0, |group| group.size);
-        proposal.call(view, Call::Resize(Arc::new(Resize::Lower { group, from, leave })));
+        retire(view, proposal, group, leave, served.remove(&group).unwrap_or_default());
     }
+    for (group, served) in served {
+        retire(view, proposal, group, BTreeSet::new(), served);
+    }
+}
+
+/// Terminates those who may go, and lets those who still serve finish first: one call a group at a time.
+fn retire(view: &View<'_>, proposal: &mut Proposal, group: GroupId, leave: BTreeSet<InstanceKey>, served: BTreeSet<InstanceKey>) {
+    let serves = |key: &InstanceKey| target(view, key);
+    let mut go = served;
+    let mut drain = BTreeSet::new();
+    for key in leave {
+        match serves(&key) {
+            Some(Some(TargetState::Attached)) => drop(drain.insert(key)),
+            Some(_) => drop(go.insert(key)),
+            None => proposal.wait(Blocker::View { why: "of the pool".into() }),
+        }
+    }
+    if !go.is_empty() {
+        let from = view.groups.get(&group).map_or(0, |group| group.size);
+        proposal.call(view, Call::Resize(Arc::new(Resize::Lower { group, from, leave: go })));
+    } else if let Some(traffic) = view.traffic.as_ref().filter(|_| !drain.is_empty()) {
+        let pool = traffic.state.id.clone();
+        proposal.call(view, Call::Drain { pool, group, leaving: Arc::new(drain) });
+    }
+}
+
+/// What an instance is to the pool, where it can be told and matters: `Some(None)` if it is none of its targets.
+fn target(view: &View<'_>, key: &InstanceKey) -> Option<Option<TargetState>> {
+    let Some(traffic) = view.traffic.as_ref().filter(|traffic| traffic.capabilities.drains) else {
+        return Some(None);
+    };
+    let targets = &traffic.seen?.targets;
+    let at = targets.binary_search_by(|target| target.key.cmp(key)).ok();
+    Some(at.and_then(|at| targets.get(at)).map(|target| target.state))
+}
+
+/// Those of a group who have finished their requests, or had the time to.
+fn drained<'v>(view: &'v View<'_>, proposal: &mut Proposal, group: &'v GroupView<'_>) -> impl Iterator<Item = &'v InstanceKey> {
+    let patience = view.rollout().map(|rollout| rollout.plan.strategy().drain_deadline).unwrap_or_default();
+    let as_of = view.traffic.as_ref().map_or_else(Timestamp::default, |traffic| traffic.as_of);
+    let done = move |(key, since): &(&InstanceKey, Timestamp)| {
+        let over = view.now >= *since + patience;
+        let known = if as_of >= *since { target(view, key) } else { None };
+        over || known.is_some_and(|state| state.is_none_or(|state| state == TargetState::Drained))
+    };
+    let waited: Vec<_> = group.draining.iter().filter(|draining| !done(draining)).collect();
+    if let Some(first) = waited.iter().map(|(_, since)| *since + patience).min() {
+        proposal.wake_at(view, first);
+        proposal.wait(Blocker::Draining { instances: count(waited.len()), until: first });
+    }
+    group.draining.iter().filter(move |draining| done(draining)).map(|(key, _)| *key)
+}
+
+/// For each that shares its requests with nobody, and for all that share them: how many are ready, and how many must be.
+fn pots(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> BTreeMap<Pot, (u32, u32)> {
+    let pots: BTreeSet<Pot> = view.state.generations.keys().map(|id| view.pot(*id)).collect();
+    let needed = |pot: &Pot| (view.ready_in(*pot), view.needed_in(*pot, aim.floor, proposal.route.as_ref()));
+    pots.into_iter().map(|pot| (pot, needed(&pot))).collect()
 }
 
 /// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
@@ -73,8 +141,7 @@ enum Class {
 
 struct Names<'v, 'a> {
     view: &'v View<'a>,
-    ready: u32,
-    floor: u32,
+    pots: BTreeMap<Pot, (u32, u32)>,
     making_room: u32,
     probation: bool,
     leave: BTreeMap<GroupId, BTreeSet<InstanceKey>>,
@@ -91,17 +158,32 @@ impl Names<'_, '_> {
         self.leave.entry(group).or_default().insert(key.clone());
     }
 
+    /// How many who serve the same requests as a group are ready, and how many must be.
+    fn pot(&self, group: GroupId) -> (u32, u32) {
+        self.pots.get(&self.view.pot(group.generation)).copied().unwrap_or_default()
+    }
+
+    /// Whether too few are ready for the requests that a group serves.
+    fn is_broken(&self, group: GroupId) -> bool {
+        let (ready, needed) = self.pot(group);
+        ready < needed
+    }
+
+    /// How many of a class may be named in a group, as far as the floor goes.
+    fn allows(&self, class: Class, group: GroupId) -> u32 {
+        let (ready, needed) = self.pot(group);
+        match class {
+            // While the floor is broken only what is down may go, and no faster than it is replaced.
+            Class::Down | Class::Failed if ready < needed => self.making_room,
+            Class::Down | Class::Failed => u32::MAX,
+            Class::Doubt if ready < needed => 0,
+            Class::Doubt => u32::MAX,
+            Class::Ready => ready.saturating_sub(needed),
+        }
+    }
+
     /// Names up to `most` of a class, from the groups that have most members first, as far as the floor allows.
     fn take(&mut self, groups: &[GroupId], class: Class, most: &mut u32) {
-        let allowed = match class {
-            // While the floor is broken only what is down may go, and no faster than it is replaced.
-            Class::Down | Class::Failed if self.ready < self.floor => self.making_room,
-            Class::Down | Class::Failed => u32::MAX,
-            Class::Doubt if self.ready < self.floor => 0,
-            Class::Doubt => u32::MAX,
-            Class::Ready => self.ready.saturating_sub(self.floor),
-        };
-        let mut allowed = allowed.min(*most);
         let view = self.view;
         let mut left: Vec<(u32, GroupId, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
         for id in groups {
@@ -116,19 +198,22 @@ impl Names<'_, '_> {
                 left.push((group.members().saturating_sub(named), *id, keys.iter()));
             }
         }
-        while allowed > 0 {
-            let Some((members, id, keys)) =
-                left.iter_mut().filter(|(_, _, keys)| keys.len() > 0).max_by_key(|(members, id, _)| (*members, *id))
-            else {
+        while *most > 0 {
+            let open = left.iter_mut().filter(|(_, id, keys)| keys.len() > 0 && self.allows(class, *id) > 0);
+            let Some((members, id, keys)) = open.max_by_key(|(members, id, _)| (*members, *id)) else {
                 return;
             };
-            if let Some(key) = keys.next().filter(|key| class != Class::Failed || !self.spared(*id, key)) {
+            let id = *id;
+            if let Some(key) = keys.next().filter(|key| class != Class::Failed || !self.spared(id, key)) {
                 *members = members.saturating_sub(1);
-                self.leave.entry(*id).or_default().insert((*key).clone());
-                allowed -= 1;
+                self.leave.entry(id).or_default().insert((*key).clone());
                 *most -= 1;
                 match class {
-                    Class::Ready => self.ready -= 1,
+                    Class::Ready => {
+                        if let Some((ready, _)) = self.pots.get_mut(&view.pot(id.generation)) {
+                            *ready -= 1;
+                        }
+                    }
                     Class::Down | Class::Failed => self.making_room = self.making_room.saturating_sub(1),
                     Class::Doubt => {}
                 }

@@ -31,7 +31,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         // The one that is proven now.
         Phase::Finishing { ending, .. } => {
             let stays = match ending {
-                Ending::Forward => rollout.wanted,
+                Ending::Forward | Ending::Keep => rollout.wanted,
                 Ending::Back { to } => *to,
                 _ => return,
             };

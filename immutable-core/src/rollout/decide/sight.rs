@@ -71,6 +71,7 @@ impl<'a> View<'a> {
             Exit::Gone => {}
             _ if group.whole && group.as_of >= member.seen => self.gone(id, key, Some(member), None, rollout),
             Exit::Named => group.leavers += 1,
+            Exit::None if member.draining.is_some() => group.draining.extend(member.draining.map(|since| (key, since))),
             Exit::None => {
                 group.doubt.push(key);
                 group.unseen = (group.unseen.0 + 1, group.unseen.1 + u32::from(member.once));
@@ -103,7 +104,8 @@ impl<'a> View<'a> {
             }
             return;
         }
-        let fresh = Member { seen: self.now, healthy: None, ill: None, once: false, exit: Exit::None, charged: false };
+        let fresh =
+            Member { seen: self.now, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: false };
         let mut known = member.copied().unwrap_or_else(|| {
             self.noted.appeared.entry(id).or_default().push(key.clone());
             fresh
@@ -137,6 +139,9 @@ impl<'a> View<'a> {
                 stray.push(key);
             }
             return;
+        }
+        if let Some(since) = known.draining {
+            return group.draining.push((key, since));
         }
         let protected = instance.held == Some(Held::Protected);
         if instance.held.is_some() && !protected {
@@ -202,7 +207,8 @@ impl<'a> View<'a> {
         rollout: &RolloutState,
     ) {
         self.noted.gone.entry(id).or_default().push(key.clone());
-        let fresh = Member { seen: self.now, healthy: None, ill: None, once: false, exit: Exit::None, charged: false };
+        let fresh =
+            Member { seen: self.now, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: false };
         let member = member.unwrap_or(&fresh);
         self.departed |= member.exit == Exit::Named;
         if member.exit == Exit::None && member.healthy.is_none() && !member.once {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
+use super::traffic::Traffic;
 use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Working};
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
@@ -36,6 +37,8 @@ pub(super) struct View<'a> {
     pub(super) heard: bool,
     /// Whether somebody who was named to leave has gone since the last look.
     pub(super) departed: bool,
+    /// The pool that the fleet gets its requests from, if it does.
+    pub(super) traffic: Option<Traffic<'a>>,
     /// When time alone would change this view.
     pub(super) wake: Option<Timestamp>,
 }
@@ -59,6 +62,8 @@ pub(super) struct GroupView<'a> {
     pub(super) stray: Vec<&'a InstanceKey>,
     /// The same, of those that are down.
     pub(super) stray_down: Vec<&'a InstanceKey>,
+    /// Members that are told to finish the requests they have, since when, and the gone among their targets: they are named next.
+    pub(super) draining: Vec<(&'a InstanceKey, Timestamp)>,
     /// How many are on their way out.
     pub(super) leavers: u32,
     /// Its size, as settled or as read now.
@@ -100,7 +105,7 @@ impl GroupView<'_> {
 
     /// Everything that exists and is not on its way out.
     pub(super) fn members(&self) -> u32 {
-        self.ready_count() + count(self.down.len() + self.doubt.len()) + self.held
+        self.ready_count() + count(self.down.len() + self.doubt.len() + self.draining.len()) + self.held
     }
 
     /// Its members, there or promised.
@@ -135,12 +140,14 @@ impl<'a> View<'a> {
             untold: false,
             heard: false,
             departed: false,
+            traffic: None,
             wake: None,
         };
         let Some(rollout) = &state.rollout else {
             return view;
         };
         view.budget = rollout.plan.strategy().budget(state.desired);
+        view.traffic = Traffic::of(&view);
         let by_id: BTreeMap<GroupId, &'a GroupSeen> = seen.fleet.groups.iter().map(|group| (group.group, group)).collect();
         for (id, generation) in &state.generations {
             for (cell, slots) in &generation.groups {
@@ -149,6 +156,7 @@ impl<'a> View<'a> {
             }
             view.note_absent(*id, generation);
         }
+        view.note_weights();
         view.blame(rollout);
         view
     }
@@ -298,6 +306,14 @@ impl<'a> View<'a> {
                 self.noted.sizes.remove(&group);
             }
         }
+    }
+
+    /// Weights that others have set are known from now on.
+    fn note_weights(&mut self) {
+        let Some(traffic) = &self.traffic else { return };
+        let quiet = self.state.route_owed().is_none() && traffic.as_of >= traffic.state.quiet_until;
+        let others = traffic.seen.filter(|seen| quiet && seen.weights != traffic.state.weights);
+        self.noted.weights = others.map(|seen| seen.weights.clone());
     }
 
     /// The spec of a generation as it is first made.

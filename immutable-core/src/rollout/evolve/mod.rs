@@ -3,18 +3,20 @@
 mod note;
 mod settled;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::fleet::{GenerationId, GenerationSpec, Resize};
-use crate::id::{Epoch, OpId};
+use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
+use crate::id::{Epoch, InstanceKey, OpId, PoolId, StepIx};
 use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Recorded};
-use crate::rollout::phase::{Ending, Outcome, Phase};
+use crate::rollout::phase::{Ending, Hold, Outcome, Phase, StepState};
 use crate::rollout::plan::Wanted;
-use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, Owed, Proven, RolloutState, Slots};
+use crate::rollout::state::{
+    Exit, FleetState, GateState, GenerationLife, GenerationState, Owed, PoolState, Proven, RolloutState, Slots,
+};
 use crate::time::Timestamp;
 
 pub(crate) use settled::backoff;
@@ -60,8 +62,8 @@ impl FleetState {
                 // A deadline that passed while nobody watched is not missed. A short silence is nothing to tell by.
                 let silent = at.since(self.at);
                 let unwatched = if silent > 2 * MAX_VIEW_AGE { silent } else { Duration::ZERO };
-                if let Some(give_up_at) = self.rollout.as_mut().and_then(|rollout| rollout.phase.give_up_at_mut()) {
-                    *give_up_at = *give_up_at + unwatched;
+                if let Some(ends_at) = self.rollout.as_mut().and_then(|rollout| rollout.phase.ends_at_mut()) {
+                    *ends_at = *ends_at + unwatched;
                 }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
@@ -79,13 +81,20 @@ impl FleetState {
                 ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;
                 self.inbox = *inbox;
             }
-            Event::Owed { op, call, basis } => self.owe(*op, call, *basis)?,
+            Event::Owed { op, call, basis } => self.owe(*op, call, *basis, *at)?,
             Event::Renewed { op, basis } => match self.owed.get_mut(op) {
                 Some(owed) => owed.basis = owed.basis.max(*basis),
                 None => return illegal(format!("op {op} is renewed and not owed")),
             },
             Event::Settled { op, result } => self.settled(*op, result, *at)?,
             Event::Noted(noted) => self.note(noted, *at)?,
+            Event::Judged { step, asked, judgement } => {
+                self.gate(*step)?.judged = Some((*asked, judgement.clone()));
+            }
+            Event::Approved { step, by } => {
+                let new = self.gate(*step)?.approved.insert(by.clone());
+                ensure(new, || format!("{by} approves step {step} again"))?;
+            }
             Event::Moved { to } => self.moved(to)?,
             Event::Proven { generation, instances, evidence } => {
                 let proves = match self.rollout.as_ref().map(|rollout| (&rollout.phase, rollout.wanted)) {
@@ -134,6 +143,9 @@ impl FleetState {
             slots.members.values_mut().for_each(|member| member.charged = true);
         }
         self.desired = plan.fleet().desired();
+        if let Some(pool) = plan.fleet().traffic_pool().filter(|pool| self.pool.as_ref().is_none_or(|known| known.id != **pool)) {
+            self.pool = Some(PoolState::new(pool.clone()));
+        }
         self.next_rollout += 1;
         self.rollout = Some(RolloutState {
             id: *rollout,
@@ -142,16 +154,25 @@ impl FleetState {
             baseline: self.proven.clone(),
             phase: Phase::Preparing { give_up_at: at + plan.strategy().progress_deadline },
             best: 0,
+            gate: GateState::default(),
         });
         Ok(())
     }
 
-    fn owe(&mut self, op: OpId, call: &Call, basis: Timestamp) -> Legal {
+    fn owe(&mut self, op: OpId, call: &Call, basis: Timestamp, at: Timestamp) -> Legal {
         ensure(self.rollout.is_some(), || format!("op {op} is owed without a rollout"))?;
         ensure(op == self.next_op, || format!("op {op} is owed, the next is {}", self.next_op))?;
         match call {
             Call::Ensure(spec) => self.owe_ensure(spec)?,
             Call::Resize(resize) => self.owe_resize(resize)?,
+            Call::Drain { pool, group, leaving } => self.owe_drain(pool, *group, leaving, at)?,
+            Call::Route(route) => {
+                let ours = self.pool.as_ref().is_some_and(|pool| pool.id == *route.pool());
+                ensure(ours, || format!("op {op} is about pool {}, which is not the fleet's", route.pool()))?;
+                ensure(self.route_owed().is_none(), || format!("op {op} is a route while another is owed"))?;
+                let unknown = route.weights().keys().find(|id| !self.generations.contains_key(id));
+                ensure(unknown.is_none(), || format!("op {op} routes to a generation that is unknown: {unknown:?}"))?;
+            }
             Call::Upkeep(generation, _) | Call::Destroy(generation) => {
                 let life = self.generations.get(generation).map(|generation| generation.life);
                 ensure(life.is_some(), || format!("op {op} is about generation {generation}, which is unknown"))?;
@@ -191,6 +212,26 @@ impl FleetState {
         Ok(())
     }
 
+    fn owe_drain(&mut self, pool: &PoolId, group: GroupId, leaving: &BTreeSet<InstanceKey>, at: Timestamp) -> Legal {
+        let ours = self.pool.as_ref().is_some_and(|known| known.id == *pool);
+        ensure(ours, || format!("group {group} drains from pool {pool}, which is not the fleet's"))?;
+        ensure(!self.busy(group), || format!("group {group} drains and is busy"))?;
+        ensure(!leaving.is_empty(), || format!("group {group} drains and nobody is named"))?;
+        let Some(slots) = self.slots_mut(group) else {
+            return illegal(format!("group {group} drains and is unknown"));
+        };
+        for key in leaving {
+            let here = slots.members.get(key).is_some_and(|member| member.exit == Exit::None && member.draining.is_none());
+            ensure(here, || format!("{key} is to drain and is not in group {group}, or drains already"))?;
+        }
+        for key in leaving {
+            if let Some(member) = slots.members.get_mut(key) {
+                member.draining = Some(at);
+            }
+        }
+        Ok(())
+    }
+
     fn owe_resize(&mut self, resize: &Resize) -> Legal {
         let group = resize.group();
         let life = self.generations.get(&group.generation).map(|generation| generation.life);
@@ -221,22 +262,37 @@ impl FleetState {
         }
     }
 
+    /// What is known of a step's gate, if that is waited for.
+    fn gate(&mut self, step: StepIx) -> Result<&mut GateState, IllegalEvent> {
+        let waited =
+            |phase: &Phase| matches!(phase.under(), Phase::Stepping { step: at, at: StepState::Gating { .. } } if *at == step);
+        match &mut self.rollout {
+            Some(rollout) if waited(&rollout.phase) => Ok(&mut rollout.gate),
+            _ => Err(IllegalEvent { why: format!("the gate of step {step} is not waited for") }),
+        }
+    }
+
     fn moved(&mut self, to: &Phase) -> Legal {
         let Some(rollout) = &mut self.rollout else {
             return illegal("a phase without a rollout");
         };
-        let next = match (&rollout.phase, to) {
-            (Phase::Held { .. } | Phase::Preparing { .. }, Phase::Stepping { step, .. }) => step.0 == 0,
-            (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) => step.0 == from.0 + 1,
-            (Phase::Finishing { .. }, Phase::Held { .. }) | (Phase::Held { .. }, Phase::Finishing { .. }) => true,
-            (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) | (Phase::Held { .. }, Phase::Held { .. }) => false,
-            (Phase::Reverting { to: lost, .. }, Phase::Reverting { to, .. }) => {
-                to.0 == self.next_generation && !self.generations.contains_key(lost)
-            }
-            (Phase::Reverting { .. }, Phase::Stepping { .. }) => false,
-            _ => true,
-        };
+        let made_anew =
+            |lost: GenerationId, to: GenerationId| to.0 == self.next_generation && !self.generations.contains_key(&lost);
+        let next = follows(&rollout.phase, to, &made_anew);
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
+        if let (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) = (rollout.phase.under(), to) {
+            // Whoever gets another chance is judged anew.
+            if let Phase::Held { why: Hold::Needs(_), .. } = &rollout.phase {
+                rollout.gate.judged = None;
+                if let Some(wanted) = self.generations.get_mut(&rollout.wanted) {
+                    wanted.charged.clear();
+                    wanted.appeared = wanted.appeared.max(wanted.asked);
+                }
+            }
+            if from != step {
+                rollout.gate = GateState::default();
+            }
+        }
         match to {
             Phase::Reverting { to: revert_to, .. } => {
                 // Of a plan that changes nothing but the size, the size is what is taken back.
@@ -284,11 +340,53 @@ impl FleetState {
             Phase::Preparing { .. } | Phase::Stepping { .. } => Some(rollout.wanted),
             Phase::Reverting { to, .. } => Some(*to),
             Phase::Finishing { ending, .. } => match ending {
-                Ending::Forward => Some(rollout.wanted),
+                Ending::Forward | Ending::Keep => Some(rollout.wanted),
                 Ending::Back { to } => Some(*to),
                 Ending::Mixed | Ending::Nothing | Ending::Refused { .. } => None,
             },
             Phase::Held { .. } => None,
         }
+    }
+}
+
+/// Whether a phase can come next. A generation that was lost while it was wanted again may be `made_anew`.
+fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, GenerationId) -> bool) -> bool {
+    match (from, to) {
+        (Phase::Held { resume, why, .. }, _) => {
+            let out = matches!(why, Hold::Needs(_)) && matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. });
+            // A gate may be opened while a person is asked about it; nothing else is passed by.
+            let opened =
+                matches!(**resume, Phase::Stepping { at: StepState::Gating { .. }, .. }) && follows(resume, to, made_anew);
+            let onward = matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. }) && follows(resume, to, made_anew);
+            let asks = matches!(to, Phase::Held { .. });
+            !asks && (out || onward || opened || same_place(resume, to))
+        }
+        (Phase::Finishing { ending: Ending::Keep, .. }, Phase::Finishing { ending, .. }) => {
+            matches!(ending, Ending::Forward | Ending::Mixed)
+        }
+        (Phase::Finishing { ending, .. }, Phase::Reverting { .. }) => *ending == Ending::Keep,
+        (_, Phase::Held { .. }) => true,
+        (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) => false,
+        (Phase::Preparing { .. }, Phase::Stepping { step, .. }) => step.0 == 0,
+        (Phase::Stepping { step: from, at }, Phase::Stepping { step, at: next }) => {
+            // A gate that is open, and what else must hold is awaited again.
+            let opened = matches!((at, next), (StepState::Gating { .. }, StepState::Moving { .. }));
+            step.0 == from.0 + 1 || (step == from && opened)
+        }
+        (Phase::Reverting { to: lost, .. }, Phase::Reverting { to, .. }) => made_anew(*lost, *to),
+        (Phase::Reverting { .. }, Phase::Stepping { .. }) => false,
+        (Phase::Preparing { .. } | Phase::Stepping { .. }, Phase::Reverting { .. }) => true,
+        (_, Phase::Finishing { .. }) => true,
+    }
+}
+
+/// Whether two phases are one, at other times.
+fn same_place(one: &Phase, other: &Phase) -> bool {
+    match (one, other) {
+        (Phase::Preparing { .. }, Phase::Preparing { .. }) => true,
+        (Phase::Stepping { step: one, .. }, Phase::Stepping { step: other, .. }) => one == other,
+        (Phase::Reverting { to: one, .. }, Phase::Reverting { to: other, .. }) => one == other,
+        (Phase::Finishing { ending: one, .. }, Phase::Finishing { ending: other, .. }) => one == other,
+        _ => false,
     }
 }

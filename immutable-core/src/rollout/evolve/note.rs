@@ -6,7 +6,7 @@ use super::{IllegalEvent, Legal, ensure};
 use crate::fleet::GroupId;
 use crate::id::InstanceKey;
 use crate::rollout::event::Noted;
-use crate::rollout::phase::Phase;
+use crate::rollout::phase::{Phase, StepState};
 use crate::rollout::state::{Exit, FleetState, Member};
 use crate::time::Timestamp;
 
@@ -16,7 +16,8 @@ impl FleetState {
         // Who was there before, and how they were, says nothing against the new release.
         let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
         for (group, keys) in &noted.appeared {
-            let fresh = Member { seen: at, healthy: None, ill: None, once: false, exit: Exit::None, charged: !witness };
+            let fresh =
+                Member { seen: at, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: !witness };
             if let Some(slots) = self.slots_mut(*group) {
                 slots.short = false;
                 slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));
@@ -34,6 +35,10 @@ impl FleetState {
             if let Some(slots) = self.slots_mut(*group) {
                 slots.size = *size;
             }
+        }
+        if let (Some(weights), Some(pool)) = (&noted.weights, &mut self.pool) {
+            pool.before = std::mem::replace(&mut pool.weights, weights.clone());
+            pool.settled_at = at;
         }
         for (id, incidents) in &noted.told {
             if let Some(generation) = self.generations.get_mut(id) {
@@ -58,11 +63,15 @@ impl FleetState {
         }
         for id in &noted.absent {
             self.generations.remove(id);
+            if let Some(pool) = &mut self.pool {
+                pool.weights.remove(id);
+                pool.before.remove(id);
+            }
         }
         if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {
             rollout.best = rollout.best.max(best);
             let progress_deadline = rollout.plan.strategy().progress_deadline;
-            if let (Phase::Stepping { .. }, Some(give_up_at)) = (rollout.phase.clone(), rollout.phase.give_up_at_mut()) {
+            if let Phase::Stepping { at: StepState::Moving { give_up_at }, .. } = &mut rollout.phase {
                 *give_up_at = at + progress_deadline;
             }
         }
@@ -94,6 +103,10 @@ impl FleetState {
         }
         for generation in noted.exercised.iter().chain(&noted.absent).chain(noted.told.keys()) {
             ensure(self.generations.contains_key(generation), || format!("generation {generation} is noted and unknown"))?;
+        }
+        if noted.weights.is_some() {
+            ensure(self.pool.is_some(), || "weights are noted of a fleet without a pool".to_owned())?;
+            ensure(self.route_owed().is_none(), || "weights are noted while a route is owed".to_owned())?;
         }
         for generation in &noted.absent {
             ensure(!self.generation_busy(*generation), || format!("generation {generation} is absent and busy"))?;

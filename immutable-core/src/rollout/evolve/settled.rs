@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Legal, illegal};
 use crate::error::Retry;
-use crate::fleet::{Refusal, Resize};
+use crate::fleet::{Refusal, Resize, Route};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::event::{Call, OpResult, Refused};
 use crate::rollout::state::{Exit, FleetState, GenerationLife, Owed, Slots};
@@ -13,6 +13,14 @@ use crate::time::Timestamp;
 /// The pause after the `n`th failure in a row: 1 s, doubling up to 1 min.
 pub(crate) fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+}
+
+/// How long is waited after a refusal, the nth in a row.
+fn pause(retry: Retry, failures: u32) -> Duration {
+    match retry {
+        Retry::After(pause) => pause,
+        Retry::Never | Retry::Backoff => backoff(failures),
+    }
 }
 
 impl FleetState {
@@ -55,14 +63,24 @@ impl FleetState {
         at: Timestamp,
         echo: Timestamp,
     ) {
-        let Some(generation) = self.generations.get_mut(&call.generation()) else {
+        match call {
+            Call::Route(route) => return self.routed(route, at, echo),
+            Call::Drain { group, .. } => {
+                if let Some(slots) = self.slots_mut(*group) {
+                    (slots.failures, slots.quiet_until) = (0, slots.quiet_until.max(echo));
+                }
+                return;
+            }
+            _ => {}
+        }
+        let Some(generation) = call.generation().and_then(|id| self.generations.get_mut(&id)) else {
             return;
         };
         match call {
             Call::Ensure(_) => generation.life = GenerationLife::Present,
             Call::Upkeep(_, upkeep) => generation.upkeep = *upkeep,
             Call::Destroy(_) if removed == Some(true) => generation.life = GenerationLife::Going,
-            Call::Destroy(_) | Call::Resize(_) => {}
+            Call::Destroy(_) | Call::Resize(_) | Call::Route(_) | Call::Drain { .. } => {}
         }
         for (cell, slots) in &mut generation.groups {
             if call.group().is_some_and(|group| group.cell != *cell) {
@@ -102,8 +120,23 @@ impl FleetState {
         }
     }
 
+    fn routed(&mut self, route: &Route, at: Timestamp, echo: Timestamp) {
+        if let Some(pool) = &mut self.pool {
+            if pool.weights != *route.weights() {
+                pool.before = std::mem::replace(&mut pool.weights, route.weights().clone());
+            }
+            pool.settled_at = at;
+            (pool.failures, pool.quiet_until) = (0, pool.quiet_until.max(echo));
+        }
+    }
+
     fn failed(&mut self, call: &Call, why: &Refused, begun: bool, at: Timestamp, echo: Timestamp) {
-        let Some(generation) = self.generations.get_mut(&call.generation()) else {
+        if let (Call::Route(_), Some(pool)) = (call, &mut self.pool) {
+            pool.failures += 1;
+            pool.quiet_until = pool.quiet_until.max(echo).max(at + pause(why.retry, pool.failures));
+            return;
+        }
+        let Some(generation) = call.generation().and_then(|id| self.generations.get_mut(&id)) else {
             return;
         };
         if matches!((call, why.retry), (Call::Ensure(_), Retry::Never)) {
@@ -114,18 +147,21 @@ impl FleetState {
                 continue;
             }
             slots.failures += 1;
-            let pause = match why.retry {
-                Retry::After(pause) => pause,
-                Retry::Never | Retry::Backoff => backoff(slots.failures),
-            };
-            slots.quiet_until = slots.quiet_until.max(echo).max(at + pause);
+            slots.quiet_until = slots.quiet_until.max(echo).max(at + pause(why.retry, slots.failures));
             if let Some(found) = why.found {
                 slots.size = found;
                 slots.settled_at = at;
             }
             // As long as a copy may arrive the named may yet go, and must not be counted on.
-            let Call::Resize(resize) = call else {
-                continue;
+            let resize = match call {
+                Call::Resize(resize) => resize,
+                Call::Drain { leaving, .. } if echo <= at => {
+                    for key in &**leaving {
+                        slots.members.get_mut(key).into_iter().for_each(|member| member.draining = None);
+                    }
+                    continue;
+                }
+                _ => continue,
             };
             match &**resize {
                 Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),

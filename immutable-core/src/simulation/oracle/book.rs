@@ -170,9 +170,9 @@ impl Book {
                     match result {
                         OpResult::Done { .. } | OpResult::Failed(_) => {
                             journaled.settled = true;
-                            let about = (journaled.call.generation(), journaled.call.group());
+                            let about = journaled.call.generation().map(|id| (id, journaled.call.group()));
                             // A refusal changes nothing.
-                            if let OpResult::Done { .. } = result {
+                            if let (OpResult::Done { .. }, Some(about)) = (result, about) {
                                 self.answered.insert(about, recorded.at);
                             }
                         }
@@ -208,7 +208,7 @@ impl Book {
                 }
                 self.noted = Some(noted.clone());
             }
-            Event::Heard { .. } => {}
+            Event::Heard { .. } | Event::Judged { .. } | Event::Approved { .. } => {}
         }
     }
 

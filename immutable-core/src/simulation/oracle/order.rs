@@ -16,10 +16,11 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
     let Some(chapter) = &scene.book.chapter else { return Err("no rollout runs".to_owned()) };
     let desired = chapter.desired;
     let goal = match &chapter.phase {
-        Phase::Stepping { step, .. } => match chapter.plan.strategy().steps().get(usize::from(step.0)) {
-            Some(Step::Scale { to }) => Amount::up(*to, desired).min(desired),
-            None => desired,
-        },
+        Phase::Stepping { step, .. } => {
+            let until_now = chapter.plan.strategy().steps().iter().take(usize::from(step.0) + 1);
+            let mut scales = until_now.filter_map(|step| if let Step::Scale { to, .. } = step { Some(*to) } else { None });
+            scales.next_back().map_or(0, |to| Amount::up(to, desired).min(desired))
+        }
         _ => desired,
     };
     let others = scene.truth.added_since(journaled.whole);

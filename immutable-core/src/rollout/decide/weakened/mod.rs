@@ -88,6 +88,7 @@ fn unmodified(call: &Call) -> &'static str {
         },
         Call::Upkeep(..) => "the provider may replace them, or not",
         Call::Destroy(_) => "there are none left",
+        Call::Route(_) | Call::Drain { .. } => "others get their requests",
     }
 }
 

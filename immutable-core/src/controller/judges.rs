@@ -1,0 +1,89 @@
+//! Asking the judge of the gate that is waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::analysis::Judgement;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fleet::GenerationId;
+use crate::id::{InstanceKey, StepIx};
+use crate::provider::{Judge, Side, Trial};
+use crate::rollout::{Analyse, Check, Exit, FleetState, Phase, Step, StepState};
+use crate::time::{Clock, Timestamp};
+
+/// A question to a judge.
+pub(super) struct Question {
+    pub(super) step: StepIx,
+    /// Who is asked.
+    pub(super) judge: Arc<str>,
+    pub(super) trial: Trial,
+    /// When it is asked next, if it has answered by then.
+    pub(super) next: Timestamp,
+    /// How long its answer is waited for.
+    patience: Timestamp,
+}
+
+/// The step whose gate is waited for, if a judge opens it.
+pub(super) fn gate(state: &FleetState) -> Option<StepIx> {
+    let rollout = state.rollout()?;
+    let Phase::Stepping { step, at: StepState::Gating { .. } } = rollout.phase else {
+        return None;
+    };
+    rollout.plan.strategy().steps().get(usize::from(step.0))?.judge().map(|_| step)
+}
+
+/// What is to be asked now, if a gate with a judge is waited for; at least `poll` is between two questions.
+pub(super) fn question(state: &FleetState, poll: Duration, now: Timestamp) -> Option<Question> {
+    let rollout = state.rollout()?;
+    let Phase::Stepping { step, at: StepState::Gating { since, until } } = rollout.phase else {
+        return None;
+    };
+    let (judge, next, patience) = match rollout.plan.strategy().steps().get(usize::from(step.0))? {
+        // It may take all the time there is.
+        Step::Check(Check { judge, timeout, .. }) => (judge, now + poll, until.unwrap_or(now + *timeout)),
+        Step::Analyse(Analyse { judge, every, .. }) => {
+            let next = now + (*every).max(poll);
+            // Of the whole time it is asked when that is over.
+            let end = until.filter(|until| *until > now).unwrap_or(next);
+            (judge, next.min(end), now + *every)
+        }
+        _ => return None,
+    };
+    let mut trial = Trial::new(state.fleet().clone(), rollout.id, step, side(state, rollout.wanted)?, since, now);
+    let others = rollout.baseline.as_ref().and_then(|proven| {
+        let of_it = state
+            .generations()
+            .iter()
+            .filter(|(id, generation)| **id != rollout.wanted && generation.release() == proven.spec.release);
+        of_it.max_by_key(|(id, generation)| (generation.size(), **id)).map(|(id, _)| *id)
+    });
+    if let Some(old) = others.and_then(|id| side(state, id)) {
+        trial = trial.old(old);
+    }
+    Some(Question { step, judge: judge.clone(), trial, next, patience })
+}
+
+/// A generation with those of its instances that serve.
+fn side(state: &FleetState, id: GenerationId) -> Option<Side> {
+    let generation = state.generations().get(&id)?;
+    let members = generation.groups.values().flat_map(|slots| &slots.members);
+    let serve = members.filter(|(_, member)| member.healthy.is_some() && member.draining.is_none() && member.exit == Exit::None);
+    let keys: Vec<InstanceKey> = serve.map(|(key, _)| key.clone()).collect();
+    Some(Side::of(&generation.spec).instances(keys))
+}
+
+/// Asks it.
+pub(super) async fn ask(question: Question, judge: Option<Arc<dyn Judge>>, clock: Arc<dyn Clock>) -> Result<Judgement> {
+    let Some(judge) = judge else {
+        return Err(Error::invalid(format!(
+            "this controller has no judge `{}`; add it with `Controller::judge`",
+            question.judge
+        )));
+    };
+    match select(judge.judge(&question.trial), clock.sleep_until(question.patience)).await {
+        Either::Left((judgement, _)) => judgement,
+        Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, format!("no answer of judge `{}` in time", question.judge))),
+    }
+}

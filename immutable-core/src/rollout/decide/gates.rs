@@ -1,0 +1,151 @@
+//! Gates: a step that moves nothing is left when its bake is over, its judge says yes, or enough people do.
+
+use super::proposal::Proposal;
+use super::rollback::{give_up, held};
+use super::view::View;
+use crate::analysis::Says;
+use crate::id::StepIx;
+use crate::rollout::event::Event;
+use crate::rollout::phase::{Need, Phase, RevertCause, StepState};
+use crate::rollout::report::Blocker;
+use crate::rollout::state::RolloutState;
+use crate::rollout::strategy::{Analyse, Otherwise, Step, Strategy};
+use crate::time::{Human, Timestamp};
+
+/// What a gate says.
+enum Word {
+    Open,
+    /// For this, and perhaps beyond its end, until then.
+    Waits(Blocker, Option<Timestamp>),
+    No(RevertCause),
+    /// Neither in time: what is missing, and what follows.
+    Neither(String, Otherwise),
+}
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let Some(rollout) = view.rollout() else {
+        return;
+    };
+    let Phase::Stepping { step, at: StepState::Gating { until, .. } } = rollout.phase else {
+        return;
+    };
+    let Some(gate) = rollout.plan.strategy().steps().get(usize::from(step.0)) else {
+        return;
+    };
+    let judged = heard(view, proposal, rollout, step);
+    match said(view, rollout, gate, until, judged) {
+        Word::Open => proposal.open_gate(),
+        Word::Waits(blocker, wake) => {
+            until.into_iter().chain(wake).for_each(|at| proposal.wake_at(view, at));
+            proposal.wait(blocker);
+        }
+        Word::No(why) => proposal.move_to(give_up(view, rollout, why)),
+        Word::Neither(why, Otherwise::Hold) => {
+            proposal.move_to(held(rollout, Need::Gate { step, why: why.into() }, view.now));
+        }
+        Word::Neither(why, Otherwise::Back) => {
+            proposal.move_to(give_up(view, rollout, RevertCause::Unanswered(why.into())));
+        }
+    }
+}
+
+/// The last word of the judge, noted if it is new.
+fn heard<'a>(
+    view: &View<'a>,
+    proposal: &mut Proposal,
+    rollout: &'a RolloutState,
+    step: StepIx,
+) -> Option<(Timestamp, Says, &'a str)> {
+    let known = rollout.gate.judged.as_ref().map(|(asked, judgement)| (*asked, judgement.says, &*judgement.why));
+    match view.seen.answer.filter(|answer| answer.step == step && known.is_none_or(|(asked, ..)| answer.asked > asked)) {
+        Some(answer) => {
+            let (asked, judgement) = (answer.asked, &answer.judgement);
+            proposal.judged.push(Event::Judged { step, asked, judgement: judgement.clone() });
+            Some((asked, judgement.says, &*judgement.why))
+        }
+        None => known,
+    }
+}
+
+fn said(
+    view: &View<'_>,
+    rollout: &RolloutState,
+    gate: &Step,
+    until: Option<Timestamp>,
+    judged: Option<(Timestamp, Says, &str)>,
+) -> Word {
+    let over = until.is_some_and(|until| view.now >= until);
+    match gate {
+        Step::Bake { .. } => match until {
+            Some(until) if !over => Word::Waits(Blocker::Bake { until }, None),
+            _ => Word::Open,
+        },
+        Step::Check(check) => match judged {
+            Some((_, Says::Pass, _)) => Word::Open,
+            Some((_, Says::Fail, why)) => Word::No(RevertCause::Judged(format!("`{}` says no: {why}", check.judge).into())),
+            _ if over => {
+                let why = match judged {
+                    Some((.., why)) => {
+                        format!("`{}` says neither yes nor no within {}: {why}", check.judge, Human(check.timeout))
+                    }
+                    None => format!("`{}` has said nothing within {}", check.judge, Human(check.timeout)),
+                };
+                Word::Neither(why, check.otherwise)
+            }
+            _ => Word::Waits(Blocker::Judge { judge: check.judge.clone(), says: judged.map(|(_, says, _)| says), until }, None),
+        },
+        Step::Analyse(analyse) => analysed(view, analyse, until, judged),
+        Step::Approve(approve) => {
+            let have = u32::try_from(rollout.gate.approved.len()).unwrap_or(u32::MAX);
+            if have >= approve.least {
+                Word::Open
+            } else if over {
+                let why = format!("{have} of {} have approved in time", approve.least);
+                Word::Neither(why, approve.otherwise)
+            } else {
+                Word::Waits(Blocker::Approval { have, of: approve.least, until }, None)
+            }
+        }
+        Step::Scale { .. } | Step::Shift { .. } => Word::Open,
+    }
+}
+
+/// No is no at once; yes counts if it is said of the whole time.
+fn analysed(view: &View<'_>, analyse: &Analyse, until: Option<Timestamp>, judged: Option<(Timestamp, Says, &str)>) -> Word {
+    let Analyse { judge, lasting, extend, every, otherwise } = analyse;
+    let end = until.unwrap_or(view.now);
+    match judged {
+        Some((_, Says::Fail, why)) => return Word::No(RevertCause::Judged(format!("`{judge}` says no: {why}").into())),
+        Some((asked, Says::Pass, _)) if asked >= end => return Word::Open,
+        _ => {}
+    }
+    // Of its last look it may be asked a little later than it is due.
+    let last = end + *extend + *every * 2;
+    if view.now < last {
+        let says = judged.map(|(_, says, _)| says);
+        return Word::Waits(Blocker::Judge { judge: judge.clone(), says, until }, Some(last));
+    }
+    let why = match judged {
+        Some((.., why)) => format!("`{judge}` is inconclusive after {}: {why}", Human(*lasting + *extend)),
+        None => format!("`{judge}` has said nothing within {}", Human(*lasting + *extend)),
+    };
+    Word::Neither(why, *otherwise)
+}
+
+/// A step as it begins.
+pub(crate) fn begun(strategy: &Strategy, step: StepIx, now: Timestamp) -> StepState {
+    match strategy.steps().get(usize::from(step.0)) {
+        Some(step) if step.is_gate() => StepState::Gating { since: now, until: step.lasts().map(|lasting| now + lasting) },
+        _ => StepState::Moving { give_up_at: now + strategy.progress_deadline },
+    }
+}
+
+/// What comes after a step: the next one, or its own end, at which all must still be so.
+pub(crate) fn onward(rollout: &RolloutState, step: StepIx, now: Timestamp) -> Phase {
+    let strategy = rollout.plan.strategy();
+    let next = StepIx(step.0.saturating_add(1));
+    if usize::from(next.0) < strategy.steps().len() {
+        return Phase::Stepping { step: next, at: begun(strategy, next, now) };
+    }
+    Phase::Stepping { step, at: StepState::Moving { give_up_at: now + strategy.progress_deadline } }
+}

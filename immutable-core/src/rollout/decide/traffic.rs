@@ -1,0 +1,321 @@
+//! Who gets which share of the requests: as much as the step says, and never more than is ready to serve it.
+//!
+//! Every generation must have `ready ≥ ⌈(share − one weight part) × floor⌉`, where its share is the largest that may be in force: set, asked for,
+//! and not yet settled. From that follow: shift before retire, flip only when full, and a way back that is as fast as instances come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::MAX_VIEW_AGE;
+use super::proposal::{Aim, Proposal};
+use super::view::View;
+use crate::fleet::{Coverage, GenerationId, Route, Split, TrafficCapabilities, TrafficSeen};
+use crate::rollout::event::Call;
+use crate::rollout::phase::{Ending, Phase};
+use crate::rollout::report::Blocker;
+use crate::rollout::state::{GenerationLife, PoolState};
+use crate::time::Timestamp;
+
+pub(super) type Weights = BTreeMap<GenerationId, u16>;
+
+/// How a pool is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Everybody in it gets the same.
+    Together,
+    /// One generation gets all; the others are attached besides, or are not.
+    One {
+        /// Whether they are.
+        attached: bool,
+    },
+    /// By weights.
+    Weights {
+        /// Which add up to this.
+        parts: u32,
+        /// Among so many at the most.
+        generations: usize,
+    },
+}
+
+/// The pool, as it is known and seen.
+pub(super) struct Traffic<'a> {
+    pub(super) mode: Mode,
+    pub(super) state: &'a PoolState,
+    pub(super) capabilities: &'a TrafficCapabilities,
+    /// The pool as it is seen, wholly, after the last write to it.
+    pub(super) seen: Option<&'a TrafficSeen>,
+    /// When it was seen.
+    pub(super) as_of: Timestamp,
+    /// Each of these may be in force, for some requests.
+    maps: Vec<&'a Weights>,
+    /// Until when the last route may not be in force everywhere.
+    pub(super) settles: Timestamp,
+}
+
+impl<'a> Traffic<'a> {
+    pub(super) fn of(view: &View<'a>) -> Option<Self> {
+        let rollout = view.rollout()?;
+        let (state, capabilities) = (view.state.pool.as_ref()?, view.seen.switch?);
+        rollout.plan.fleet().traffic_pool()?;
+        let mode = match capabilities.split {
+            Split::Pooled if rollout.plan.strategy().shifts() => Mode::One { attached: false },
+            Split::Pooled => Mode::Together,
+            Split::Binary => Mode::One { attached: true },
+            Split::Weighted { generations, parts } => {
+                Mode::Weights { parts: u32::from(parts.max(1)), generations: usize::from(generations.max(2)) }
+            }
+        };
+        let settles = state.settled_at + capabilities.settle;
+        let as_of = view.seen.pool.map_or_else(Timestamp::default, |seen| view.seen.as_of - seen.age);
+        let recent = view.seen.pool.filter(|_| view.now.since(as_of) <= MAX_VIEW_AGE);
+        let mut maps = vec![&state.weights];
+        maps.extend(view.state.route_owed().map(Route::weights));
+        // What others have set counts from when it is seen.
+        maps.extend(recent.map(|seen| &seen.weights));
+        if view.now < settles {
+            maps.push(&state.before);
+        }
+        maps.retain(|map| map.values().any(|weight| *weight > 0));
+        let whole = recent.filter(|seen| seen.coverage == Coverage::Whole && as_of >= state.settled_at);
+        Some(Self { mode, state, capabilities, seen: whole, as_of, maps, settles })
+    }
+
+    /// The weights as they are, whoever set them.
+    pub(super) fn current(&self) -> &'a Weights {
+        self.seen.map_or(&self.state.weights, |seen| &seen.weights)
+    }
+
+    /// Whether it may be in force anywhere that a generation gets requests, or is attached.
+    pub(super) fn may_send_to(&self, id: GenerationId) -> bool {
+        self.current().contains_key(&id) || self.maps.iter().any(|map| map.get(&id).is_some_and(|weight| *weight > 0))
+    }
+
+    /// Whether all that may be in force is one.
+    pub(super) fn is_settled(&self, view: &View<'_>) -> bool {
+        view.now >= self.settles && view.state.route_owed().is_none()
+    }
+}
+
+/// A generation's share of the requests, or that of all that share a pool.
+pub(super) type Pot = Option<GenerationId>;
+
+impl View<'_> {
+    /// With whom a generation shares its requests: `None` with all that are together.
+    pub(super) fn pot(&self, id: GenerationId) -> Pot {
+        let traffic = self.traffic.as_ref().filter(|traffic| !traffic.maps.is_empty())?;
+        let attached = traffic.maps.iter().any(|map| map.contains_key(&id));
+        (traffic.mode != Mode::Together || !attached).then_some(id)
+    }
+
+    /// How many are ready to serve the requests of a pot.
+    pub(super) fn ready_in(&self, pot: Pot) -> u32 {
+        match (pot, self.traffic.as_ref().filter(|traffic| !traffic.maps.is_empty())) {
+            (Some(id), _) => self.sum(id, |group| group.ready_count()),
+            (None, None) => self.ready,
+            (None, Some(traffic)) => {
+                // Who may not be in it yet does not count, nor who may be out of it already.
+                self.sum_where(|id| traffic.maps.iter().all(|map| map.contains_key(&id)), |group| group.ready_count())
+            }
+        }
+    }
+
+    /// How many must be, if a route that is proposed counts too.
+    pub(super) fn needed_in(&self, pot: Pot, floor: u32, proposed: Option<&Weights>) -> u32 {
+        let (Some(id), Some(traffic)) = (pot, &self.traffic) else {
+            return floor;
+        };
+        let maps = traffic.maps.iter().copied().chain(proposed);
+        maps.map(|map| needed(traffic.mode, map, id, floor)).max().unwrap_or(0)
+    }
+}
+
+/// How many of a generation must be ready for its share.
+fn needed(mode: Mode, map: &Weights, id: GenerationId, floor: u32) -> u32 {
+    let weight = map.get(&id).map_or(0, |weight| u64::from(*weight));
+    let total: u64 = map.values().map(|weight| u64::from(*weight)).sum();
+    if weight == 0 {
+        return 0;
+    }
+    let (part, whole) = match mode {
+        Mode::Weights { parts, .. } => ((weight * u64::from(parts)).saturating_sub(total), total * u64::from(parts)),
+        Mode::Together | Mode::One { .. } => (weight, total),
+    };
+    u32::try_from((u128::from(part) * u128::from(floor)).div_ceil(u128::from(whole.max(1)))).unwrap_or(u32::MAX)
+}
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let (Some(traffic), Some(aim)) = (&view.traffic, proposal.aim) else {
+        return;
+    };
+    if view.state.route_owed().is_some() {
+        return;
+    }
+    let Some(target) = target(view, traffic, &aim) else {
+        return;
+    };
+    if target == *traffic.current() && traffic.seen.is_some() {
+        if !traffic.is_settled(view) {
+            proposal.wake_at(view, traffic.settles);
+            proposal.wait(Blocker::Settling { until: traffic.settles });
+        }
+        return;
+    }
+    // One route after the other: what is not yet in force everywhere is not moved away from.
+    let free = traffic.settles.max(traffic.state.quiet_until);
+    if view.now < free {
+        proposal.wake_at(view, free);
+        return proposal.wait(Blocker::Settling { until: free });
+    }
+    let Some(seen) = traffic.seen.filter(|_| traffic.as_of >= traffic.state.quiet_until) else {
+        return proposal.wait(Blocker::View { why: format!("of pool {}", traffic.state.id).into() });
+    };
+    if view.environment {
+        return;
+    }
+    if let Ok(route) = Route::new(traffic.state.id.clone(), seen.tag.clone(), target) {
+        proposal.call(view, Call::Route(Arc::new(route)));
+    }
+}
+
+/// Whether the wanted generation has the share that it is to have, in force everywhere; at the end also whether nobody else is attached.
+pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
+    let (Some(traffic), Some(wanted)) = (&view.traffic, aim.wanted) else {
+        return true;
+    };
+    let current = traffic.current();
+    let (part, whole) = (u64::from(aim.share.0), u64::from(aim.share.1.max(1)));
+    let total: u64 = current.values().map(|weight| u64::from(*weight)).sum();
+    let has = current.get(&wanted).map_or(0, |weight| u64::from(*weight));
+    let enough = match traffic.mode {
+        _ if part == 0 => true,
+        // Whoever is the first gets everything, and that not before the end.
+        _ if total == 0 => part < whole,
+        Mode::Together => current.contains_key(&wanted),
+        Mode::One { .. } => part < whole || has == total,
+        Mode::Weights { .. } if part == whole => has == total,
+        // Within one part of it.
+        Mode::Weights { .. } => (has + 1) * whole * u64::from(u16::MAX) >= part * total * u64::from(u16::MAX),
+    };
+    let alone = !end || current.keys().all(|id| *id == wanted);
+    enough && alone && traffic.seen.is_some() && (traffic.is_settled(view) || traffic.state.weights.is_empty())
+}
+
+/// What the weights should be now; `None` if nothing is to be said of them.
+pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Option<Weights> {
+    let wanted = aim.wanted?;
+    let present = |id: &GenerationId| {
+        let generation = view.state.generations.get(id);
+        generation.is_some_and(|generation| generation.life == GenerationLife::Present) && !view.noted.absent.contains(id)
+    };
+    if !present(&wanted) {
+        return None;
+    }
+    let finishing =
+        matches!(view.rollout().map(|rollout| &rollout.phase), Some(Phase::Finishing { ending, .. }) if *ending != Ending::Keep);
+    let ready = |id: GenerationId| view.sum(id, |group| group.ready_count());
+    let there = |id: &GenerationId| view.sum(*id, |group| group.promised()) > 0;
+    let others = || view.state.generations.keys().copied().filter(|id| *id != wanted && present(id) && there(id));
+    let whole = view.groups.values().all(|group| group.whole || group.size == 0);
+    let all = aim.share.0 >= aim.share.1;
+    let full = ready(wanted) > 0 && ready(wanted) >= aim.floor.min(aim.goal);
+    let current = traffic.current();
+    match traffic.mode {
+        Mode::Together => Some(std::iter::once(wanted).chain(others()).map(|id| (id, 1)).collect()),
+        Mode::One { attached } => {
+            let holds = current.iter().find(|(id, weight)| **weight > 0 && present(id)).map(|(id, _)| *id);
+            let gets = match holds {
+                Some(holds) if holds == wanted => wanted,
+                // Who has nobody left keeps nothing.
+                Some(holds) if (all && full) || (whole && ready(holds) == 0 && ready(wanted) > 0) => wanted,
+                Some(holds) => holds,
+                None if all && full => wanted,
+                None => return None,
+            };
+            let beside = std::iter::once(wanted).chain(others()).filter(|_| attached && !(finishing && gets == wanted));
+            let mut weights: Weights = beside.map(|id| (id, 0)).collect();
+            weights.insert(gets, 1);
+            Some(weights)
+        }
+        Mode::Weights { parts, generations } => {
+            let others: Vec<_> =
+                others().filter(|id| ready(*id) > 0 || current.get(id).is_some_and(|weight| *weight > 0)).collect();
+            let serve: u32 = others.iter().map(|id| ready(*id)).fold(0, u32::saturating_add);
+            if serve == 0 {
+                // There is nobody else to have it: the first gets it all when it is its own, or when those who had it are gone.
+                let left = whole && current.iter().any(|(id, weight)| *weight > 0 && *id != wanted) && ready(wanted) > 0;
+                let has = current.get(&wanted).is_some_and(|weight| *weight > 0);
+                if !(has || left || (all && full)) {
+                    return None;
+                }
+            }
+            let share = if serve == 0 { parts } else { parts_of(parts, aim.share).min(carried(parts, ready(wanted), aim.floor)) };
+            let mut weights = spread(parts - share, &others.iter().map(|id| (*id, ready(*id))).collect::<Vec<_>>());
+            weights.insert(wanted, share);
+            // Beside those that get requests, those that may get some again are attached.
+            let idle = view.state.generations.keys().copied().filter(|id| present(id) && there(id) && !finishing);
+            for id in idle {
+                weights.entry(id).or_insert(0);
+            }
+            weights.retain(|id, weight| *weight > 0 || *id == wanted || !finishing);
+            // More than the switch can divide between are not named, those with least first.
+            while weights.len() > generations {
+                let least = weights.iter().filter(|(id, _)| **id != wanted).min_by_key(|(id, weight)| (**weight, **id));
+                let Some((least, weight)) = least.map(|(id, weight)| (*id, *weight)) else { break };
+                weights.remove(&least);
+                let most = weights.iter_mut().filter(|(id, _)| **id != wanted).max_by_key(|(_, weight)| **weight);
+                if let Some((_, most)) = most {
+                    *most += weight;
+                }
+            }
+            let weights: Weights =
+                weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
+            allowed(view, traffic, aim, &weights).then_some(weights)
+        }
+    }
+}
+
+/// A share in weight parts, at least one if it is any.
+fn parts_of(parts: u32, (part, whole): (u32, u32)) -> u32 {
+    let rounded = (u64::from(parts) * u64::from(part) + u64::from(whole) / 2) / u64::from(whole.max(1));
+    let least = u64::from(part > 0);
+    u32::try_from(rounded.max(least)).unwrap_or(u32::MAX).min(parts)
+}
+
+/// The largest share that so many may carry: within one part of ready ÷ floor.
+fn carried(parts: u32, ready: u32, floor: u32) -> u32 {
+    match (ready, floor) {
+        (0, _) => 0,
+        (_, 0) => parts,
+        _ => u32::try_from((u64::from(ready) * u64::from(parts)).div_ceil(u64::from(floor))).unwrap_or(u32::MAX).min(parts),
+    }
+}
+
+/// Divides parts among generations by how many of each are ready, none lost in rounding.
+fn spread(parts: u32, among: &[(GenerationId, u32)]) -> BTreeMap<GenerationId, u32> {
+    let mut left: u64 = among.iter().map(|(_, ready)| u64::from(*ready)).sum();
+    let mut rest = u64::from(parts);
+    let mut weights = BTreeMap::new();
+    for (id, ready) in among {
+        let weight = (rest * u64::from(*ready)).checked_div(left).unwrap_or(0);
+        (rest, left) = (rest - weight, left - u64::from(*ready));
+        weights.insert(*id, u32::try_from(weight).unwrap_or(u32::MAX));
+    }
+    weights
+}
+
+/// Whether each generation could carry its share; one that cannot may keep what it has, or get no more than its part of those ready.
+fn allowed(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim, weights: &Weights) -> bool {
+    let ready = |id: GenerationId| u64::from(view.sum(id, |group| group.ready_count()));
+    let serve: u64 = weights.keys().map(|id| ready(*id)).sum();
+    let of = |map: &Weights, id: &GenerationId| {
+        let total: u64 = map.values().map(|weight| u64::from(*weight)).sum();
+        (map.get(id).map_or(0, |weight| u64::from(*weight)), total.max(1))
+    };
+    weights.keys().all(|id| {
+        let (new, total) = of(weights, id);
+        let (old, old_total) = of(traffic.current(), id);
+        let less = new * old_total <= old * total;
+        let in_proportion = new.saturating_sub(1) * serve <= ready(*id) * total;
+        less || in_proportion || ready(*id) >= u64::from(needed(traffic.mode, weights, *id, aim.floor))
+    })
+}

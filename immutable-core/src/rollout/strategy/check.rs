@@ -1,0 +1,386 @@
+//! What can never work is refused when it is planned, with what would.
+
+use std::time::Duration;
+
+use super::{Amount, Analyse, Approve, Budget, Check, Goal, Old, Percent, Step, Strategy};
+use crate::error::{Error, Result};
+use crate::fleet::{Split, TrafficCapabilities};
+use crate::time::Human;
+
+fn refuse(why: impl Into<String>) -> Result<()> {
+    Err(Error::invalid(why.into()))
+}
+
+fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { refuse(why()) }
+}
+
+impl Strategy {
+    /// Whether it can work for a fleet of this size whose instances take `boot_deadline` and `min_ready`, behind such a pool.
+    pub(crate) fn check(
+        &self,
+        desired: u32,
+        boot_deadline: Duration,
+        min_ready: Duration,
+        traffic: Option<&TrafficCapabilities>,
+    ) -> Result<()> {
+        Budget::check(desired, self.max_surge, self.max_unavailable)?;
+        ensure(self.probe_attempts > 0, || "probe_attempts 0 never launches anything; allow at least 1".to_owned())?;
+        let needed = boot_deadline.saturating_add(min_ready);
+        for (what, deadline) in [("progress", self.progress_deadline), ("rollback", self.rollback_deadline)] {
+            ensure(deadline > needed, || {
+                format!(
+                    "a {what} deadline of {} passes before one instance can be ready (boot deadline and min_ready: {}); allow more than that",
+                    Human(deadline),
+                    Human(needed)
+                )
+            })?;
+        }
+        self.ends()?;
+        self.steps.iter().try_for_each(gate)?;
+        self.fits(desired)?;
+        self.carries(desired, traffic)
+    }
+
+    /// Whether it comes to an end with all of the fleet.
+    fn ends(&self) -> Result<()> {
+        ensure(self.steps.len() <= usize::from(u16::MAX), || {
+            format!("{} steps; at most {} are possible", self.steps.len(), u16::MAX)
+        })?;
+        let all = Percent::known(100);
+        let scale = self.steps.iter().rev().find_map(|step| if let Step::Scale { to, .. } = step { Some(*to) } else { None });
+        ensure(scale == Some(Amount::Percent(all)), || {
+            "a strategy whose last scale does not go to 100% never ends; add `Step::scale` to 100%".to_owned()
+        })?;
+        let mut shifts = self.steps.iter().filter_map(|step| if let Step::Shift { to } = step { Some(*to) } else { None });
+        if let Some(to) = shifts.clone().find(|to| *to > all) {
+            return refuse(format!("{to} of the traffic is more than there is; shift at most 100%"));
+        }
+        match shifts.next_back() {
+            Some(last) if last != all => refuse(format!(
+                "a strategy whose last shift goes to {last} leaves the old release with traffic for ever; shift to 100% last"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what each step asks for finds room in the budget.
+    fn fits(&self, desired: u32) -> Result<()> {
+        let budget = self.budget(desired);
+        for (at, step) in self.steps.iter().enumerate() {
+            let Step::Scale { to, old } = step else { continue };
+            let Goal { wanted, others, .. } = self.goal(at, desired);
+            let all = wanted.saturating_add(others);
+            ensure(all <= budget.ceiling, || {
+                format!(
+                    "step {}, {step}, has {wanted} new and {others} old, and {} may be at once (max_surge {}); allow a max_surge of {}, or let \
+                     the old ones follow",
+                    at + 1,
+                    budget.ceiling,
+                    self.max_surge,
+                    all - desired.min(all)
+                )
+            })?;
+            ensure(*old != Old::First || budget.floor == 0, || {
+                format!(
+                    "step {}, scale to {to} once the old are gone, empties the fleet, and {} must stay ready; allow a max_unavailable of \
+                     100%, or let the old ones follow",
+                    at + 1,
+                    budget.floor
+                )
+            })?;
+        }
+        let kept = self.goal(self.steps.len(), desired.max(1)).others;
+        ensure(self.keep_old.is_zero() || kept > 0, || {
+            format!(
+                "keep_old {} keeps nothing: by its last step no old instance is left; scale with `Step::scale_beside`, or leave keep_old out",
+                Human(self.keep_old)
+            )
+        })
+    }
+
+    /// Whether a pool can carry it, with as many ready behind each share as the floor says.
+    fn carries(&self, desired: u32, traffic: Option<&TrafficCapabilities>) -> Result<()> {
+        let Some(traffic) = traffic else {
+            return ensure(!self.shifts(), || {
+                "it shifts traffic and the fleet has no pool; name one with `Fleet::pool`, or leave the shift out".to_owned()
+            });
+        };
+        let Budget { floor, ceiling, .. } = self.budget(desired);
+        let one_gets_all = match traffic.split {
+            Split::Weighted { .. } => false,
+            Split::Binary => true,
+            Split::Pooled => self.shifts(),
+        };
+        // Whoever gets all must be as many as must be ready, while whoever has all still is.
+        ensure(!one_gets_all || self.overlaps_not_or(ceiling >= floor.saturating_mul(2)), || {
+            format!(
+                "its pool gives all traffic to one release, so {floor} old and {floor} new must be ready at once, and {ceiling} may be; use \
+                 `Strategy::blue_green`, or allow a max_surge of {}",
+                floor.saturating_mul(2).saturating_sub(desired)
+            )
+        })?;
+        for (at, step) in self.steps.iter().enumerate() {
+            let Goal { wanted, others, share: (part, whole), .. } = self.goal(at, desired);
+            let divided = part > 0 && part < whole;
+            if one_gets_all && divided && !step.is_gate() {
+                return refuse(match (step, traffic.split) {
+                    (Step::Shift { to }, Split::Pooled) => format!(
+                        "step {}: its pool gives every instance in it the same, so {to} of the traffic cannot be shifted; scale to {to} \
+                         instead, as `Strategy::canary` does, or shift 100%, as `Strategy::blue_green` does",
+                        at + 1
+                    ),
+                    _ => format!(
+                        "step {}, {step}: its pool gives all traffic to one release, so a part of it would see none; use \
+                         `Strategy::blue_green`",
+                        at + 1
+                    ),
+                });
+            }
+            if !self.shifts() || step.is_gate() {
+                continue;
+            }
+            // A share that its instances could not carry would never be given, or never be taken away.
+            let carried = |share: u32, by: u32| u64::from(by) * u64::from(whole) >= u64::from(share) * u64::from(floor);
+            ensure(carried(part, wanted), || {
+                format!(
+                    "step {}: {part}% of the traffic needs {} ready, and {wanted} are there by then; scale further before it",
+                    at + 1,
+                    (u64::from(part) * u64::from(floor)).div_ceil(u64::from(whole))
+                )
+            })?;
+            ensure(carried(whole - part, others), || {
+                format!(
+                    "step {}: the old release still has {}% of the traffic, which needs {} ready, and {others} are to be left; shift before \
+                     it, or keep the old with `Step::scale_beside`",
+                    at + 1,
+                    whole - part,
+                    (u64::from(whole - part) * u64::from(floor)).div_ceil(u64::from(whole))
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Where the old leave first nobody is to be ready meanwhile.
+    fn overlaps_not_or(&self, holds: bool) -> bool {
+        !self.overlaps() || holds
+    }
+}
+
+/// Whether a gate can be passed.
+fn gate(step: &Step) -> Result<()> {
+    if let Some(judge) = step.judge() {
+        ensure(!judge.is_empty(), || "a gate whose judge has no name; name one that the controller has".to_owned())?;
+    }
+    match step {
+        Step::Bake { lasting } => ensure(!lasting.is_zero(), || "a bake of 0s holds nothing; leave it out".to_owned()),
+        Step::Check(Check { judge, timeout, .. }) => {
+            ensure(!timeout.is_zero(), || format!("`{judge}` has no time to check; allow more than 0s"))
+        }
+        Step::Analyse(Analyse { judge, lasting, every, .. }) => {
+            ensure(!every.is_zero(), || format!("`{judge}` would be asked every 0s; ask less often"))?;
+            ensure(lasting >= every, || {
+                format!("`{judge}` judges for {} and is asked every {}; last at least as long", Human(*lasting), Human(*every))
+            })
+        }
+        Step::Approve(Approve { by, least, .. }) => {
+            let people = u32::try_from(by.len()).unwrap_or(u32::MAX);
+            ensure(*least > 0 && *least <= people, || {
+                format!("{least} of {people} people must approve; ask for at least 1, and at most as many as are named")
+            })
+        }
+        Step::Scale { .. } | Step::Shift { .. } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn percent(percent: u16) -> Percent {
+        Percent::known(percent)
+    }
+
+    fn switch(split: Split) -> TrafficCapabilities {
+        TrafficCapabilities { split, settle: MINUTE, probes_unrouted: true, drains: true, request_lifetime: Duration::ZERO }
+    }
+
+    const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 999 };
+
+    fn check(strategy: &Strategy, split: Option<Split>) -> std::result::Result<(), String> {
+        strategy.check(12, 10 * MINUTE, MINUTE, split.map(switch).as_ref()).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn refused(strategy: &Strategy, split: Option<Split>, why: &str) {
+        assert_eq!(check(strategy, split).unwrap_err(), why);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_what_would() {
+        let plain = |strategy: Strategy| check(&strategy, None);
+        assert_eq!(plain(Strategy::rolling()), Ok(()));
+        assert!(plain(Strategy::rolling().max_surge(0)).unwrap_err().contains("allow one of them at least 1"));
+        assert!(plain(Strategy::rolling().probe_attempts(0)).unwrap_err().contains("at least 1"));
+        assert_eq!(
+            plain(Strategy::rolling().progress_deadline(11 * MINUTE)).unwrap_err(),
+            "a progress deadline of 11m passes before one instance can be ready (boot deadline and min_ready: 11m); allow more than that"
+        );
+        assert!(plain(Strategy::rolling().rollback_deadline(MINUTE)).unwrap_err().starts_with("a rollback deadline of 1m"));
+        for steps in [vec![], vec![Step::scale(percent(50))], vec![Step::scale(12)], vec![Step::bake(MINUTE)]] {
+            assert!(plain(Strategy::new(steps)).unwrap_err().contains("never ends"));
+        }
+    }
+
+    #[test]
+    fn what_works_is_planned() {
+        let canary = Strategy::canary([percent(5), percent(50)]);
+        for (strategy, splits) in [
+            (Strategy::rolling(), vec![None, Some(Split::Pooled), Some(WEIGHTED)]),
+            (Strategy::rolling().max_surge(12), vec![Some(Split::Binary)]),
+            (canary, vec![None, Some(Split::Pooled), Some(WEIGHTED)]),
+            (Strategy::blue_green(), vec![Some(Split::Pooled), Some(Split::Binary), Some(WEIGHTED)]),
+            (Strategy::recreate(), vec![None, Some(Split::Pooled), Some(Split::Binary), Some(WEIGHTED)]),
+        ] {
+            for split in splits {
+                assert_eq!(check(&strategy, split), Ok(()), "{strategy:?} behind {split:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_budget_that_a_step_would_break_is_refused() {
+        refused(
+            &Strategy::new([Step::scale_beside(percent(100))]),
+            None,
+            "step 1, scale to 100% beside the old, has 12 new and 12 old, and 15 may be at once (max_surge 25%); allow a max_surge of 12, or \
+             let the old ones follow",
+        );
+        refused(
+            &Strategy::recreate().max_unavailable(3),
+            None,
+            "step 1, scale to 100% once the old are gone, empties the fleet, and 9 must stay ready; allow a max_unavailable of 100%, or let \
+             the old ones follow",
+        );
+        refused(
+            &Strategy::rolling().keep_old(MINUTE),
+            None,
+            "keep_old 1m keeps nothing: by its last step no old instance is left; scale with `Step::scale_beside`, or leave keep_old out",
+        );
+    }
+
+    #[test]
+    fn what_a_pool_cannot_do_is_refused() {
+        refused(
+            &Strategy::blue_green(),
+            None,
+            "it shifts traffic and the fleet has no pool; name one with `Fleet::pool`, or leave the shift out",
+        );
+        refused(
+            &Strategy::rolling(),
+            Some(Split::Binary),
+            "its pool gives all traffic to one release, so 12 old and 12 new must be ready at once, and 15 may be; use \
+             `Strategy::blue_green`, or allow a max_surge of 12",
+        );
+        refused(
+            &Strategy::canary([percent(25)]).max_surge(12),
+            Some(Split::Binary),
+            "step 1, scale to 25%: its pool gives all traffic to one release, so a part of it would see none; use `Strategy::blue_green`",
+        );
+        let parts = Strategy::new([Step::scale_beside(percent(100)), Step::shift(percent(10)), Step::shift(percent(100))]);
+        refused(
+            &parts.clone().max_surge(12),
+            Some(Split::Pooled),
+            "step 2: its pool gives every instance in it the same, so 10% of the traffic cannot be shifted; scale to 10% instead, as \
+             `Strategy::canary` does, or shift 100%, as `Strategy::blue_green` does",
+        );
+        assert_eq!(check(&parts.max_surge(12), Some(WEIGHTED)), Ok(()));
+    }
+
+    #[test]
+    fn a_share_needs_its_instances() {
+        refused(
+            &Strategy::new([
+                Step::scale_beside(percent(25)),
+                Step::shift(percent(50)),
+                Step::scale(percent(100)),
+                Step::shift(percent(100)),
+            ]),
+            Some(WEIGHTED),
+            "step 2: 50% of the traffic needs 6 ready, and 3 are there by then; scale further before it",
+        );
+        refused(
+            &Strategy::new([Step::scale(percent(100)), Step::shift(percent(100))]),
+            Some(WEIGHTED),
+            "step 1: the old release still has 100% of the traffic, which needs 12 ready, and 0 are to be left; shift before it, or keep the \
+             old with `Step::scale_beside`",
+        );
+        let short = Strategy::new([Step::scale_beside(percent(100)), Step::shift(percent(50))]).max_surge(12);
+        refused(
+            &short,
+            Some(WEIGHTED),
+            "a strategy whose last shift goes to 50% leaves the old release with traffic for ever; shift to 100% last",
+        );
+        let more = Strategy::new([Step::scale_beside(percent(100)), Step::shift(percent(101))]).max_surge(12);
+        refused(&more, Some(WEIGHTED), "101% of the traffic is more than there is; shift at most 100%");
+    }
+
+    #[test]
+    fn a_gate_that_nobody_passes_is_refused() {
+        let gated = |gate: Step| check(&Strategy::rolling().gate(gate), None).unwrap_err();
+        assert_eq!(gated(Step::bake(Duration::ZERO)), "a bake of 0s holds nothing; leave it out");
+        assert_eq!(gated(Check::by("").into()), "a gate whose judge has no name; name one that the controller has");
+        assert_eq!(gated(Check::by("smoke").within(Duration::ZERO).into()), "`smoke` has no time to check; allow more than 0s");
+        assert_eq!(gated(Analyse::by("errors").every(Duration::ZERO).into()), "`errors` would be asked every 0s; ask less often");
+        assert_eq!(
+            gated(Analyse::by("errors").lasting(MINUTE).every(2 * MINUTE).into()),
+            "`errors` judges for 1m and is asked every 2m; last at least as long"
+        );
+        for approve in [Approve::by(["ann"]).least(2), Approve::by(["ann"]).least(0), Approve::by(Vec::<&str>::new())] {
+            assert!(gated(approve.into()).contains("at most as many as are named"));
+        }
+    }
+
+    #[test]
+    fn gates_come_behind_each_scale_and_its_gates() {
+        let said = |strategy: Strategy| strategy.steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let approved = Strategy::canary([percent(5)]).bake(MINUTE).gate(Approve::by(["ann"]));
+        assert_eq!(said(approved), ["scale to 5%", "bake for 1m", "1 of ann approve", "scale to 100%", "1 of ann approve"]);
+        let checked = Strategy::blue_green().bake(Duration::ZERO).gate(Check::by("smoke"));
+        let gate = "`smoke` checks, within 10m, or it asks";
+        assert_eq!(said(checked), ["scale to 100% beside the old", gate, "shift 100% of the traffic"]);
+    }
+
+    #[test]
+    fn a_goal_is_the_sum_of_the_steps_before() {
+        let strategy = Strategy::new([
+            Step::scale_beside(percent(10)),
+            Step::shift(percent(5)),
+            Step::bake(MINUTE),
+            Step::scale(percent(50)),
+            Step::shift(percent(50)),
+            Step::scale_beside(percent(100)),
+        ]);
+        let goals: Vec<_> =
+            (0..6).map(|step| strategy.goal(step, 12)).map(|goal| (goal.wanted, goal.others, goal.share.0)).collect();
+        assert_eq!(goals, [(2, 12, 0), (2, 12, 5), (2, 12, 5), (6, 6, 5), (6, 6, 50), (12, 6, 50)]);
+        assert_eq!(Strategy::canary([percent(25)]).goal(0, 12), Goal { wanted: 3, others: 9, first: false, share: (3, 12) });
+        assert_eq!(Strategy::rolling().goal(0, 0), Goal { wanted: 0, others: 0, first: false, share: (1, 1) });
+        assert!(Strategy::recreate().goal(0, 3).first);
+    }
+
+    #[test]
+    fn it_survives_json() {
+        let strategy =
+            Strategy::blue_green().gate(Analyse::by("errors").extend(MINUTE)).gate(Approve::by(["ann"]).within(MINUTE));
+        let json = serde_json::to_string(&strategy).unwrap();
+        assert_eq!(serde_json::from_str::<Strategy>(&json).unwrap(), strategy, "{json}");
+        let shift = serde_json::to_string(&Step::shift(percent(10))).unwrap();
+        assert_eq!(shift, r#"{"shift":{"to":"10%"}}"#);
+        let error = serde_json::from_str::<Step>(&shift.replace("\"10%\"", "10")).unwrap_err().to_string();
+        assert!(error.contains("10 is not a share; write a percentage"), "{error}");
+    }
+}

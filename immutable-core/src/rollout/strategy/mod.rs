@@ -1,0 +1,278 @@
+//! How a fleet is replaced: a budget, and a list of steps.
+
+mod check;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::rollout::budget::{Amount, Budget, Percent};
+use crate::time::human;
+
+pub use step::{Analyse, Approve, Check, Old, Otherwise, Step};
+
+/// A budget and a list of steps. [`rolling`](Self::rolling), [`blue_green`](Self::blue_green), [`canary`](Self::canary) and
+/// [`recreate`](Self::recreate) are lists of the same steps as your [own](Self::new).
+///
+/// ```
+/// use immutable_core::Strategy;
+/// use immutable_core::rollout::{Analyse, Approve, Percent};
+///
+/// let rolling = Strategy::rolling().max_surge(3).max_unavailable(Percent::new(10)?);
+/// let canary = Strategy::canary([Percent::new(5)?, Percent::new(50)?]).gate(Analyse::by("errors")).gate(Approve::by(["ann", "bob"]));
+/// # Ok::<(), immutable_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Strategy {
+    pub(crate) max_surge: Amount,
+    pub(crate) max_unavailable: Amount,
+    pub(crate) max_failed: Amount,
+    pub(crate) probe_attempts: u32,
+    #[serde(with = "human")]
+    pub(crate) progress_deadline: Duration,
+    #[serde(with = "human")]
+    pub(crate) rollback_deadline: Duration,
+    #[serde(default = "five_minutes", with = "human", skip_serializing_if = "is_five_minutes")]
+    pub(crate) drain_deadline: Duration,
+    pub(crate) on_first_failure: OnFirstFailure,
+    pub(crate) steps: Vec<Step>,
+    #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
+    pub(crate) keep_old: Duration,
+}
+
+const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
+
+const fn five_minutes() -> Duration {
+    FIVE_MINUTES
+}
+
+fn is_five_minutes(duration: &Duration) -> bool {
+    *duration == FIVE_MINUTES
+}
+
+/// What becomes of a fleet whose first release fails: there is nothing to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFirstFailure {
+    /// What was launched is removed.
+    TearDown,
+    /// It stays as it is, and a person is asked.
+    Hold,
+}
+
+/// What a step moves to, for a fleet of some size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Goal {
+    /// How many instances the wanted release has.
+    pub(crate) wanted: u32,
+    /// How many the others have.
+    pub(crate) others: u32,
+    /// Whether the others leave before anything is launched.
+    pub(crate) first: bool,
+    /// Which part of which whole of the traffic the wanted release gets.
+    pub(crate) share: (u32, u32),
+}
+
+impl Strategy {
+    /// Your own list of steps. The last [`Scale`](Step::Scale) goes to 100 %, and so does the last [`Shift`](Step::Shift) if there is any; what
+    /// cannot work is refused when a plan is made of it. The budget is that of [`rolling`](Self::rolling), to begin with.
+    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { steps: steps.into_iter().collect(), ..Self::rolling() }
+    }
+
+    /// Replaces instances as room allows: a quarter more while it lasts, none fewer, refilled as soon as one is ready.
+    pub fn rolling() -> Self {
+        Self {
+            max_surge: Amount::percent(25),
+            max_unavailable: Amount::Count(0),
+            max_failed: Amount::percent(5),
+            probe_attempts: 1,
+            progress_deadline: Duration::from_secs(20 * 60),
+            rollback_deadline: Duration::from_secs(60 * 60),
+            drain_deadline: FIVE_MINUTES,
+            on_first_failure: OnFirstFailure::TearDown,
+            steps: vec![Step::scale(Percent::known(100))],
+            keep_old: Duration::ZERO,
+        }
+    }
+
+    /// Launches the whole new fleet beside the old one, gives it all the traffic at once, [bakes](Self::bake) for 5 min, and [keeps](Self::keep_old)
+    /// the old one for an hour. It takes twice the machines, and a pool that can give all to one.
+    pub fn blue_green() -> Self {
+        let all = Percent::known(100);
+        let steps = vec![Step::scale_beside(all), Step::shift(all), Step::bake(FIVE_MINUTES)];
+        Self { max_surge: Amount::percent(100), keep_old: Duration::from_secs(60 * 60), steps, ..Self::rolling() }
+    }
+
+    /// Gives the new release these shares of the fleet, one after the other, and then all of it; each share [bakes](Self::bake) for 5 min. Where
+    /// traffic can be divided by weight it follows the instances.
+    pub fn canary(shares: impl IntoIterator<Item = Percent>) -> Self {
+        let share = |share| [Step::scale(share), Step::bake(FIVE_MINUTES)];
+        let mut steps: Vec<_> = shares.into_iter().flat_map(share).collect();
+        steps.push(Step::scale(Percent::known(100)));
+        Self { steps, ..Self::rolling() }
+    }
+
+    /// Removes the old instances, all of them, and then launches the new ones: for what must not run twice. The fleet is empty meanwhile, and
+    /// nothing is tried first.
+    pub fn recreate() -> Self {
+        let steps = vec![Step::Scale { to: Amount::percent(100), old: Old::First }];
+        Self { max_surge: Amount::Count(0), max_unavailable: Amount::percent(100), steps, ..Self::rolling() }
+    }
+
+    /// Adds what must hold after each [`Scale`](Step::Scale), behind what must already: after each share of a canary, and before blue/green
+    /// shifts the traffic.
+    #[must_use]
+    pub fn gate(mut self, gate: impl Into<Step>) -> Self {
+        let gate = gate.into();
+        let mut steps = Vec::new();
+        let mut open = false;
+        for step in self.steps {
+            if open && !step.is_gate() {
+                steps.push(gate.clone());
+                open = false;
+            }
+            open |= matches!(step, Step::Scale { .. });
+            steps.push(step);
+        }
+        if open {
+            steps.push(gate);
+        }
+        self.steps = steps;
+        self
+    }
+
+    /// How long each [`Bake`](Step::Bake) lasts; zero leaves them out.
+    #[must_use]
+    pub fn bake(mut self, lasting: Duration) -> Self {
+        if lasting.is_zero() {
+            self.steps.retain(|step| !matches!(step, Step::Bake { .. }));
+        }
+        for step in &mut self.steps {
+            if let Step::Bake { lasting: old } = step {
+                *old = lasting;
+            }
+        }
+        self
+    }
+
+    /// For how long what the last step [keeps](Old::Keep) of the old release stays once the new one is proven, so that going back is one switch.
+    /// The rollout runs until then. Default 0.
+    #[must_use]
+    pub fn keep_old(mut self, lasting: Duration) -> Self {
+        self.keep_old = lasting;
+        self
+    }
+
+    /// How many more than its size the fleet may have, starting and leaving instances included. A percentage rounds up. Default 25 %.
+    #[must_use]
+    pub fn max_surge(mut self, instances: impl Into<Amount>) -> Self {
+        self.max_surge = instances.into();
+        self
+    }
+
+    /// How many fewer than its size may be ready. A percentage rounds down. Default 0.
+    #[must_use]
+    pub fn max_unavailable(mut self, instances: impl Into<Amount>) -> Self {
+        self.max_unavailable = instances.into();
+        self
+    }
+
+    /// How many instances may fail by the release's fault before the rollout is given up; each is replaced. A percentage rounds down.
+    /// Default 5 %. Capacity, quota and platform failures don't count.
+    #[must_use]
+    pub fn max_failed(mut self, instances: impl Into<Amount>) -> Self {
+        self.max_failed = instances.into();
+        self
+    }
+
+    /// How many instances of a release that never was ready in this fleet are tried, one after the other. Default 1, at least 1.
+    #[must_use]
+    pub fn probe_attempts(mut self, attempts: u32) -> Self {
+        self.probe_attempts = attempts;
+        self
+    }
+
+    /// How long the number of ready instances of the wanted release may go without a new maximum. Default 20 min; more than the
+    /// fleet's boot deadline and `min_ready` together.
+    #[must_use]
+    pub fn progress_deadline(mut self, at_most: Duration) -> Self {
+        self.progress_deadline = at_most;
+        self
+    }
+
+    /// How long a rollback, or the removal of what is left over, may take before a person is asked. Default 1 h; more than the fleet's
+    /// boot deadline and `min_ready` together.
+    #[must_use]
+    pub fn rollback_deadline(mut self, at_most: Duration) -> Self {
+        self.rollback_deadline = at_most;
+        self
+    }
+
+    /// How long an instance may take to finish the requests it has, where its pool can let it, before it is terminated all the same. Default 5 min.
+    #[must_use]
+    pub fn drain_deadline(mut self, at_most: Duration) -> Self {
+        self.drain_deadline = at_most;
+        self
+    }
+
+    /// What becomes of a fleet whose first release fails. Default: what was launched is removed.
+    #[must_use]
+    pub fn on_first_failure(mut self, then: OnFirstFailure) -> Self {
+        self.on_first_failure = then;
+        self
+    }
+
+    /// Its steps.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Who judges any of its steps.
+    pub fn judges(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.steps.iter().filter_map(Step::judge)
+    }
+
+    /// Its budget for a fleet of this size.
+    pub fn budget(&self, desired: u32) -> Budget {
+        Budget::of(desired, self.max_surge, self.max_unavailable)
+    }
+
+    /// What a step moves to, or keeps, in a fleet of this size.
+    pub(crate) fn goal(&self, step: usize, desired: u32) -> Goal {
+        let mut goal = Goal { wanted: 0, others: desired, first: false, share: (0, 1) };
+        let mut shifted = None;
+        for step in self.steps.iter().take(step + 1) {
+            match step {
+                Step::Scale { to, old } => {
+                    goal.wanted = to.up(desired).min(desired);
+                    goal.first = *old == Old::First;
+                    match old {
+                        Old::Follow => goal.others = desired - goal.wanted,
+                        Old::Keep => {}
+                        Old::First => goal.others = 0,
+                    }
+                }
+                Step::Shift { to } => shifted = Some(*to),
+                _ => {}
+            }
+        }
+        goal.share = match shifted {
+            Some(to) => (to.get(), 100),
+            None if self.shifts() => (0, 100),
+            None if desired == 0 => (1, 1),
+            None => (goal.wanted, desired),
+        };
+        goal
+    }
+
+    /// Whether it says by itself who gets which traffic.
+    pub(crate) fn shifts(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Shift { .. }))
+    }
+
+    /// Whether the old and the new may run together.
+    pub(crate) fn overlaps(&self) -> bool {
+        !self.steps.iter().any(|step| matches!(step, Step::Scale { old: Old::First, .. }))
+    }
+}
