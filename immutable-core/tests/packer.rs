@@ -84,6 +84,19 @@ fn the_callers_word_goes_before_custom_data() {
 }
 
 #[test]
+fn an_artifact_is_marked_irreversible_by_the_caller_alone() {
+    let text = manifest(&[("web", "null", "Null", r#"{"name":"acmeinc/web","version":"1.0.0","irreversible":"a label"}"#)]);
+    let import = packer::parse(text).succeeded();
+    let plain = import.clone().artifact().unwrap();
+    assert_eq!((plain.irreversible(), plain.provenance().labels["irreversible"].as_str()), (None, "a label"));
+    let marked = import.clone().irreversible("schema 12").artifact().unwrap();
+    assert_eq!(marked.irreversible(), Some("schema 12"));
+    assert_ne!(marked.digest(), plain.digest());
+    let error = import.irreversible("").artifact().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
 fn a_failed_run_that_wrote_its_other_builds_is_refused() {
     let import = packer::read(fixture("manifest-partial-failure.json")).name(name()).version(version("1.0.0"));
     let path = fixture("manifest-partial-failure.json");

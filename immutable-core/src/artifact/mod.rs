@@ -17,6 +17,7 @@ mod name;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -50,6 +51,9 @@ pub struct Built {
     images: Vec<ImageRef>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     files: Vec<BuiltFile>,
+    /// Left out where there is none: the digests of what was built before artifacts could be marked stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    irreversible: Option<Arc<str>>,
 }
 
 /// A file that a build left behind.
@@ -112,7 +116,7 @@ impl Provenance {
 impl Built {
     /// Nothing yet, of this provenance.
     pub fn new(provenance: Provenance) -> Self {
-        Self { provenance, images: Vec::new(), files: Vec::new() }
+        Self { provenance, images: Vec::new(), files: Vec::new(), irreversible: None }
     }
 
     /// Adds an image that the build made.
@@ -128,13 +132,23 @@ impl Built {
         self.files.push(BuiltFile { name: name.into(), size });
         self
     }
+
+    /// Marks it: once it has run, what came before it must not run again by itself, for this reason. A migrated database is one.
+    ///
+    /// The mark is part of the digest: who takes it off has another artifact.
+    #[must_use]
+    pub fn irreversible(mut self, why: impl Into<Arc<str>>) -> Self {
+        self.irreversible = Some(why.into());
+        self
+    }
 }
 
 impl Artifact {
     /// Names what was built.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if two images are in one place: nobody could say which to launch there.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if two images are in one place: nobody could say which to launch there. Also if it is
+    /// marked [irreversible](Built::irreversible) without a reason.
     pub fn new(name: ArtifactName, version: Version, mut built: Built) -> Result<Self> {
         built.images.sort();
         built.files.sort();
@@ -144,6 +158,11 @@ impl Artifact {
                 one.place(),
                 one.id(),
                 other.id()
+            )));
+        }
+        if built.irreversible.as_ref().is_some_and(|why| why.trim().is_empty()) {
+            return Err(Error::invalid(format!(
+                "{name} {version} is marked irreversible and not why; say it, as in `schema 12: old versions cannot read it`"
             )));
         }
         let digest = Digest::of_json(&built)?;
@@ -160,7 +179,8 @@ impl Artifact {
         &self.version
     }
 
-    /// SHA-256 over the canonical JSON (keys sorted, no white space) of its provenance, first images and files.
+    /// SHA-256 over the canonical JSON (keys sorted, no white space) of its provenance, first images, files and, if it has one, its
+    /// mark of being [irreversible](Self::irreversible).
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -173,6 +193,11 @@ impl Artifact {
     /// The files that the build left.
     pub fn files(&self) -> &[BuiltFile] {
         &self.built.files
+    }
+
+    /// Why there is no way back from it to an earlier one without a person, if that is so.
+    pub fn irreversible(&self) -> Option<&str> {
+        self.built.irreversible.as_deref()
     }
 
     /// Its images, one a place: those that were built, then copies.
@@ -275,6 +300,7 @@ mod tests {
         for other in [
             run().image(image("a", "ami-1")),
             run().image(image("a", "ami-1")).image(image("b", "ami-2")).file("out.raw", Some(1)),
+            run().image(image("a", "ami-1")).image(image("b", "ami-2")).irreversible("schema 12"),
             Built { provenance: run().provenance.label("branch", "x"), ..one.built.clone() },
             Built { provenance: Provenance::new("amazon-ebs", "run-2").label("commit", "9fceb02"), ..one.built.clone() },
         ] {
@@ -292,6 +318,32 @@ mod tests {
         let artifact = web(run().image(image("a", "ami-1"))).unwrap();
         assert!(artifact.clone().with_copy(image("a", "ami-1")).is_ok());
         assert!(artifact.with_copy(image("a", "ami-9")).is_err());
+    }
+
+    #[test]
+    fn the_mark_is_kept_and_leaves_no_trace_where_there_is_none() {
+        let plain = web(run().image(image("a", "ami-1"))).unwrap();
+        assert_eq!(plain.irreversible(), None);
+        assert_eq!(
+            plain.digest().to_string(),
+            "sha256:b48a708d3305293442ebd19c5f1c8e59626360281e294449d54ee33d695029d6",
+            "what was recorded before there was a mark has the digest that it had"
+        );
+        let json = serde_json::to_string(&plain).unwrap();
+        assert!(!json.contains("irreversible"), "{json}");
+
+        let marked = web(run().image(image("a", "ami-1")).irreversible("schema 12")).unwrap();
+        assert_eq!(marked.irreversible(), Some("schema 12"));
+        let json = serde_json::to_string(&marked).unwrap();
+        assert!(json.contains(r#""irreversible":"schema 12""#), "{json}");
+        assert_eq!(serde_json::from_str::<Artifact>(&json).unwrap(), marked);
+        for other in [json.replace("schema 12", "schema 11"), json.replace(r#","irreversible":"schema 12""#, "")] {
+            assert!(serde_json::from_str::<Artifact>(&other).is_err(), "nobody takes the mark off, or changes it: {other}");
+        }
+        for nothing in ["", " "] {
+            let error = web(run().irreversible(nothing)).unwrap_err().to_string();
+            assert!(error.starts_with("acmeinc/web 1.0.0 is marked irreversible and not why; say it"), "{error}");
+        }
     }
 
     #[test]

@@ -65,11 +65,15 @@ pub struct Subject {
     pub version: Version,
     /// Its digest.
     pub digest: Digest,
+    /// Of what a plan leads to: why there is no way back from it without a person, if that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub irreversible: Option<Arc<str>>,
 }
 
 impl Subject {
+    /// As a generation names it, which does not know whether there is a way back.
     pub(crate) fn of(spec: &GenerationSpec) -> Self {
-        Self { name: spec.name.clone(), version: spec.version.clone(), digest: spec.release.artifact }
+        Self { name: spec.name.clone(), version: spec.version.clone(), digest: spec.release.artifact, irreversible: None }
     }
 }
 
@@ -218,7 +222,12 @@ impl Plan {
         Ok(Self {
             format: Format,
             from: proven.map(|spec| Subject::of(spec)),
-            to: Subject { name: artifact.name().clone(), version: artifact.version().clone(), digest: artifact.digest() },
+            to: Subject {
+                name: artifact.name().clone(),
+                version: artifact.version().clone(),
+                digest: artifact.digest(),
+                irreversible: artifact.irreversible().map(Into::into),
+            },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget)).collect(),
             rollback: Feasibility::planned(state, wanted.id(), fleet.desired()),

@@ -3,8 +3,9 @@
 use immutable_core::artifact::{Built, Provenance};
 use immutable_core::id::{StreamId, StreamVersion, WriteId};
 use immutable_core::journal::{Append, Journal};
+use immutable_core::memory::MemoryOptions;
 use immutable_core::registry::{ImageRegistry, Publication, Status};
-use immutable_core::{Applied, Artifact, ErrorKind, MemoryJournal, Result};
+use immutable_core::{Applied, Artifact, ErrorKind, Fleet, MemoryCloud, MemoryJournal, Plan, Result, Strategy};
 
 use crate::{artifact, clock, image, place, registry, revoke, to, web};
 
@@ -52,6 +53,33 @@ fn copies_are_recorded_with_the_artifact_they_are_of() {
             error.to_string(),
             "acmeinc/web 1.0.0 is ami-copy in aws/123456789012/us-west-2 already, it cannot be ami-other as well"
         );
+    });
+}
+
+#[test]
+fn a_mark_of_no_way_back_is_kept_and_comes_with_the_plan() {
+    let clock = clock();
+    clock.run(async {
+        let cloud = MemoryCloud::with(MemoryOptions::seeded(0).clock(clock.clone()));
+        let controller = cloud.controller();
+        let built = || Built::new(Provenance::new("amazon-ebs", "run-12"));
+        let version = |text: &str| text.parse().unwrap();
+        let plain = Artifact::new(web(), version("1.0.0"), built()).unwrap();
+        let marked =
+            Artifact::new(web(), version("1.1.0"), built().irreversible("schema 12: old versions cannot read it")).unwrap();
+        for (artifact, why) in [(&plain, None), (&marked, Some("schema 12: old versions cannot read it"))] {
+            let artifact = cloud.import(artifact).unwrap();
+            controller.registry().publish(&artifact, &"ci".into()).await.unwrap();
+            let view = controller.registry().view(&web()).await.unwrap();
+            let kept = view.resolve(&artifact.version().to_string().parse().unwrap()).unwrap();
+            assert_eq!((kept.irreversible(), kept.digest()), (why, artifact.digest()));
+
+            let plan = controller.plan(&Fleet::new("web", cloud.place()).size(3), kept, Strategy::rolling()).await.unwrap();
+            assert_eq!(plan.to().irreversible.as_deref(), why);
+            let json = serde_json::to_string(&plan).unwrap();
+            assert_eq!(json.contains("irreversible"), why.is_some(), "{json}");
+            assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+        }
     });
 }
 

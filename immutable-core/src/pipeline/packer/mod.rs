@@ -34,6 +34,7 @@ mod rows;
 mod run;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::artifact::{Artifact, ArtifactName, Digest, Version};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,6 +69,7 @@ pub struct Import {
     version: Option<Version>,
     build_id: Option<String>,
     base: Option<Digest>,
+    irreversible: Option<Arc<str>>,
     places: Places,
 }
 
@@ -96,6 +98,7 @@ impl Import {
             version: None,
             build_id: None,
             base: None,
+            irreversible: None,
             places: Places::default(),
         }
     }
@@ -134,6 +137,12 @@ impl Import {
     /// The artifact that it was built on.
     pub fn base(mut self, base: Digest) -> Self {
         self.base = Some(base);
+        self
+    }
+
+    /// Marks the artifact as one from which there is [no way back](crate::artifact::Built::irreversible) without a person, and says why.
+    pub fn irreversible(mut self, why: impl Into<Arc<str>>) -> Self {
+        self.irreversible = Some(why.into());
         self
     }
 

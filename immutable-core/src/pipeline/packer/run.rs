@@ -58,6 +58,10 @@ pub(super) fn artifact(import: &Import, source: &str, run: Run) -> Result<Artifa
     }
     let built = images.into_iter().fold(Built::new(provenance), Built::image);
     let built = files.into_iter().fold(built, |built, file| built.file(file.name, file.size));
+    let built = match &import.irreversible {
+        Some(why) => built.irreversible(why.clone()),
+        None => built,
+    };
     Artifact::new(name, version, built)
 }
 
