@@ -4,6 +4,7 @@ mod broken_fleets;
 mod broken_journals;
 mod faulty;
 mod memory_cloud;
+mod memory_switch;
 mod racks;
 
 use std::sync::Arc;
