@@ -214,6 +214,7 @@ macro_rules! __switch_cases {
             a_dropped_route_sent_again_is_set
             a_drain_of_nobody_is_invalid
             a_drain_takes_exactly_the_named
+            a_drain_is_answered_when_it_has_begun
             a_drain_passes_over_who_is_no_target
             a_drain_ends_in_order
             a_drain_again_changes_nothing

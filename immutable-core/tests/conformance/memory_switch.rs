@@ -96,6 +96,7 @@ mod that_does_not_drain {
     use super::*;
     traffic_switch_conformance!(async || fresh(options().drain(Delay::NONE), None), cannot: {
         "a_drain_ends_in_order": "nothing is waited for",
+        "a_drain_is_answered_when_it_has_begun": "nothing is waited for",
     });
 }
 mod that_hides_who_has_drained {

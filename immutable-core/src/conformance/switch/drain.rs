@@ -1,6 +1,10 @@
 //! Draining: exactly the named, to the end, for good.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::pin::pin;
+
+use futures_util::future::Either;
 
 use super::again::WAYS;
 use super::trial::{Stage, Trial, attached, stage, text};
@@ -9,6 +13,7 @@ use crate::conformance::suite::{Failure, Verdict, refused, require};
 use crate::error::ErrorKind;
 use crate::fleet::TrafficSeen;
 use crate::id::InstanceKey;
+use crate::time::Timestamp;
 
 /// An attached generation of 3, one of whom is to drain, and the others.
 async fn one_of_three(trial: &Trial) -> Verdict<(Made, InstanceKey, Vec<InstanceKey>)> {
@@ -16,6 +21,11 @@ async fn one_of_three(trial: &Trial) -> Verdict<(Made, InstanceKey, Vec<Instance
     let named = made.members.get(1).ok_or_else(|| Failure::new("a group of 3 has no second member"))?.clone();
     let others = made.members.iter().filter(|member| **member != named).cloned().collect();
     Ok((made, named, others))
+}
+
+fn in_flight_ends(trial: &Trial) -> Verdict {
+    let cuts_off = || Failure::inapplicable("it cuts off what is in flight (drains is false)");
+    trial.traffic().capabilities().drains.then_some(()).ok_or_else(cuts_off)
 }
 
 /// Whether all that a drain may change is who drains.
@@ -52,6 +62,50 @@ pub(super) async fn a_drain_takes_exactly_the_named(trial: &Trial) -> Verdict {
     trial.attached(&others).await
 }
 
+pub(super) async fn a_drain_is_answered_when_it_has_begun(trial: &Trial) -> Verdict {
+    in_flight_ends(trial)?;
+    let made = trial.attached_of(4).await?;
+    for named in &made.members {
+        trial.patience().quiet().await;
+        // As long as a call takes that has nothing to wait for, and the time between two looks.
+        let (nobody, asked) = ([InstanceKey::named("conformance-nobody-of-this-name")].into(), trial.now());
+        trial.drain_now(&trial.op(), trial.pool(), &nobody).await?;
+        let took = trial.now().since(asked);
+        trial.patience().pause().await;
+        let short = trial.now().since(asked) + took * 3;
+        let (op, leaving) = (trial.op(), [named.clone()].into());
+        let begun = Cell::new(None);
+        let call = pin!(async {
+            let answer = trial.traffic().drain(&op, trial.pool(), &leaving).await;
+            (answer, begun.get().map(|begun| trial.now().since(begun)))
+        });
+        match futures_util::future::select(call, pin!(watch(trial, named, &begun))).await {
+            Either::Left(((Ok(()), None), _)) => return Ok(()),
+            Either::Left(((Ok(()), Some(late)), _)) => {
+                require!(late <= short, "{named} was seen to drain, and the call was answered {late:?} later");
+                return Ok(());
+            }
+            // Of a call that has to be sent again nothing can be said.
+            Either::Left(((Err(_), _), _)) => trial.drain_now(&op, trial.pool(), &leaving).await?,
+            Either::Right((failed, _)) => failed?,
+        }
+        trial.drained(std::slice::from_ref(named)).await?;
+    }
+    Ok(())
+}
+
+/// Looks at a target until it drains, and from then on waits.
+async fn watch(trial: &Trial, key: &InstanceKey, begun: &Cell<Option<Timestamp>>) -> Verdict {
+    let deadline = trial.patience().deadline();
+    while trial.now() < deadline {
+        if begun.get().is_none() && stage(&trial.look().await?, key) != Stage::Attached {
+            begun.set(Some(trial.now()));
+        }
+        trial.patience().pause().await;
+    }
+    Err(Failure::new(format!("within all patience the call that lets {key} drain was not answered")))
+}
+
 pub(super) async fn a_drain_passes_over_who_is_no_target(trial: &Trial) -> Verdict {
     let (first, second) = trial.first_of_two().await?;
     let before = trial.look().await?;
@@ -68,9 +122,7 @@ pub(super) async fn a_drain_passes_over_who_is_no_target(trial: &Trial) -> Verdi
 }
 
 pub(super) async fn a_drain_ends_in_order(trial: &Trial) -> Verdict {
-    if !trial.traffic().capabilities().drains {
-        return Err(Failure::inapplicable("it cuts off what is in flight (drains is false)"));
-    }
+    in_flight_ends(trial)?;
     let (_, named, others) = one_of_three(trial).await?;
     trial.drain_of([&named]).await?;
     trial.drained(std::slice::from_ref(&named)).await?;
