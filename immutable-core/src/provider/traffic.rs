@@ -26,7 +26,8 @@ pub trait TrafficSwitch: Send + Sync {
     ///   [`Taken`](crate::ErrorKind::Taken) if the pool is another fleet's.
     /// - What is refused changes nothing. Once answered, every view that is asked for shows it; it is in force
     ///   [within](TrafficCapabilities::settle) a time that is known.
-    /// - A tag never comes back: a copy that arrives late, under an old tag, conflicts, though the weights be again what they were.
+    /// - Where a call's [lifetime](TrafficCapabilities::request_lifetime) is zero, a tag never comes back: a copy that arrives late, under an old tag,
+    ///   conflicts, though the weights be again what they were.
     async fn route(&self, op: &Op, route: &Route) -> Result<Routed>;
 
     /// Lets instances finish the requests they have, and gives them no new ones.

@@ -63,9 +63,9 @@ impl Sluice {
             request_lifetime: Duration::ZERO,
         };
         let later = TrafficCapabilities { settle: SETTLE * 2, ..capabilities.clone() };
-        let mut world = World::default();
-        world.pools = ["web", "web-2"].map(|name| (PoolId::new(name), Pool::default())).into();
-        Self { clock, machines, capabilities: [capabilities, later], flaw, world: Mutex::new(world) }
+        let pools = ["web", "web-2"].map(|name| (PoolId::new(name), Pool::default())).into();
+        let world = Mutex::new(World { pools, ..World::default() });
+        Self { clock, machines, capabilities: [capabilities, later], flaw, world }
     }
 
     fn is(&self, flaw: Flaw) -> bool {

@@ -1,7 +1,34 @@
 //! The suite for implementors of [`TrafficSwitch`]; [`traffic_switch_conformance!`](crate::traffic_switch_conformance) makes tests of it.
 //!
-//! The targets of a pool are machines: a subject brings the provider that makes them, as for the suite of [`fleets`](super::fleets). What neither port
+//! The targets of a pool are machines: a subject brings the provider that makes them, as for the suite of [`fleets`]. What neither port
 //! shows, its [`Console`] does, if it has one.
+//!
+//! ```
+//! # mod example {
+//! use immutable_core::conformance::switch::Subject;
+//! use immutable_core::conformance::{Time, fleets};
+//! use immutable_core::memory::{MemoryCloud, MemoryOptions};
+//! use immutable_core::time::VirtualClock;
+//! use immutable_core::Result;
+//! use std::sync::Arc;
+//!
+//! async fn fresh() -> Result<Subject> {
+//!     let clock = VirtualClock::default();
+//!     let cloud = Arc::new(MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone())));
+//!     let place = cloud.place();
+//!     let image = |version| cloud.bake("acmeinc/web", version).map(|baked| baked.image_in(&place).unwrap().clone());
+//!     let machines = fleets::Subject::new(cloud.clone(), Time::Virtual(clock), cloud.place(), [image("1.0.0")?, image("1.1.0")?]);
+//!     Ok(Subject::new(cloud.clone(), machines, ["web", "web-2"].map(|name| cloud.pool(name))))
+//! }
+//!
+//! immutable_core::traffic_switch_conformance!(fresh, cannot: {
+//!     "a_residue_is_told": "no client sticks",
+//!     "what_is_not_ours_stays_as_it_is": "there is no console",
+//!     "a_route_is_in_force_when_settled": "there is no console",
+//!     "an_overtaken_route_never_comes_into_force": "there is no console",
+//! });
+//! # }
+//! ```
 
 mod again;
 mod drain;
