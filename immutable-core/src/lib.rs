@@ -42,7 +42,7 @@
 //!
 //! # Features
 //!
-//! - `conformance`: suites for those who implement a provider or a journal, and `Faulty`, which breaks either on purpose.
+//! - `conformance`: suites for those who implement a provider, a traffic switch or a journal, and `Faulty`, which breaks any of them on purpose.
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 

@@ -26,6 +26,47 @@ macro_rules! fleet_provider_conformance {
     };
 }
 
+/// Makes one `#[test]` per line of [`TrafficSwitch`](crate::provider::TrafficSwitch)'s contract; see [`conformance`](crate::conformance).
+///
+/// Takes an `async fn() -> Result<switch::Subject>`, or a closure that returns such a future, the cases known to fail, and those of what it cannot show:
+/// `traffic_switch_conformance!(super::pools, known: {}, cannot: { "a_residue_is_told": "no client sticks" })`.
+#[macro_export]
+macro_rules! traffic_switch_conformance {
+    ($fresh:expr $(,)?) => { $crate::traffic_switch_conformance!($fresh, known: {}, cannot: {}); };
+    ($fresh:expr, known: { $($known:tt)* } $(,)?) => {
+        $crate::traffic_switch_conformance!($fresh, known: { $($known)* }, cannot: {});
+    };
+    ($fresh:expr, cannot: { $($cannot:tt)* } $(,)?) => {
+        $crate::traffic_switch_conformance!($fresh, known: {}, cannot: { $($cannot)* });
+    };
+    (
+        $fresh:expr,
+        known: { $($case:literal : $why:literal),* $(,)? },
+        cannot: { $($cannot:literal : $because:literal),* $(,)? } $(,)?
+    ) => {
+        const KNOWN: &[(&str, &str)] = &[$(($case, $why)),*];
+        const CANNOT: &[(&str, &str)] = &[$(($cannot, $because)),*];
+        $crate::__switch_cases!([$crate::__switch_tests] [$fresh]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __switch_tests {
+    ([$($case:ident)*] [$fresh:expr]) => {
+        #[test]
+        fn what_is_known_to_fail_is_a_case() -> ::std::result::Result<(), $crate::conformance::Failure> {
+            $crate::conformance::switch::check_known(KNOWN, CANNOT)
+        }
+        $(
+            #[test]
+            fn $case() -> ::std::result::Result<(), $crate::conformance::Failure> {
+                $crate::conformance::switch::run(::std::stringify!($case), $fresh, KNOWN, CANNOT)
+            }
+        )*
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_tests {
@@ -132,6 +173,54 @@ macro_rules! __fleet_cases {
             a_dropped_lower_sent_again_terminates_the_named
             a_dropped_destroy_sent_again_ends_absent
             fleets_do_not_touch_each_other
+        ] $($with)* }
+    };
+}
+
+/// The cases of a suite, handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __switch_cases {
+    ([$($then:tt)*] $($with:tt)*) => {
+        $($then)*! { [
+            capabilities_stay
+            a_pool_without_a_route_is_empty
+            an_unknown_pool_is_not_found
+            targets_come_in_ascending_order
+            pools_do_not_touch_each_other
+            a_route_shows_in_the_next_view
+            a_route_answers_the_tag_of_the_next_view
+            the_members_of_who_is_named_are_attached
+            who_is_not_named_is_detached_and_drains
+            what_is_not_ours_stays_as_it_is
+            the_same_weights_again_change_nothing
+            the_same_weights_under_an_old_tag_are_done
+            a_route_under_an_old_tag_conflicts
+            a_tag_never_comes_back
+            a_route_within_the_split_is_done
+            a_route_beyond_the_split_is_invalid
+            a_route_to_an_unknown_generation_is_not_found
+            another_fleets_pool_is_taken
+            of_weight_zero_is_attached
+            of_weight_zero_is_probed_as_said
+            a_route_is_in_force_when_settled
+            an_overtaken_route_never_comes_into_force
+            a_residue_is_told
+            a_residue_ends
+            a_route_sent_twice_is_one_route
+            two_copies_of_a_route_at_once_are_one_route
+            a_route_sent_again_by_a_new_owner_is_one_route
+            a_late_copy_of_an_overtaken_route_changes_nothing
+            a_dropped_route_sent_again_is_set
+            a_drain_of_nobody_is_invalid
+            a_drain_takes_exactly_the_named
+            a_drain_is_answered_when_it_has_begun
+            a_drain_passes_over_who_is_no_target
+            a_drain_ends_in_order
+            a_drain_again_changes_nothing
+            who_was_told_to_drain_gets_nothing_new
+            two_copies_of_a_drain_at_once_are_one_drain
+            a_dropped_drain_sent_again_drains
         ] $($with)* }
     };
 }

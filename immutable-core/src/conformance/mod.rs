@@ -1,5 +1,5 @@
-//! Suites for those who implement a [`FleetProvider`](crate::provider::FleetProvider) or a [`Journal`](crate::journal::Journal), and
-//! [`Faulty`], which breaks the wire to either on purpose.
+//! Suites for those who implement a [`FleetProvider`](crate::provider::FleetProvider), a [`TrafficSwitch`](crate::provider::TrafficSwitch) or a
+//! [`Journal`](crate::journal::Journal), and [`Faulty`], which breaks the wire to any of them on purpose.
 //!
 //! A suite is one `#[test]` per line of the contract, each on a fresh subject:
 //!
@@ -20,6 +20,10 @@
 //! An emulator that gets a line wrong is listed with the reason, `known: { "odd_bytes_come_back": "it trims white space" }`. Such a
 //! case must fail: on the day it passes, the test says so, and the line goes.
 //!
+//! What a subject cannot show is not passed over: a switch without weights has no weight of 0, and the case that is about it says *not applicable*, which
+//! is a failure until the case is listed, with the reason, in `cannot: { … }`; on the day it applies, the test says so. Only the suite of
+//! [switches](switch) has such cases.
+//!
 //! The tests are made in the module that the macro stands in: give each suite a module of its own.
 
 #[macro_use]
@@ -30,6 +34,7 @@ pub mod fleets;
 pub mod journal;
 mod patience;
 mod suite;
+pub mod switch;
 
 pub use faulty::{Call, Fault, Faults, Faulty, Happened};
 pub use suite::{Failure, Time};

@@ -1,4 +1,4 @@
-//! What both suites are made of: how a case is run, how it fails, and what is known to fail.
+//! What the suites are made of: how a case is run, how it fails, and what is known to fail.
 
 use std::fmt;
 use std::future::Future;
@@ -10,26 +10,35 @@ use crate::error::{Applied, Error, ErrorKind, Result};
 use crate::time::{Clock, VirtualClock};
 
 /// Why a case failed. Prints as its text, so that a `#[test]` can return it.
-pub struct Failure(String);
+pub struct Failure {
+    text: String,
+    /// Whether it only says that the subject cannot show what the case is about.
+    inapplicable: bool,
+}
 
 /// What a case returns.
 pub(super) type Verdict<T = ()> = Result<T, Failure>;
 
 impl Failure {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), inapplicable: false }
+    }
+
+    /// The subject cannot show it, for this reason.
+    pub(super) fn inapplicable(why: impl fmt::Display) -> Self {
+        Self { text: format!("not applicable: {why}"), inapplicable: true }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -44,7 +53,7 @@ impl From<Error> for Failure {
             text.push_str(&format!(": {source}"));
             cause = source.source();
         }
-        Self(text)
+        Self::new(text)
     }
 }
 
@@ -115,6 +124,19 @@ pub(super) fn judge(case: &str, known: &[(&str, &str)], verdict: Verdict) -> Ver
     }
 }
 
+/// As [`judge`], where a case may also be of what the subject cannot show: it must be said so before, and must be so.
+pub(super) fn judge_applicable(case: &str, known: &[(&str, &str)], cannot: &[(&str, &str)], verdict: Verdict) -> Verdict {
+    let why = cannot.iter().find_map(|(name, why)| (*name == case).then_some(*why));
+    match (&verdict, why) {
+        (Err(failure), Some(_)) if failure.inapplicable => Ok(()),
+        (Err(failure), None) if failure.inapplicable => {
+            Err(Failure::new(format!("{case}: {failure}; if it must be so, list it in cannot, with the reason")))
+        }
+        (_, Some(why)) => Err(Failure::new(format!("{case} applies now; remove it from cannot (it said: {why})"))),
+        (_, None) => judge(case, known, verdict),
+    }
+}
+
 /// Whether everything that is said to be known is a case, and has a reason.
 pub(super) fn check_known(cases: &[&str], known: &[(&str, &str)]) -> Verdict {
     for (at, (name, why)) in known.iter().enumerate() {
@@ -123,6 +145,13 @@ pub(super) fn check_known(cases: &[&str], known: &[(&str, &str)]) -> Verdict {
         require!(!known.iter().take(at).any(|(other, _)| other == name), "known: `{name}` stands there twice");
     }
     Ok(())
+}
+
+/// Whether everything in both lists is a case, has a reason, and stands there once.
+pub(super) fn check_excused(cases: &[&str], known: &[(&str, &str)], cannot: &[(&str, &str)]) -> Verdict {
+    check_known(cases, known)?;
+    let all: Vec<_> = known.iter().chain(cannot).copied().collect();
+    check_known(cases, &all).map_err(|failure| Failure::new(format!("cannot, {failure}")))
 }
 
 #[cfg(test)]
@@ -148,6 +177,23 @@ mod tests {
         assert_eq!(unknown, "known: there is no case `a`; the cases are b");
         assert!(check_known(&["a"], &[("a", " ")]).is_err());
         assert!(check_known(&["a"], &[("a", "x"), ("a", "y")]).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_shown_must_be_said_and_be_so() {
+        let judge = |case, verdict| judge_applicable(case, KNOWN, &[("c", "no draining")], verdict).map_err(|no| no.to_string());
+        let shows_nothing = || Err(Failure::inapplicable("it does not drain"));
+        assert!(judge("c", shows_nothing()).is_ok());
+        let unsaid = judge("b", shows_nothing()).unwrap_err();
+        assert_eq!(unsaid, "b: not applicable: it does not drain; if it must be so, list it in cannot, with the reason");
+        assert!(judge("a", shows_nothing()).is_err(), "a case that is known to fail must fail, not be of nothing");
+        let now = "c applies now; remove it from cannot (it said: no draining)";
+        assert_eq!(judge("c", Ok(())).unwrap_err(), now);
+        assert_eq!(judge("c", Err(Failure::new("no"))).unwrap_err(), now);
+        assert!(judge("b", Ok(())).is_ok());
+        assert!(judge("a", Err(Failure::new("no"))).is_ok());
+        assert!(check_excused(&["a", "c"], KNOWN, &[("c", "no draining")]).is_ok());
+        assert!(check_excused(&["a"], KNOWN, &[("a", "x")]).is_err(), "it is one or the other");
     }
 
     #[test]

@@ -133,6 +133,9 @@ pub struct TrafficSeen {
     pub foreign: Vec<(NativeRef, u16)>,
     /// Its targets, in ascending order of their keys.
     pub targets: Vec<TargetSeen>,
+    /// What still sends requests to a generation though the weight in force says otherwise: clients that stick to where they were. `None` in a
+    /// whole view: nothing does. Told at the latest when the route [must be in force](TrafficCapabilities::settle).
+    pub residue: Option<Arc<str>>,
 }
 
 /// One target of a pool.

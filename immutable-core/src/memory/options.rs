@@ -50,6 +50,7 @@ pub(super) struct Settings {
     pub(super) group_size_max: u32,
     pub(super) split: Split,
     pub(super) settle: Duration,
+    pub(super) sticky: Duration,
     pub(super) probes_unrouted: bool,
     pub(super) effects: usize,
 }
@@ -78,6 +79,7 @@ impl MemoryOptions {
                 group_size_max: 100_000,
                 split: Split::Weighted { generations: 5, parts: 1000 },
                 settle: Duration::from_secs(10),
+                sticky: Duration::ZERO,
                 probes_unrouted: true,
                 effects: 0,
             },
@@ -196,6 +198,13 @@ impl MemoryOptions {
     /// How long after its acknowledgement a route is in force; 10 s without.
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settings.settle = settle;
+        self
+    }
+
+    /// How long clients stay with the generation that they came to, counted from when a route that takes of its share is in force; not at all
+    /// without. Until then the pool shows a [residue](crate::fleet::TrafficSeen::residue). Who is detached keeps nobody.
+    pub fn sticky(mut self, duration: Duration) -> Self {
+        self.settings.sticky = duration;
         self
     }
 

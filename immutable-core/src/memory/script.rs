@@ -196,6 +196,20 @@ impl MemoryCloud {
         world.distortions.flickers_until = world.env.now + duration;
     }
 
+    /// For this long views lack the second half of each pool's targets, and say that they are partial, and why.
+    pub fn partial_pool_views(&self, why: &str, duration: Duration) {
+        let mut world = self.world();
+        let until = world.env.now + duration;
+        world.distortions.partial_pools.push(Partial { until, zone: None, why: why.into() });
+    }
+
+    /// For this long every other look at a pool is answered by a replica that lags behind, and says so: tag, weights and what is not ours are those of
+    /// 40 s ago, of the targets the second half is missing, and nothing is known of a residue.
+    pub fn flicker_pools(&self, duration: Duration) {
+        let mut world = self.world();
+        world.distortions.pools_flicker_until = world.env.now + duration;
+    }
+
     /// For this long views lack what is in a zone, and say that they are partial.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Pools: who gets which share of the requests, set and in force.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -8,11 +9,12 @@ use super::MemoryCloud;
 use super::calls::{Answer, Request};
 use super::effects::{Cause, What};
 use super::fleets::misanswered;
+use super::view::LAG;
 use super::world::{Event, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
-    Coverage, FleetId, GenerationId, Life, Op, Route, RouteTag, Routed, Split, TargetSeen, TargetState, TrafficCapabilities,
-    TrafficSeen, Verdict,
+    Coverage, FleetId, GenerationId, Instance, Life, Op, Route, RouteTag, Routed, Split, TargetSeen, TargetState,
+    TrafficCapabilities, TrafficSeen, Verdict,
 };
 use crate::id::{InstanceKey, NativeRef, PoolId};
 use crate::provider::TrafficSwitch;
@@ -41,12 +43,75 @@ struct Pool {
     /// Targets that were told to drain, and when they have.
     draining: BTreeMap<InstanceKey, Timestamp>,
     foreign: Vec<(NativeRef, u16)>,
+    /// Whom clients stick to.
+    stuck: BTreeMap<GenerationId, Stuck>,
+    /// What it was, and until when, for as long as a replica may still show it.
+    past: VecDeque<(Timestamp, Shown)>,
+}
+
+/// What a pool's tag stands for.
+#[derive(Clone, Debug)]
+struct Shown {
+    tag: RouteTag,
+    set: BTreeMap<GenerationId, u16>,
+    foreign: Vec<(NativeRef, u16)>,
+}
+
+/// Clients that came when their generation had a larger share.
+#[derive(Debug)]
+struct Stuck {
+    until: Timestamp,
+    /// Which it was: a weight of all.
+    share: (u64, u64),
 }
 
 impl Pool {
     fn tag(&self) -> RouteTag {
         RouteTag(format!("{}-{}", self.id, self.version).into())
     }
+
+    fn route(&self) -> Shown {
+        Shown { tag: self.tag(), set: self.set.clone(), foreign: self.foreign.clone() }
+    }
+
+    /// Before anything about it is changed.
+    fn touch(&mut self, now: Timestamp) {
+        self.past.retain(|(until, _)| now < *until + LAG);
+        self.past.push_back((now, self.route()));
+        self.version += 1;
+    }
+
+    /// What it was when a replica last heard of it.
+    fn lagging(&self, now: Timestamp) -> Shown {
+        let past = self.past.iter().find(|(until, _)| now < *until + LAG);
+        past.map_or_else(|| self.route(), |(_, route)| route.clone())
+    }
+
+    /// Weights come into force: of whom they take a share, clients stay.
+    fn enforce(&mut self, until: Timestamp) {
+        let before = std::mem::replace(&mut self.in_force, self.set.clone());
+        for id in self.set.keys() {
+            let (was, is) = (share(&before, *id), share(&self.in_force, *id));
+            if less(is, was) {
+                let stuck = self.stuck.entry(*id).or_insert(Stuck { until, share: was });
+                stuck.until = until;
+                if less(stuck.share, was) {
+                    stuck.share = was;
+                }
+            }
+        }
+        let in_force = &self.in_force;
+        self.stuck.retain(|id, stuck| in_force.contains_key(id) && less(share(in_force, *id), stuck.share));
+    }
+}
+
+fn share(weights: &BTreeMap<GenerationId, u16>, of: GenerationId) -> (u64, u64) {
+    let all: u64 = weights.values().map(|weight| u64::from(*weight)).sum();
+    (weights.get(&of).copied().unwrap_or(0).into(), all.max(1))
+}
+
+fn less(one: (u64, u64), other: (u64, u64)) -> bool {
+    one.0 * other.1 < other.0 * one.1
 }
 
 impl Pools {
@@ -65,9 +130,7 @@ impl Pools {
 impl World {
     pub(super) fn route(&mut self, op: &Op, route: &Route) -> Result<Routed> {
         let pool = self.pools.get(route.pool())?;
-        if pool.fleet.as_ref().is_some_and(|fleet| *fleet != op.fleet) {
-            return Err(Error::new(ErrorKind::Taken, format!("pool {} is another fleet's", pool.id)));
-        }
+        ours(pool, op)?;
         if pool.set == *route.weights() {
             return Ok(Routed { tag: pool.tag(), echo_until: None });
         }
@@ -78,28 +141,39 @@ impl World {
             ));
         }
         within(self.env.settings.split, route)?;
-        if let Some(absent) = route.weights().keys().find(|id| self.generation(&op.fleet, **id).is_empty()) {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no generation {}", absent.name(&op.fleet))));
+        let tag = self.set_weights(&op.fleet, route.pool(), route.weights(), Cause::Call(op.id))?;
+        Ok(Routed { tag, echo_until: None })
+    }
+
+    /// Sets a pool's weights, whoever does it.
+    fn set_weights(
+        &mut self,
+        fleet: &FleetId,
+        pool: &PoolId,
+        weights: &BTreeMap<GenerationId, u16>,
+        by: Cause,
+    ) -> Result<RouteTag> {
+        if let Some(absent) = weights.keys().find(|id| self.generation(fleet, **id).is_empty()) {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no generation {}", absent.name(fleet))));
         }
         let now = self.env.now;
-        let (at, pool) = self.pools.get_mut(route.pool())?;
-        pool.fleet = Some(op.fleet.clone());
-        pool.version += 1;
-        pool.routes += 1;
-        let before = std::mem::replace(&mut pool.set, route.weights().clone());
-        let left = before.into_keys().filter(|id| !route.weights().contains_key(id));
-        pool.detached.extend(left.map(|id| (id, now)));
-        pool.detached.retain(|id, _| !route.weights().contains_key(id));
-        let (tag, route_number) = (pool.tag(), pool.routes);
-        let what = || What::Routed(route.pool().clone(), route.weights().clone());
-        self.env.note(Cause::Call(op.id), &op.fleet, None, what);
-        self.env.after(self.env.settings.settle, Event::Settle { pool: at, route: route_number });
-        Ok(Routed { tag, echo_until: None })
+        let (at, found) = self.pools.get_mut(pool)?;
+        found.fleet = Some(fleet.clone());
+        found.touch(now);
+        found.routes += 1;
+        let before = std::mem::replace(&mut found.set, weights.clone());
+        let left = before.into_keys().filter(|id| !weights.contains_key(id));
+        found.detached.extend(left.map(|id| (id, now)));
+        found.detached.retain(|id, _| !weights.contains_key(id));
+        let (tag, route) = (found.tag(), found.routes);
+        self.env.note(by, fleet, None, || What::Routed(pool.clone(), weights.clone()));
+        self.env.after(self.env.settings.settle, Event::Settle { pool: at, route });
+        Ok(tag)
     }
 
     pub(super) fn settle(&mut self, at: usize, route: u64) {
         if let Some(pool) = self.pools.pools.get_mut(at).filter(|pool| pool.routes == route) {
-            pool.in_force.clone_from(&pool.set);
+            pool.enforce(self.env.now + self.env.settings.sticky);
             if let Some(fleet) = &pool.fleet {
                 self.env.note(Cause::Provider, fleet, None, || What::InForce(pool.id.clone(), pool.in_force.clone()));
             }
@@ -110,11 +184,16 @@ impl World {
         if leaving.is_empty() {
             return Err(Error::invalid("nobody is named to drain"));
         }
-        let targets = self.targets(self.pools.get(pool)?);
+        let found = self.pools.get(pool)?;
+        ours(found, op)?;
+        let targets = self.targets(found);
         let attached = |target: &TargetSeen| target.state == TargetState::Attached && leaving.contains(&target.key);
         let begin: Vec<InstanceKey> = targets.into_iter().filter(attached).map(|target| target.key).collect();
-        let (now, shown) = (self.env.now, self.env.settings.gone_shown);
-        self.pools.get_mut(pool)?.1.draining.retain(|_, until| *until + shown > now);
+        // As long as they are there: who was told once gets no new requests, however long ago it was.
+        let exists = |instance: &&Instance| instance.life != Life::Gone;
+        let there = self.groups_of(&op.fleet).flat_map(|group| group.instances.iter().filter(exists));
+        let there: BTreeSet<InstanceKey> = there.map(|instance| instance.key.clone()).collect();
+        self.pools.get_mut(pool)?.1.draining.retain(|key, _| there.contains(key));
         for key in begin {
             self.sent += 1;
             let mut random = super::random::Random::named(self.env.settings.seed, "drain").fork(self.sent);
@@ -130,10 +209,44 @@ impl World {
         for pool in self.pools.pools.iter_mut().filter(|pool| pool.fleet.as_ref() == Some(fleet)) {
             pool.in_force.remove(&generation);
             pool.detached.remove(&generation);
-            if pool.set.remove(&generation).is_some() {
-                pool.version += 1;
+            pool.stuck.remove(&generation);
+            if pool.set.contains_key(&generation) {
+                pool.touch(self.env.now);
+                pool.set.remove(&generation);
             }
         }
+    }
+
+    /// A look at a pool: the truth, unless a script distorts it.
+    fn look_at(&mut self, id: &PoolId) -> Result<TrafficSeen> {
+        self.distortions.pool_looks += 1;
+        let pool = self.pools.get(id)?;
+        let now = self.env.now;
+        let mut targets = self.targets(pool);
+        if self.distortions.pools_lag(now) {
+            let Shown { tag, set, foreign } = pool.lagging(now);
+            targets.truncate(targets.len().div_ceil(2));
+            let coverage = Coverage::Part("a replica lags behind".into());
+            return Ok(TrafficSeen { pool: id.clone(), age: LAG, coverage, tag, weights: set, foreign, targets, residue: None });
+        }
+        let why = self.distortions.missing_of_pools(now);
+        if why.is_some() {
+            targets.truncate(targets.len() / 2);
+        }
+        let Shown { tag, set, foreign } = pool.route();
+        let stick = pool.stuck.iter().filter(|(_, stuck)| stuck.until > now);
+        let stick = stick.map(|(id, stuck)| format!("clients stick to generation {id} until {}", stuck.until));
+        let stick: Vec<String> = stick.collect();
+        Ok(TrafficSeen {
+            pool: id.clone(),
+            age: Duration::ZERO,
+            coverage: why.map_or(Coverage::Whole, Coverage::Part),
+            tag,
+            weights: set,
+            foreign,
+            targets,
+            residue: (!stick.is_empty()).then(|| stick.join("; ").into()),
+        })
     }
 
     fn targets(&self, pool: &Pool) -> Vec<TargetSeen> {
@@ -166,8 +279,18 @@ impl World {
     }
 
     /// How long a detached generation drains: the same for all of it.
-    fn detaching(&self) -> std::time::Duration {
+    fn detaching(&self) -> Duration {
         self.env.settings.drain.draw(&mut super::random::Random::named(self.env.settings.seed, "detach"))
+    }
+}
+
+/// Whether a pool may be changed by a fleet's call.
+fn ours(pool: &Pool, op: &Op) -> Result<()> {
+    match &pool.fleet {
+        Some(fleet) if *fleet != op.fleet => {
+            Err(Error::new(ErrorKind::Taken, format!("pool {} is fleet {fleet}'s; give each fleet a pool of its own", pool.id)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -209,6 +332,8 @@ impl MemoryCloud {
                 detached: BTreeMap::new(),
                 draining: BTreeMap::new(),
                 foreign: Vec::new(),
+                stuck: BTreeMap::new(),
+                past: VecDeque::new(),
             });
         }
         id
@@ -220,10 +345,22 @@ impl MemoryCloud {
     /// [`NotFound`](ErrorKind::NotFound) if there is no such pool.
     pub fn join(&self, pool: &PoolId, what: &str, weight: u16) -> Result<()> {
         let mut world = self.world();
+        let now = world.env.now;
         let (_, pool) = world.pools.get_mut(pool)?;
+        pool.touch(now);
         pool.foreign.push((NativeRef::from(what), weight));
-        pool.version += 1;
         Ok(())
+    }
+
+    /// Somebody else sets a pool's weights, within the split or not, and be it all to 0. The pool's tag changes with it.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) if there is no such pool, no fleet has a route of it, or that fleet has no such generation.
+    pub fn set_weights(&self, pool: &PoolId, weights: impl IntoIterator<Item = (GenerationId, u16)>) -> Result<()> {
+        let mut world = self.world();
+        let unrouted = || Error::new(ErrorKind::NotFound, format!("no fleet has a route of pool {pool}; set one first"));
+        let fleet = world.pools.get(pool)?.fleet.clone().ok_or_else(unrouted)?;
+        world.set_weights(&fleet, pool, &weights.into_iter().collect(), Cause::Script).map(drop)
     }
 
     /// The weights by which a pool divides requests now, which may not yet be those that were set.
@@ -254,16 +391,7 @@ impl TrafficSwitch for MemoryCloud {
 
     async fn observe(&self, pool: &PoolId) -> Result<TrafficSeen> {
         self.read_latency().await;
-        let world = self.world();
-        let found = world.pools.get(pool).map_err(|error| error.with_operation("observe").with_place(&self.0.place))?;
-        Ok(TrafficSeen {
-            pool: pool.clone(),
-            age: std::time::Duration::ZERO,
-            coverage: Coverage::Whole,
-            tag: found.tag(),
-            weights: found.set.clone(),
-            foreign: found.foreign.clone(),
-            targets: world.targets(found),
-        })
+        let seen = self.world().look_at(pool);
+        seen.map_err(|error| error.with_operation("observe").with_resource(pool.as_str()).with_place(&self.0.place))
     }
 }

@@ -12,7 +12,7 @@ use crate::id::{NativeRef, Zone};
 use crate::time::Timestamp;
 
 /// How far a replica lags behind.
-const LAG: Duration = Duration::from_secs(40);
+pub(super) const LAG: Duration = Duration::from_secs(40);
 
 /// What is wrong with views, and until when.
 #[derive(Debug, Default)]
@@ -22,6 +22,23 @@ pub(super) struct Distortions {
     /// Until when a replica lags behind, and how many looks there were.
     pub(super) flickers_until: Timestamp,
     pub(super) looks: u64,
+    /// The same of looks at pools, which count by themselves.
+    pub(super) partial_pools: Vec<Partial>,
+    pub(super) pools_flicker_until: Timestamp,
+    pub(super) pool_looks: u64,
+}
+
+impl Distortions {
+    /// Whether a replica that lags behind answers this look at a pool.
+    pub(super) fn pools_lag(&self, now: Timestamp) -> bool {
+        now < self.pools_flicker_until && self.pool_looks % 2 == 1
+    }
+
+    /// Why views of pools lack a part now, if they do.
+    pub(super) fn missing_of_pools(&self, now: Timestamp) -> Option<Arc<str>> {
+        let why: Vec<&str> = self.partial_pools.iter().filter(|one| one.until > now).map(|one| &*one.why).collect();
+        (!why.is_empty()).then(|| why.join("; ").into())
+    }
 }
 
 /// A false word on health: of an artifact's instances or of all.

@@ -22,17 +22,28 @@ pub trait TrafficSwitch: Send + Sync {
     /// - [`Conflict`](crate::ErrorKind::Conflict) if the pool's tag is not the route's `seen`, unless its weights are the route's
     ///   already: then done.
     /// - [`Invalid`](crate::ErrorKind::Invalid) if the route is beyond the [split](TrafficCapabilities::split).
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such pool, or no generation of this fleet that is named;
+    ///   [`Taken`](crate::ErrorKind::Taken) if the pool is another fleet's.
+    /// - What is refused changes nothing. Once answered, every view that is asked for shows it; it is in force
+    ///   [within](TrafficCapabilities::settle) a time that is known.
+    /// - Where a call's [lifetime](TrafficCapabilities::request_lifetime) is zero, a tag never comes back: a copy that arrives late, under an old tag,
+    ///   conflicts, though the weights be again what they were.
     async fn route(&self, op: &Op, route: &Route) -> Result<Routed>;
 
     /// Lets instances finish the requests they have, and gives them no new ones.
     ///
     /// # Contract
-    /// Returns when draining has begun. `leaving` is never empty; those that are no targets are passed over.
+    /// - Returns when draining has begun: who is named is not [`Attached`](crate::fleet::TargetState::Attached) in any later view, whatever
+    ///   is routed to its generation. Done again, nothing changes. The other targets, and the weights, stay as they are.
+    /// - [`Invalid`](crate::ErrorKind::Invalid) if `leaving` is empty; those in it that are no targets are passed over.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such pool; [`Taken`](crate::ErrorKind::Taken) if it is another fleet's.
     async fn drain(&self, op: &Op, pool: &PoolId, leaving: &BTreeSet<InstanceKey>) -> Result<()>;
 
     /// Looks at a pool.
     ///
     /// # Contract
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if there is none.
+    /// - A view of [age](TrafficSeen::age) zero shows every effect of calls that were answered before it was asked for.
+    /// - Targets come in ascending order of their keys, each once: the members that run of every generation that is named, and those that drain.
     async fn observe(&self, pool: &PoolId) -> Result<TrafficSeen>;
 }

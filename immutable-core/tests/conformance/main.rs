@@ -2,9 +2,13 @@
 
 mod broken_fleets;
 mod broken_journals;
+mod broken_switches;
 mod faulty;
+mod faulty_switch;
 mod memory_cloud;
+mod memory_switch;
 mod racks;
+mod sluice;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,11 +21,11 @@ pub(crate) fn slow() -> MemoryOptions {
     slow_of(7)
 }
 
-fn slow_of(seed: u64) -> MemoryOptions {
+pub(crate) fn slow_of(seed: u64) -> MemoryOptions {
     MemoryOptions::seeded(seed).latency(Delay::Uniform(Duration::from_millis(50), Duration::from_secs(2)))
 }
 
-fn images(cloud: &MemoryCloud) -> Result<[ImageRef; 2]> {
+pub(crate) fn images(cloud: &MemoryCloud) -> Result<[ImageRef; 2]> {
     let image = |version| -> Result<ImageRef> {
         Ok(cloud.bake("acmeinc/web", version)?.image_in(&cloud.place()).expect("it was baked here").clone())
     };

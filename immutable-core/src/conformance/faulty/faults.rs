@@ -21,12 +21,14 @@ pub enum Call {
     DestroyGeneration,
     /// [`FleetProvider::follow`](crate::provider::FleetProvider::follow)
     Follow,
-    /// [`FleetProvider::observe`](crate::provider::FleetProvider::observe), or a traffic switch's
+    /// [`FleetProvider::observe`](crate::provider::FleetProvider::observe)
     Observe,
     /// [`TrafficSwitch::route`](crate::provider::TrafficSwitch::route)
     Route,
     /// [`TrafficSwitch::drain`](crate::provider::TrafficSwitch::drain)
     Drain,
+    /// [`TrafficSwitch::observe`](crate::provider::TrafficSwitch::observe)
+    ObservePool,
     /// [`Journal::load`](crate::journal::Journal::load)
     Load,
     /// [`Journal::append`](crate::journal::Journal::append)
@@ -64,7 +66,7 @@ pub enum Fault {
     Slow(Duration),
     /// Each group or pool is shown as it was seen before, and the age says so.
     Stale,
-    /// Some instances are left out of each group, and the coverage says so.
+    /// Some instances are left out of each group, or targets of a pool, and the coverage says so.
     Partial,
 }
 
@@ -110,7 +112,7 @@ pub struct Faults {
     pub slow: f64,
     /// [`Fault::Stale`], of each group or pool, by up to `stale_by`.
     pub stale: f64,
-    /// [`Fault::Partial`], of each group.
+    /// [`Fault::Partial`], of each group or pool.
     pub partial: f64,
     /// How long after it was sent a copy may still arrive.
     pub late_by: Duration,
@@ -180,7 +182,7 @@ setters! {
     doubled: f64 = "How often a second copy of an answered call arrives.",
     slow: f64 = "How often a call waits before it is sent on.",
     stale: f64 = "How often a view is an older one.",
-    partial: f64 = "How often a view leaves instances out.",
+    partial: f64 = "How often a view leaves instances or targets out.",
     late_by: Duration = "How long after it was sent a copy may still arrive.",
     slow_by: Duration = "How long a slow call may wait.",
     stale_by: Duration = "How old a stale view may be.",

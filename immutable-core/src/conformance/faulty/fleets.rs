@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 
 use super::echo::Set;
-use super::wire::Fate;
+use super::wire::{Fate, PAGE_LOST};
 use super::{Call, Fault, Faulty};
 use crate::error::Result;
 use crate::fleet::{
@@ -110,12 +110,10 @@ impl<P: ?Sized> Faulty<P> {
         if group.instances.is_empty() || !wire.chance(fate.partial) {
             return;
         }
-        let missing = wire.below(group.instances.len());
-        let mut nth = 0..;
         let mut instances = group.instances.to_vec();
-        instances.retain(|_| nth.next() != Some(missing) && !wire.chance(0.25));
+        wire.leave_out(&mut instances);
         wire.note(now, Call::Observe, Fault::Partial);
         group.instances = Arc::new(instances);
-        group.coverage = Coverage::Part("a page of the answer did not arrive".into());
+        group.coverage = Coverage::Part(PAGE_LOST.into());
     }
 }

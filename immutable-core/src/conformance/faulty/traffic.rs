@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
+use super::wire::PAGE_LOST;
 use super::{Call, Fault, Faulty};
 use crate::error::Result;
-use crate::fleet::{Op, Route, Routed, TrafficCapabilities, TrafficSeen};
+use crate::fleet::{Coverage, Op, Route, Routed, TrafficCapabilities, TrafficSeen};
 use crate::id::{InstanceKey, PoolId};
 use crate::provider::TrafficSwitch;
 
@@ -37,18 +39,24 @@ impl<P: TrafficSwitch + ?Sized + 'static> TrafficSwitch for Faulty<P> {
 
     async fn observe(&self, pool: &PoolId) -> Result<TrafficSeen> {
         let asked = self.0.clock.now();
-        let fate = self.look(Call::Observe, "observe").await?;
+        let fate = self.look(Call::ObservePool, "observe").await?;
         let sent = self.0.clock.now();
-        let seen = self.0.inner.observe(pool).await?;
+        let mut seen = self.0.inner.observe(pool).await?;
         let mut wire = self.wire();
         let history = wire.pools.entry(pool.clone()).or_default();
         let older = history.remember(sent, &seen, self.0.faults.stale_by);
         if older > 0 && wire.chance(fate.stale) {
             let pick = wire.below(older);
             if let Some((then, before)) = wire.pools.get(pool).and_then(|history| history.older(pick)) {
-                wire.note(sent, Call::Observe, Fault::Stale);
-                return Ok(TrafficSeen { age: before.age + asked.since(then), ..before });
+                wire.note(sent, Call::ObservePool, Fault::Stale);
+                // What happened in the very millisecond of the older view may have happened after it.
+                seen = TrafficSeen { age: before.age + asked.since(then) + Duration::from_millis(1), ..before };
             }
+        }
+        if !seen.targets.is_empty() && wire.chance(fate.partial) {
+            wire.leave_out(&mut seen.targets);
+            wire.note(sent, Call::ObservePool, Fault::Partial);
+            seen.coverage = Coverage::Part(PAGE_LOST.into());
         }
         Ok(seen)
     }

@@ -26,6 +26,9 @@ impl<T> Default for History<T> {
 /// How many older views of one thing are kept.
 const REMEMBERED: usize = 8;
 
+/// Why a view is but a part.
+pub(super) const PAGE_LOST: &str = "a page of the answer did not arrive";
+
 pub(super) struct Wire {
     dice: Dice,
     script: BTreeMap<Call, VecDeque<Fault>>,
@@ -92,6 +95,13 @@ impl Wire {
 
     pub(super) fn below(&mut self, limit: usize) -> usize {
         self.dice.below(limit)
+    }
+
+    /// Leaves out at least one of what a view shows.
+    pub(super) fn leave_out<T>(&mut self, shown: &mut Vec<T>) {
+        let missing = self.below(shown.len());
+        let mut nth = 0..;
+        shown.retain(|_| nth.next() != Some(missing) && !self.chance(0.25));
     }
 
     pub(super) fn draw(&mut self, call: Call, now: Timestamp, faults: &Faults) -> Fate {

@@ -27,6 +27,7 @@ use leave::*;
 use observe::*;
 use raise::*;
 use trial::Trial;
+pub(super) use trial::{Made, Trial as Machines, of_fleet};
 use whole::*;
 
 /// A provider to be tried, in a place where nothing bears the fleet's name, with room for 8 instances.

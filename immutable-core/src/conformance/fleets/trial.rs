@@ -16,23 +16,23 @@ use crate::provider::FleetProvider;
 use crate::time::Timestamp;
 
 /// What a case holds in its hands.
-pub(super) struct Trial {
-    pub(super) subject: Subject,
-    pub(super) patience: Patience,
+pub(in crate::conformance) struct Trial {
+    pub(in crate::conformance) subject: Subject,
+    pub(in crate::conformance) patience: Patience,
     ops: Cell<u64>,
     /// When the last change was answered: views are waited for that are not older.
     answered: Cell<Timestamp>,
 }
 
 /// A generation that was made: its spec, its group 0 and who is in it.
-pub(super) struct Made {
-    pub(super) spec: GenerationSpec,
+pub(in crate::conformance) struct Made {
+    pub(in crate::conformance) spec: GenerationSpec,
     pub(super) group: GroupId,
-    pub(super) members: Vec<InstanceKey>,
+    pub(in crate::conformance) members: Vec<InstanceKey>,
 }
 
 impl Trial {
-    pub(super) fn new(subject: Subject) -> Self {
+    pub(in crate::conformance) fn new(subject: Subject) -> Self {
         let clock = subject.time.clock();
         let answered = Cell::new(clock.now());
         Self { patience: Patience::new(clock, subject.patience), subject, ops: Cell::new(0), answered }
@@ -42,22 +42,22 @@ impl Trial {
         &self.subject.fleets
     }
 
-    pub(super) fn fleet(&self) -> FleetId {
+    pub(in crate::conformance) fn fleet(&self) -> FleetId {
         FleetId::new(self.subject.place.clone(), self.subject.fleet.clone())
     }
 
     /// A fleet whose name begins with the other's.
-    pub(super) fn neighbour(&self) -> FleetId {
+    pub(in crate::conformance) fn neighbour(&self) -> FleetId {
         FleetId::new(self.subject.place.clone(), format!("{}-2", self.subject.fleet))
     }
 
     /// A spec with one group, of the first image, kept up by nobody.
-    pub(super) fn spec(&self, ordinal: u32) -> Verdict<GenerationSpec> {
+    pub(in crate::conformance) fn spec(&self, ordinal: u32) -> Verdict<GenerationSpec> {
         self.spec_of(ordinal, 0, 1)
     }
 
     /// A spec with so many groups (one or two), of the image of this number.
-    pub(super) fn spec_of(&self, ordinal: u32, image: usize, groups: usize) -> Verdict<GenerationSpec> {
+    pub(in crate::conformance) fn spec_of(&self, ordinal: u32, image: usize, groups: usize) -> Verdict<GenerationSpec> {
         let group = |(cell, placement)| GroupSpec { cell, placement, max: 8 };
         let parse = |text: &str| Failure::new(format!("`{text}` is neither a name nor a version"));
         let image = self.subject.images.get(image).ok_or_else(|| Failure::new("there is no such image"))?.clone();
@@ -82,7 +82,7 @@ impl Trial {
         self.op_of(&self.fleet())
     }
 
-    pub(super) fn op_of(&self, fleet: &FleetId) -> Op {
+    pub(in crate::conformance) fn op_of(&self, fleet: &FleetId) -> Op {
         self.ops.set(self.ops.get() + 1);
         Op::new(fleet, OpId(self.ops.get()), Epoch(1))
     }
@@ -165,13 +165,13 @@ impl Trial {
     }
 
     /// Makes a generation, one group, of size 0.
-    pub(super) async fn make(&self, spec: &GenerationSpec) -> Verdict<GroupId> {
+    pub(in crate::conformance) async fn make(&self, spec: &GenerationSpec) -> Verdict<GroupId> {
         self.ensure(&self.op_of(&spec.fleet), spec).await??;
         Ok(GroupId { generation: spec.id, cell: 0 })
     }
 
     /// Makes a generation and brings its group 0 to a size.
-    pub(super) async fn make_of(&self, spec: GenerationSpec, size: u32) -> Verdict<Made> {
+    pub(in crate::conformance) async fn make_of(&self, spec: GenerationSpec, size: u32) -> Verdict<Made> {
         let group = self.make(&spec).await?;
         self.raise(&spec.fleet, group, 0, size).await?;
         let members = self.running(&spec.fleet, group, size).await?;
@@ -179,7 +179,7 @@ impl Trial {
     }
 
     /// Makes a generation of the first image, with one group of a size.
-    pub(super) async fn made(&self, ordinal: u32, size: u32) -> Verdict<Made> {
+    pub(in crate::conformance) async fn made(&self, ordinal: u32, size: u32) -> Verdict<Made> {
         self.make_of(self.spec(ordinal)?, size).await
     }
 
@@ -296,7 +296,7 @@ pub(super) fn present(seen: &GroupSeen) -> Vec<InstanceKey> {
 }
 
 /// The same spec for another fleet.
-pub(super) fn of_fleet(spec: GenerationSpec, fleet: &FleetId) -> GenerationSpec {
+pub(in crate::conformance) fn of_fleet(spec: GenerationSpec, fleet: &FleetId) -> GenerationSpec {
     GenerationSpec { fleet: fleet.clone(), ..spec }
 }
 

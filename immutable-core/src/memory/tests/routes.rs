@@ -10,7 +10,7 @@ use crate::id::PoolId;
 use crate::provider::{ImageStage, Provider, TrafficSwitch};
 
 /// Two generations of two healthy instances each, and a pool.
-fn routed(options: MemoryOptions) -> (Lab, PoolId) {
+pub(super) fn routed(options: MemoryOptions) -> (Lab, PoolId) {
     let lab = lab_with(options).stand(2);
     lab.ensure(&lab.spec_of(&lab.good, 2)).unwrap();
     let group = GroupId { generation: GenerationId(2), cell: 0 };
@@ -21,25 +21,25 @@ fn routed(options: MemoryOptions) -> (Lab, PoolId) {
 }
 
 impl Lab {
-    fn pool(&self, pool: &PoolId) -> TrafficSeen {
+    pub(super) fn pool(&self, pool: &PoolId) -> TrafficSeen {
         self.clock.run(TrafficSwitch::observe(&self.cloud, pool)).unwrap()
     }
 
-    fn route(&self, pool: &PoolId, weights: &[(u32, u16)]) -> Result<Routed> {
+    pub(super) fn route(&self, pool: &PoolId, weights: &[(u32, u16)]) -> Result<Routed> {
         self.route_from(pool, self.pool(pool).tag, weights)
     }
 
-    fn route_from(&self, pool: &PoolId, seen: RouteTag, weights: &[(u32, u16)]) -> Result<Routed> {
+    pub(super) fn route_from(&self, pool: &PoolId, seen: RouteTag, weights: &[(u32, u16)]) -> Result<Routed> {
         let route = Route::new(pool.clone(), seen, weights_of(weights))?;
         self.clock.run(self.cloud.route(&self.op(), &route))
     }
 
-    fn states(&self, pool: &PoolId) -> Vec<TargetState> {
+    pub(super) fn states(&self, pool: &PoolId) -> Vec<TargetState> {
         self.pool(pool).targets.iter().map(|target| target.state).collect()
     }
 }
 
-fn weights_of(weights: &[(u32, u16)]) -> BTreeMap<GenerationId, u16> {
+pub(super) fn weights_of(weights: &[(u32, u16)]) -> BTreeMap<GenerationId, u16> {
     weights.iter().map(|(id, weight)| (GenerationId(*id), *weight)).collect()
 }
 

@@ -54,6 +54,7 @@ fn everything(script: &Script, call: Call) -> Vec<What> {
         Call::EnsureGeneration | Call::Resize | Call::SetUpkeep | Call::DestroyGeneration | Call::Append | Call::Compact => true,
         Call::Preflight | Call::Inspect | Call::Follow | Call::Observe | Call::Load | Call::Wrote | Call::List => false,
         Call::Route | Call::Drain => true,
+        Call::ObservePool => false,
     };
     let mut all = Vec::new();
     for down in [1, view, deadlines] {
