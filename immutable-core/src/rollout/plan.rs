@@ -215,7 +215,7 @@ impl Plan {
             to: Subject { name: artifact.name().clone(), version: artifact.version().clone(), digest: artifact.digest() },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: strategy.steps.iter().map(|step| planned(*step, budget)).collect(),
-            rollback: Feasibility::planned(state, wanted.id(), fleet.desired()),
+            rollback: Feasibility::planned(state, fleet.desired()),
             findings: Vec::new(),
             basis: Basis::of(state),
             fleet: fleet.clone(),
