@@ -72,6 +72,30 @@ fn upkeep_then_proof_then_removal_then_the_end() {
 }
 
 #[test]
+fn a_step_that_is_not_the_last_leads_to_the_next() {
+    let mut json = serde_json::to_value(Strategy::rolling().max_surge(1)).unwrap();
+    json["steps"] = serde_json::json!([{ "scale": { "to": "50%" } }, { "scale": { "to": "100%" } }]);
+    let mut stage = Stage::rolling(serde_json::from_value(json).unwrap());
+    stage.ready(2, "d");
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    stage.ready(2, "e");
+    stage.note(|noted| noted.progress = Some(2));
+    let half = |old: &str, size| look().group(1, size, old).group(2, 2, "d+ e+");
+    row("of the old as many leave as it says", &stage, &half("b+ c+", 2), "owed 8 lower 0001.0 2 by b");
+    stage.owe(lower(1, 2, "b"));
+    row("it waits for them", &stage, &half("b+ c+", 2), "");
+    stage.settle(done(1));
+    row("though not until they are gone", &stage, &half("b< c+", 1), "moved step 1 until +1250s");
+    row("nor for healing", &stage, &half("c+", 1), "noted gone 0001.0 b progress 2\nmoved step 1 until +1250s");
+    row("all of its goal must be ready", &stage, &look().group(1, 1, "b< c+").group(2, 2, "d+ e?"), "");
+    stage.gone(1, "b");
+    stage
+        .moved(Phase::Stepping { step: immutable_core::id::StepIx(1), at: StepState::Moving { give_up_at: stage.now + MINUTE } });
+    row("then the rest", &stage, &half("c+", 1), "noted progress 2\nowed 9 raise 0002.0 2 to 3");
+}
+
+#[test]
 fn proof_needs_whole_views_after_the_last_answer_of_everything_ready() {
     let stage = restored();
     for (what, look) in [
