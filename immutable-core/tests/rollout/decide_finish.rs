@@ -136,6 +136,28 @@ fn nothing_is_removed_that_has_or_may_have_members() {
 }
 
 #[test]
+fn what_is_proven_and_lost_while_the_rest_is_removed_asks() {
+    let lost = |why: &str| format!("moved held: the proven release cannot be launched: {why}");
+    let mut forward = finishing();
+    let deleted = lost("generation 0002 was deleted by someone else");
+    let gone = format!("noted gone 0002.0 d,e,f absent 0002\n{deleted}");
+    row("the new", &forward, &look().group(1, 0, "").absent(2), &gone);
+    row("it is revoked, and all of it runs", &forward, &after().revoked("1.1.0"), "owed 12 destroy 0001");
+    let short = look().group(1, 0, "").group(2, 2, "d+ e+ fx").revoked("1.1.0");
+    let revoked = format!("noted gone 0002.0 f size 0002.0 2\n{}", lost("it was revoked: it leaks"));
+    row("it is revoked, and one is missing", &forward, &short, &revoked);
+    forward.gone(2, "d e f");
+    forward.note(|noted| noted.absent.push(GenerationId(2)));
+    row("it was gone at the last look", &forward, &look().group(1, 0, ""), &deleted);
+
+    let mut back = Stage::rolling(Strategy::rolling().max_surge(1));
+    back.moved(Phase::Finishing { ending: Ending::Back { to: GenerationId(1) }, give_up_at: back.now + MINUTE });
+    let deleted = lost("generation 0001 was deleted by someone else");
+    let gone = format!("noted gone 0001.0 a,b,c absent 0001\n{deleted}");
+    row("the baseline", &back, &look().absent(1).group(2, 0, ""), &gone);
+}
+
+#[test]
 fn of_an_empty_fleet_nothing_is_proven_unless_one_was_tried() {
     let mut stage = Stage::first(Stage::fleet(0), Strategy::rolling());
     stage.owe(Call::Upkeep(GenerationId(1), Upkeep::default()));
@@ -224,6 +246,34 @@ fn what_was_refused_and_was_there_before_stays() {
     stage.claim();
     stage.moved(Phase::Finishing { ending: Ending::Refused { why: "why".into() }, give_up_at: stage.now + MINUTE });
     row("all of it", &stage, &look().group(1, 3, "a+ b+ c+"), "ended refused: why");
+}
+
+#[test]
+fn what_was_made_for_a_rollout_that_is_refused_is_removed() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.moved(Phase::Finishing { ending: Ending::Refused { why: "why".into() }, give_up_at: stage.now + MINUTE });
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row("it is there", &stage, &old().group(2, 0, ""), "owed 5 destroy 0002");
+    row("over", &stage, &old().absent(2), "noted absent 0002\nended refused: why");
+}
+
+#[test]
+fn what_was_there_before_a_first_release_stays_if_anybody_is_in_it() {
+    let mut stage = Stage::first(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.ready(1, "a");
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    stage.moved(Phase::Finishing { ending: Ending::Nothing, give_up_at: stage.now + MINUTE });
+    let one = || look().group(1, 1, "a+");
+    row("the other goes", &stage, &one().group(2, 0, ""), "owed 4 destroy 0002");
+    row("over", &stage, &one().absent(2), "noted absent 0002\nended torn down");
 }
 
 #[test]
