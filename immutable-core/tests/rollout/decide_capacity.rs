@@ -253,6 +253,32 @@ fn an_emptied_fleet_lets_all_go_though_nothing_new_was_tried() {
 }
 
 #[test]
+fn an_emptied_fleet_of_what_is_proven_tries_nothing() {
+    let mut stage = Stage::proven_of(Stage::fleet(2), surge(1));
+    stage.fleet = Stage::fleet(0);
+    stage.open("1.0.0");
+    stage.claim();
+    stage.step();
+    stage.note(|noted| noted.progress = Some(2));
+    row("to size 0", &stage, &look().group(1, 2, "a+ b+"), "owed 4 lower 0001.0 2 by a,b");
+}
+
+#[test]
+fn what_a_smaller_size_leaves_over_leaves_beside_the_probe() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.fleet = Stage::fleet(1);
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row("two", &stage, &old().group(2, 0, ""), "owed 5 lower 0001.0 3 by a,b");
+    row("though the new is seen in part", &stage, &old().group(2, 0, "").partly(), "owed 5 lower 0001.0 3 by a,b");
+    let part = look().group(1, 3, "a+ b+").partly().group(2, 0, "");
+    row("in part none but the one in its way", &stage, &part, "owed 5 lower 0001.0 3 by c");
+}
+
+#[test]
 fn what_one_group_is_asked_for_is_not_asked_of_another() {
     let mut stage = Stage::rolling_of(Stage::fleet(2).zones(["a".into(), "b".into()]), surge(2));
     stage.ready(2, "d");

@@ -3,7 +3,7 @@
 use immutable_core::fleet::{GenerationId, Heals, Ticket, Upkeep};
 use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Phase, RevertCause, StepState, Strategy};
 
-use super::kit::{MINUTE, Stage, done, give_up, lower, raise, removed};
+use super::kit::{MINUTE, Stage, done, give_up, in_two_steps, lower, raise, removed};
 use super::sight::{Look, look, row};
 
 /// Three of 1.1.0 are ready, generation 1 is empty.
@@ -73,9 +73,7 @@ fn upkeep_then_proof_then_removal_then_the_end() {
 
 #[test]
 fn a_step_that_is_not_the_last_leads_to_the_next() {
-    let mut json = serde_json::to_value(Strategy::rolling().max_surge(1)).unwrap();
-    json["steps"] = serde_json::json!([{ "scale": { "to": "50%" } }, { "scale": { "to": "100%" } }]);
-    let mut stage = Stage::rolling(serde_json::from_value(json).unwrap());
+    let mut stage = Stage::rolling(in_two_steps(&Strategy::rolling().max_surge(1)));
     stage.ready(2, "d");
     stage.retire(1, "a");
     stage.gone(1, "a");
