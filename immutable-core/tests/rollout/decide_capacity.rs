@@ -1,9 +1,9 @@
 //! `decide` over capacity: probe, refill, ceiling, floor, views, and slots that nothing fills.
 
 use immutable_core::fleet::FailureClass;
-use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, Outcome, Percent, Phase, Strategy};
+use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, OpResult, Outcome, Percent, Phase, Strategy};
 
-use super::kit::{Stage, give_up, lower, raise};
+use super::kit::{MINUTE, Stage, give_up, lower, raise};
 use super::sight::{Look, look, row};
 
 /// A surge of so many, none fewer.
@@ -374,6 +374,19 @@ fn who_was_never_healthy_is_down_when_ill_and_not_while_it_boots() {
     let ill = "noted appeared 0001.0 z size 0001.0 4\nowed 5 lower 0001.0 4 by z";
     row("ill", &Stage::rolling(fewer(1)), &with("z-"), ill);
     row("booting", &Stage::rolling(fewer(1)), &with("z:"), "noted appeared 0001.0 z size 0001.0 4");
+}
+
+#[test]
+fn a_group_that_is_certainly_not_there_holds_no_room() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(lower(1, 3, "a"));
+    let echo_until = Some(stage.now + MINUTE);
+    stage.settle(OpResult::Done { size: Some(2), refused: Vec::new(), echo_until, removed: None });
+    let deleted = look().absent(1).group(2, 1, "d+");
+    let decided = "noted gone 0001.0 a,b,c progress 1\nowed 7 raise 0002.0 1 to 3";
+    row("though its size may not be read yet", &stage, &deleted, decided);
 }
 
 #[test]
