@@ -13,6 +13,7 @@ mod rollout {
     mod evolve_effects;
     mod kit;
     mod once_broken;
+    mod plans;
     mod rivals;
     mod settle;
     mod sight;

@@ -230,7 +230,7 @@ impl Plan {
             },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget)).collect(),
-            rollback: Feasibility::planned(state, wanted.id(), fleet.desired()),
+            rollback: Feasibility::planned(state, fleet.desired()),
             findings: Vec::new(),
             basis: Basis::of(state),
             fleet: fleet.clone(),

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::analysis::Says;
-use crate::fleet::{FailureClass, GenerationId};
+use crate::fleet::FailureClass;
 use crate::id::{Actor, InstanceKey, OpId};
 use crate::rollout::budget::Budget;
 use crate::rollout::phase::Need;
 use crate::rollout::plan::Subject;
-use crate::rollout::state::{FleetState, GenerationLife};
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState};
 use crate::time::{Human, Timestamp};
 
 /// How a rollout stands. `Display` makes one sentence of it.
@@ -182,14 +182,15 @@ pub enum Feasibility {
 
 impl Feasibility {
     /// Before anything moves.
-    pub(crate) fn planned(state: &FleetState, wanted: GenerationId, desired: u32) -> Self {
+    pub(crate) fn planned(state: &FleetState, desired: u32) -> Self {
         let Some(proven) = &state.proven else {
             return Self::no_baseline();
         };
-        let running = state.generations.iter().filter(|(id, generation)| {
-            **id != wanted && generation.life == GenerationLife::Present && generation.release() == proven.spec.release
-        });
-        match running.map(|(_, generation)| generation.size()).max() {
+        let running = state
+            .generations
+            .values()
+            .filter(|generation| generation.life == GenerationLife::Present && generation.release() == proven.spec.release);
+        match running.map(GenerationState::size).max() {
             Some(size) => Self::of(size, desired),
             None => Self::Replace,
         }

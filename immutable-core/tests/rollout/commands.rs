@@ -106,6 +106,7 @@ fn a_command_survives_json_and_is_known_by_what_it_says() {
     assert_eq!(json, r#"{"id":"2d711642b726b04401627ca9fbac32f5","by":"sam","about":3,"what":{"abort":"mixed"}}"#);
     assert_eq!(serde_json::from_str::<Command>(&json).unwrap(), command);
     assert_ne!(CommandId::of("x"), CommandId::of("y"));
+    assert_eq!(command.id.as_bytes()[..4], [0x2d, 0x71, 0x16, 0x42]);
     for wrong in ["\"\"", "\"2d71\"", "\"+d711642b726b04401627ca9fbac32f5\"", "\"zd711642b726b04401627ca9fbac32f5\""] {
         let error = serde_json::from_str::<CommandId>(wrong).unwrap_err().to_string();
         assert!(error.contains("32 hexadecimal digits"), "{wrong}: {error}");

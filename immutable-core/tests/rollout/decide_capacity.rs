@@ -1,9 +1,9 @@
 //! `decide` over capacity: probe, refill, ceiling, floor, views, and slots that nothing fills.
 
 use immutable_core::fleet::FailureClass;
-use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, Outcome, Percent, Phase, Strategy};
+use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, OpResult, Outcome, Percent, Phase, Strategy};
 
-use super::kit::{Stage, give_up, lower, raise};
+use super::kit::{MINUTE, Stage, give_up, lower, raise};
 use super::sight::{Look, look, row};
 
 /// A surge of so many, none fewer.
@@ -253,6 +253,32 @@ fn an_emptied_fleet_lets_all_go_though_nothing_new_was_tried() {
 }
 
 #[test]
+fn an_emptied_fleet_of_what_is_proven_tries_nothing() {
+    let mut stage = Stage::proven_of(Stage::fleet(2), surge(1));
+    stage.fleet = Stage::fleet(0);
+    stage.open("1.0.0");
+    stage.claim();
+    stage.step();
+    stage.note(|noted| noted.progress = Some(2));
+    row("to size 0", &stage, &look().group(1, 2, "a+ b+"), "owed 4 lower 0001.0 2 by a,b");
+}
+
+#[test]
+fn what_a_smaller_size_leaves_over_leaves_beside_the_probe() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.fleet = Stage::fleet(1);
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row("two", &stage, &old().group(2, 0, ""), "owed 5 lower 0001.0 3 by a,b");
+    row("though the new is seen in part", &stage, &old().group(2, 0, "").partly(), "owed 5 lower 0001.0 3 by a,b");
+    let part = look().group(1, 3, "a+ b+").partly().group(2, 0, "");
+    row("in part none but the one in its way", &stage, &part, "owed 5 lower 0001.0 3 by c");
+}
+
+#[test]
 fn what_one_group_is_asked_for_is_not_asked_of_another() {
     let mut stage = Stage::rolling_of(Stage::fleet(2).zones(["a".into(), "b".into()]), surge(2));
     stage.ready(2, "d");
@@ -348,6 +374,19 @@ fn who_was_never_healthy_is_down_when_ill_and_not_while_it_boots() {
     let ill = "noted appeared 0001.0 z size 0001.0 4\nowed 5 lower 0001.0 4 by z";
     row("ill", &Stage::rolling(fewer(1)), &with("z-"), ill);
     row("booting", &Stage::rolling(fewer(1)), &with("z:"), "noted appeared 0001.0 z size 0001.0 4");
+}
+
+#[test]
+fn a_group_that_is_certainly_not_there_holds_no_room() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(lower(1, 3, "a"));
+    let echo_until = Some(stage.now + MINUTE);
+    stage.settle(OpResult::Done { size: Some(2), refused: Vec::new(), echo_until, removed: None });
+    let deleted = look().absent(1).group(2, 1, "d+");
+    let decided = "noted gone 0001.0 a,b,c progress 1\nowed 7 raise 0002.0 1 to 3";
+    row("though its size may not be read yet", &stage, &deleted, decided);
 }
 
 #[test]

@@ -182,6 +182,20 @@ fn the_way_back_is_a_generation_that_holds_the_fleet() {
 }
 
 #[test]
+fn the_way_back_is_a_generation_of_the_proven_release_however_much_another_has() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d e f g");
+    stage.moved(Phase::Finishing { ending: immutable_core::rollout::Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: immutable_core::rollout::Outcome::LeftMixed });
+    stage.open("1.2.0");
+    stage.claim();
+    stage.make(3);
+    stage.step();
+    let revoked = look().group(1, 3, "a+ b+ c+").group(2, 4, "d+ e+ f+ g+").group(3, 0, "").revoked("1.2.0");
+    row("the old", &stage, &revoked, "moved back to 0001 until +3640s: the release was revoked: it leaks");
+}
+
+#[test]
 fn a_revoked_baseline_is_kept_while_it_runs() {
     let mut stage = Stage::rolling(surge(1));
     stage.ready(2, "d");
@@ -256,6 +270,35 @@ fn a_baseline_made_anew_has_its_release_under_a_new_ordinal() {
     stage.owe(Call::Ensure(spec));
     stage.settle(done(None));
     row("and launched, under the ceiling", &stage, &look().group(3, 0, ""), "owed 7 raise 0003.0 0 to 3");
+}
+
+#[test]
+fn a_baseline_made_anew_has_groups_for_the_fleet_as_it_is_now() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.fleet = Stage::fleet(100);
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Deadline, to: super::kit::group(3).generation, at });
+    let events = look().group(1, 3, "a+ b+ c+").group(2, 0, "").group(2, 0, "").cell(1).decide(&stage).events;
+    let Event::Owed { call: Call::Ensure(spec), .. } = &events[0] else { panic!("{events:?}") };
+    assert_eq!(spec.groups.iter().map(|group| group.max).sum::<u32>(), 200, "for 101 at once, 100 in each");
+}
+
+#[test]
+fn what_is_made_is_launched_into_unless_somebody_deletes_it() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    let old = || look().group(1, 3, "a+ b+ c+");
+    let deleted = "moved finishing refused until +3630s: generation 0002 was deleted by someone else";
+    row("it is there", &stage, &old().group(2, 0, ""), "moved step 0 until +1230s");
+    row("it is not there any more", &stage, &old().absent(2), &format!("noted absent 0002\n{deleted}"));
+    stage.note(|noted| noted.absent.push(super::kit::group(2).generation));
+    row("nor was it at the last look", &stage, &old(), deleted);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use immutable_core::fleet::{GenerationId, Heals, Ticket, Upkeep};
 use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Phase, RevertCause, StepState, Strategy};
 
-use super::kit::{MINUTE, Stage, done, give_up, lower, raise, removed};
+use super::kit::{MINUTE, Stage, done, give_up, in_two_steps, lower, raise, removed};
 use super::sight::{Look, look, row};
 
 /// Three of 1.1.0 are ready, generation 1 is empty.
@@ -72,6 +72,28 @@ fn upkeep_then_proof_then_removal_then_the_end() {
 }
 
 #[test]
+fn a_step_that_is_not_the_last_leads_to_the_next() {
+    let mut stage = Stage::rolling(in_two_steps(&Strategy::rolling().max_surge(1)));
+    stage.ready(2, "d");
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    stage.ready(2, "e");
+    stage.note(|noted| noted.progress = Some(2));
+    let half = |old: &str, size| look().group(1, size, old).group(2, 2, "d+ e+");
+    row("of the old as many leave as it says", &stage, &half("b+ c+", 2), "owed 8 lower 0001.0 2 by b");
+    stage.owe(lower(1, 2, "b"));
+    row("it waits for them", &stage, &half("b+ c+", 2), "");
+    stage.settle(done(1));
+    row("though not until they are gone", &stage, &half("b< c+", 1), "moved step 1 until +1250s");
+    row("nor for healing", &stage, &half("c+", 1), "noted gone 0001.0 b progress 2\nmoved step 1 until +1250s");
+    row("all of its goal must be ready", &stage, &look().group(1, 1, "b< c+").group(2, 2, "d+ e?"), "");
+    stage.gone(1, "b");
+    stage
+        .moved(Phase::Stepping { step: immutable_core::id::StepIx(1), at: StepState::Moving { give_up_at: stage.now + MINUTE } });
+    row("then the rest", &stage, &half("c+", 1), "noted progress 2\nowed 9 raise 0002.0 2 to 3");
+}
+
+#[test]
 fn proof_needs_whole_views_after_the_last_answer_of_everything_ready() {
     let stage = restored();
     for (what, look) in [
@@ -109,6 +131,28 @@ fn nothing_is_removed_that_has_or_may_have_members() {
         &z,
         "noted appeared 0001.0 z healthy 0001.0 z size 0001.0 1\nowed 12 lower 0001.0 1 by z",
     );
+}
+
+#[test]
+fn what_is_proven_and_lost_while_the_rest_is_removed_asks() {
+    let lost = |why: &str| format!("moved held: the proven release cannot be launched: {why}");
+    let mut forward = finishing();
+    let deleted = lost("generation 0002 was deleted by someone else");
+    let gone = format!("noted gone 0002.0 d,e,f absent 0002\n{deleted}");
+    row("the new", &forward, &look().group(1, 0, "").absent(2), &gone);
+    row("it is revoked, and all of it runs", &forward, &after().revoked("1.1.0"), "owed 12 destroy 0001");
+    let short = look().group(1, 0, "").group(2, 2, "d+ e+ fx").revoked("1.1.0");
+    let revoked = format!("noted gone 0002.0 f size 0002.0 2\n{}", lost("it was revoked: it leaks"));
+    row("it is revoked, and one is missing", &forward, &short, &revoked);
+    forward.gone(2, "d e f");
+    forward.note(|noted| noted.absent.push(GenerationId(2)));
+    row("it was gone at the last look", &forward, &look().group(1, 0, ""), &deleted);
+
+    let mut back = Stage::rolling(Strategy::rolling().max_surge(1));
+    back.moved(Phase::Finishing { ending: Ending::Back { to: GenerationId(1) }, give_up_at: back.now + MINUTE });
+    let deleted = lost("generation 0001 was deleted by someone else");
+    let gone = format!("noted gone 0001.0 a,b,c absent 0001\n{deleted}");
+    row("the baseline", &back, &look().absent(1).group(2, 0, ""), &gone);
 }
 
 #[test]
@@ -200,6 +244,34 @@ fn what_was_refused_and_was_there_before_stays() {
     stage.claim();
     stage.moved(Phase::Finishing { ending: Ending::Refused { why: "why".into() }, give_up_at: stage.now + MINUTE });
     row("all of it", &stage, &look().group(1, 3, "a+ b+ c+"), "ended refused: why");
+}
+
+#[test]
+fn what_was_made_for_a_rollout_that_is_refused_is_removed() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.moved(Phase::Finishing { ending: Ending::Refused { why: "why".into() }, give_up_at: stage.now + MINUTE });
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row("it is there", &stage, &old().group(2, 0, ""), "owed 5 destroy 0002");
+    row("over", &stage, &old().absent(2), "noted absent 0002\nended refused: why");
+}
+
+#[test]
+fn what_was_there_before_a_first_release_stays_if_anybody_is_in_it() {
+    let mut stage = Stage::first(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.ready(1, "a");
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    stage.moved(Phase::Finishing { ending: Ending::Nothing, give_up_at: stage.now + MINUTE });
+    let one = || look().group(1, 1, "a+");
+    row("the other goes", &stage, &one().group(2, 0, ""), "owed 4 destroy 0002");
+    row("over", &stage, &one().absent(2), "noted absent 0002\nended torn down");
 }
 
 #[test]

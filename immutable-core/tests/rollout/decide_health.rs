@@ -169,6 +169,22 @@ fn while_nothing_can_be_told_of_the_others_nobody_is_charged() {
 }
 
 #[test]
+fn on_probation_one_that_nobody_is_charged_with_stays() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1).probe_attempts(2));
+    stage.launch(2, "d");
+    stage.note(|noted| drop(noted.unhealthy.insert(group(1), keys("a b c").into_iter().collect())));
+    stage.pass(600);
+    let with = |old: &str, new: &str| look().group(1, 3, old).group(2, 1, new);
+    row("of the health of all nothing can be told", &stage, &with("a- b- c-", "d~"), "");
+    let down = "noted charged 0002.0 d image\nowed 6 lower 0002.0 1 by d";
+    row("it does not even come up", &stage, &with("a- b- c-", "d:"), down);
+    let ill = "noted healthy 0001.0 a,b,c charged 0002.0 d health\nowed 6 lower 0002.0 1 by d";
+    row("the old are well", &stage, &with("a+ b+ c+", "d~"), ill);
+    stage.apply(with("a- b- c-", "d:").decide(&stage).events[0].clone());
+    row("it was charged before", &stage, &with("a- b- c-", "d~"), "owed 6 lower 0002.0 1 by d");
+}
+
+#[test]
 fn nobody_is_charged_with_what_was_told_of_before_anything_was_launched() {
     let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(1));
     stage.open("1.1.0");

@@ -1,11 +1,11 @@
 //! What `decide` says of itself: what is waited for, which number or time would unblock it, and when it looks again.
 
-use immutable_core::fleet::{FailureClass, GenerationId, Upkeep};
+use immutable_core::fleet::{FailureClass, GenerationId, Ticket, Upkeep};
 use immutable_core::rollout::{
-    Call, Counts, Ending, Hold, Need, OnFirstFailure, Phase, Refused, RevertCause, StepState, Strategy,
+    Call, Counts, Ending, Hold, Need, OnFirstFailure, OpResult, Phase, Refused, RevertCause, StepState, Strategy,
 };
 
-use super::kit::{MINUTE, Stage, done, give_up, group, keys, lower, raise};
+use super::kit::{MINUTE, Stage, done, give_up, group, in_two_steps, keys, lower, raise};
 use super::sight::{Look, look, tells};
 
 fn surge(instances: u32) -> Strategy {
@@ -166,7 +166,27 @@ fn of_a_step() {
         "waiting for 2 of 3 to be ready, the provider's answer to call 9; rollback now would be partial, 2 of 3 still run",
         "+110s",
     );
+    let mut accepted = lost.clone();
+    accepted.settle(OpResult::Accepted { ticket: Ticket("t".into()), echo_until: None });
+    let mut echo = lost.clone();
     lost.pass(60);
+    accepted.pass(60);
+    tells(
+        "a call that was accepted",
+        &accepted,
+        &both(),
+        "waiting for 2 of 3 to be ready, the provider's answer to call 9; rollback now would be partial, 2 of 3 still run",
+        "+1240s",
+    );
+    let echo_until = Some(echo.now + MINUTE);
+    echo.settle(OpResult::Done { size: Some(2), refused: Vec::new(), echo_until, removed: None });
+    tells(
+        "a copy of a call may arrive, and nothing was refused",
+        &echo,
+        &look().group(1, 2, "b+ c+").group(2, 2, "d+"),
+        "waiting for 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
+        "+110s",
+    );
     tells(
         "a call that stands",
         &lost,
@@ -188,7 +208,7 @@ fn of_a_step() {
         found: None,
         echo_until: None,
     };
-    lost.settle(immutable_core::rollout::OpResult::Failed(why));
+    lost.settle(OpResult::Failed(why));
     tells(
         "the provider refuses calls",
         &lost,
@@ -198,11 +218,65 @@ fn of_a_step() {
     );
     lost.pass(60);
     tells(
+        "and would take them again",
+        &lost,
+        &both().unheard("1.1.0"),
+        "waiting for the registry's word on the release, 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
+        "+1240s",
+    );
+    tells(
         "and takes them again",
         &lost,
         &both(),
         "going on to acmeinc/web 1.1.0; rollback now would be partial, 2 of 3 still run",
         "+1240s",
+    );
+}
+
+#[test]
+fn of_who_leaves() {
+    let mut half = Stage::rolling(in_two_steps(&surge(1)));
+    half.ready(2, "d");
+    half.retire(1, "a");
+    half.gone(1, "a");
+    half.ready(2, "e");
+    half.note(|noted| noted.progress = Some(2));
+    tells(
+        "a step that leaves one",
+        &half,
+        &look().group(1, 2, "b= c=").group(2, 2, "d+ e+"),
+        "waiting for 1 to leave; rollback now would be by launching it again",
+        "+1250s",
+    );
+    let mut last = Stage::rolling(surge(1));
+    for (new, old) in [("d", "a"), ("e", "b"), ("f", "c")] {
+        last.ready(2, new);
+        last.retire(1, old);
+        last.gone(1, old);
+    }
+    last.note(|noted| noted.progress = Some(3));
+    last.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    tells(
+        "all have left",
+        &last,
+        &look().group(1, 0, "").group(2, 3, "d+ e+ f+"),
+        "waiting for the provider's answer to call 11; rollback now would be by launching it again",
+        "+120s",
+    );
+    let mut emptied = Stage::proven_of(Stage::fleet(2), surge(1));
+    emptied.fleet = Stage::fleet(0);
+    emptied.strategy = Strategy::rolling();
+    emptied.open("1.1.0");
+    emptied.claim();
+    emptied.make(2);
+    emptied.step();
+    emptied.retire(1, "a b");
+    tells(
+        "an emptied fleet, of which nobody is tried",
+        &emptied,
+        &look().group(1, 0, "a< b<").group(2, 0, ""),
+        "waiting for 2 to leave; rollback now would be instant",
+        "+1230s",
     );
 }
 

@@ -62,7 +62,9 @@ fn the_record_around_it() {
         refused_record(&stage, claim, "the fleet is in epoch 3");
     }
     let mut stage = stage;
+    stage.pass(1);
     stage.apply(heard());
+    assert_eq!(stage.state.at(), stage.now);
     refused(&stage, heard(), "the inbox has been read up to 1, not 1");
 }
 

@@ -1,12 +1,13 @@
 //! What each event leaves behind, to the number.
 
+use immutable_core::Timestamp;
 use immutable_core::fleet::{FailureClass, GenerationId};
 use immutable_core::id::{OwnerId, StepIx};
 use immutable_core::rollout::{
     Charge, Ending, Event, GenerationState, Hold, Member, Need, OpResult, Outcome, Phase, RevertCause, StepState, Strategy,
 };
 
-use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, raise};
+use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, lower, raise};
 
 fn rolling() -> Stage {
     Stage::rolling(Strategy::rolling().max_surge(2))
@@ -149,6 +150,23 @@ fn an_instances_health_is_as_last_noted() {
     preparing.open("1.1.0");
     ill(&mut preparing);
     assert!(!member(&preparing, 1, "a").once, "who was ill before the first step says nothing");
+}
+
+#[test]
+fn an_instance_is_kept_in_few_words_and_survives_json() {
+    let mut stage = rolling();
+    stage.owe(lower(1, 3, "b"));
+    stage.gone(1, "c");
+    let at = |at: Timestamp| serde_json::to_string(&at).unwrap();
+    let Member { seen, healthy, .. } = member(&stage, 1, "a");
+    let [plain, named, gone] = ["a", "b", "c"].map(|name| serde_json::to_string(&member(&stage, 1, name)).unwrap());
+    let words = format!(r#"{{"s":{},"h":{},"o":true"#, at(seen), at(healthy.unwrap()));
+    assert_eq!(plain, format!("{words}}}"));
+    assert_eq!(named, format!(r#"{words},"e":"named"}}"#));
+    assert_eq!(gone, format!(r#"{words},"e":"gone"}}"#));
+    for (name, json) in [("a", plain), ("b", named), ("c", gone)] {
+        assert_eq!(serde_json::from_str::<Member>(&json).unwrap(), member(&stage, 1, name));
+    }
 }
 
 #[test]

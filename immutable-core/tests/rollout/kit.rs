@@ -73,6 +73,13 @@ pub(super) fn give_up(generation: u32, from: u32, to: u32) -> Call {
     Call::Resize(Arc::new(Resize::GiveUp { group: group(generation), from, to }))
 }
 
+/// The same, with a stop at the half.
+pub(super) fn in_two_steps(strategy: &Strategy) -> Strategy {
+    let mut json = serde_json::to_value(strategy).unwrap();
+    json["steps"] = serde_json::json!([{ "scale": { "to": "50%" } }, { "scale": { "to": "100%" } }]);
+    serde_json::from_value(json).unwrap()
+}
+
 /// A fleet's state at a moment, and every record it was made from.
 #[derive(Clone)]
 pub(super) struct Stage {

@@ -72,10 +72,12 @@ fn done_sets_the_size_that_was_answered() {
 
 #[test]
 fn a_raise_that_came_short_counts_whole_as_long_as_a_copy_may_arrive() {
-    let mut stage = owing(raise(2, 0, 2));
-    let echo_until = Some(stage.now + MINUTE);
-    stage.answer(OpResult::Done { size: Some(1), refused: Vec::new(), echo_until, removed: None });
-    assert_eq!((stage.owed(), stage.size(2)), (0, 2));
+    for (minutes, size) in [(1, 2), (0, 1)] {
+        let mut stage = owing(raise(2, 0, 2));
+        let echo_until = Some(stage.now + minutes * MINUTE);
+        stage.answer(OpResult::Done { size: Some(1), refused: Vec::new(), echo_until, removed: None });
+        assert_eq!((stage.owed(), stage.size(2)), (0, size), "for {minutes} min");
+    }
 }
 
 #[test]
@@ -119,9 +121,12 @@ fn a_raise_that_failed_counts_as_long_as_a_copy_may_arrive() {
     stage.answer(conflict());
     assert_eq!((stage.owed(), stage.size(2), early.owed()), (0, 1, 1), "now the size tells");
 
-    let mut stage = owing(raise(2, 0, 1));
-    stage.answer(OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff)));
-    assert_eq!(stage.size(2), 0, "nothing was sent but this");
+    for (minutes, size) in [(None, 0), (Some(0), 0), (Some(1), 1)] {
+        let mut stage = owing(raise(2, 0, 1));
+        let echo_until = minutes.map(|minutes| stage.now + minutes * MINUTE);
+        stage.answer(OpResult::Failed(Refused { echo_until, ..refused(ErrorKind::Throttled, Retry::Backoff) }));
+        assert_eq!(stage.size(2), size, "nothing was sent but this, and it may arrive for {minutes:?} min");
+    }
 
     let mut stage = owing(raise(2, 0, 1));
     stage.answer(accepted("t", None));

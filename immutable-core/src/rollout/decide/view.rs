@@ -242,9 +242,7 @@ impl<'a> View<'a> {
             self.noted.sizes.insert(id, reported);
             group.size = reported;
         }
-        if slots.quiet_until > self.now {
-            self.wake(slots.quiet_until);
-        }
+        self.wake(slots.quiet_until);
         if !group.absent || !slots.members.is_empty() {
             self.count_members(id, &generation.spec, slots, seen, rollout, &mut group);
         }
@@ -281,7 +279,7 @@ impl<'a> View<'a> {
         let now = group.promised().max(reported).saturating_add(group.leavers);
         let part = match seen {
             Some(GroupSeen { coverage: Coverage::Part(why), .. }) => why.clone(),
-            Some(_) if group.whole || group.fresh => return now,
+            Some(_) if group.fresh => return now,
             Some(_) => "it is older than the last call".into(),
             None => "it is too old".into(),
         };

@@ -1,0 +1,185 @@
+//! Plans: what they print, which generation gets the fleet, how many groups that needs, and when they no longer hold.
+
+use immutable_core::fleet::{Finding, Fleet, FleetCapabilities, GenerationId, Heals, Placement};
+use immutable_core::rollout::{
+    Ending, Event, FleetState, OnFirstFailure, Outcome, Percent, Phase, Plan, PlanFor, Strategy, Wanted,
+};
+use immutable_core::{ErrorKind, LaunchTemplate, Result};
+
+use super::kit::{MINUTE, Stage, artifact, capabilities, removed};
+
+fn idle() -> Stage {
+    Stage::proven_of(Stage::fleet(3), Strategy::rolling())
+}
+
+fn leave_mixed(stage: &mut Stage) {
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+}
+
+/// As it is after a rollout to 1.1.0 was begun, and left mixed.
+fn left_mixed() -> Stage {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    leave_mixed(&mut stage);
+    stage
+}
+
+fn finding(what: &str, blocks: bool) -> Finding {
+    Finding { what: what.to_owned(), blocks }
+}
+
+#[test]
+fn everything_that_changes_is_printed() {
+    let mut stage = idle();
+    stage.fleet = Stage::fleet(5).template(LaunchTemplate::of(&serde_json::json!({ "shape": "large" })).unwrap());
+    stage.strategy = Strategy::rolling().max_unavailable(1).max_failed(Percent::new(50).unwrap()).probe_attempts(2);
+    let plan = stage.plan("1.1.0").with_findings(vec![finding("the quota allows 7", false)]).unwrap();
+    let [one, two] = ["1.0.0", "1.1.0"].map(|version| artifact(version).digest());
+    let printed = format!(
+        "fleet memory/local/local/web\n\
+         - acmeinc/web 1.0.0 ({one:#})\n\
+         + acmeinc/web 1.1.0 ({two:#}) as generation web-0002, new\n\
+         ~ template /shape: nothing → \"large\"\n\
+         ~ size 3 → 5\n  \
+           5 instances: at least 4 ready, at most 7 in all (max_unavailable 1, max_surge 25% = 2)\n  \
+           up to 2 instances are tried alone; ready after 10s of health, down after 10m without; given up once more than 50% = 2 failed\n  \
+           step 1: 5 of the new, 0 of the old\n  \
+           note: the quota allows 7\n  \
+           if it fails: back to acmeinc/web 1.0.0 under the same budget (partial, 3 of 5 still run)"
+    );
+    assert_eq!(plan.to_string(), printed);
+    assert_eq!(plan.from().map(ToString::to_string).as_deref(), Some("acmeinc/web 1.0.0"));
+    assert_eq!(plan.to().to_string(), "acmeinc/web 1.1.0");
+    assert_eq!(plan.template_changes().iter().map(ToString::to_string).collect::<Vec<_>>(), ["/shape: nothing → \"large\""]);
+    assert_eq!(plan.steps().iter().map(|step| (step.wanted, step.leaving)).collect::<Vec<_>>(), [(5, 0)]);
+    assert_eq!(plan.rollback().to_string(), "partial, 3 of 5 still run");
+}
+
+#[test]
+fn what_becomes_of_a_first_release_that_fails_is_printed() {
+    let teardown = "what was launched is removed; nothing is proven to go back to";
+    let hold = "it stays as it is and asks; nothing is proven to go back to";
+    for (then, says) in [(OnFirstFailure::TearDown, teardown), (OnFirstFailure::Hold, hold)] {
+        let stage = Stage::empty(Stage::fleet(3), Strategy::rolling().on_first_failure(then));
+        let printed = stage.plan("1.0.0").to_string();
+        assert!(printed.contains("\n- nothing proven\n") && printed.contains("web-0001, new\n~ size 0 → 3\n"), "{printed}");
+        assert!(printed.ends_with(&format!("\n  if it fails: {says}")), "{printed}");
+    }
+}
+
+#[test]
+fn what_is_there_of_the_same_release_in_the_same_places_is_used() {
+    let wanted = |stage: &Stage, version| match stage.plan(version).wanted() {
+        Wanted::Existing(id) => format!("{id}, there already"),
+        Wanted::New(spec) => format!("{}, new", spec.id),
+    };
+    let mut stage = left_mixed();
+    assert_eq!(wanted(&stage, "1.0.0"), "0001, there already");
+    assert_eq!(wanted(&stage, "1.1.0"), "0002, there already");
+    assert_eq!(wanted(&stage, "1.2.0"), "0003, new");
+    assert!(stage.plan("1.1.0").to_string().contains("as generation web-0002, there already\n"));
+    let mut going = stage.clone();
+    going.open("1.0.0");
+    going.owe(immutable_core::rollout::Call::Destroy(GenerationId(2)));
+    going.settle(removed());
+    leave_mixed(&mut going);
+    assert_eq!(wanted(&going, "1.1.0"), "0003, new", "what is being removed is not there any more");
+    stage.fleet = stage.fleet.zones(["a".into()]);
+    assert_eq!(wanted(&stage, "1.1.0"), "0003, new", "in other places");
+}
+
+#[test]
+fn a_rollback_to_what_still_runs_is_as_far_as_it_runs() {
+    let says = |stage: &Stage, version| stage.plan(version).rollback().to_string();
+    let mut stage = idle();
+    assert_eq!(says(&stage, "1.1.0"), "instant");
+    assert_eq!(says(&stage, "1.0.0"), "instant", "also to what is only resized");
+    stage.fleet = Stage::fleet(4);
+    assert_eq!(says(&stage, "1.1.0"), "partial, 3 of 4 still run");
+    let mut lost = Stage::rolling(Strategy::rolling().max_surge(2));
+    lost.ready(2, "d e");
+    leave_mixed(&mut lost);
+    assert_eq!(says(&lost, "1.2.0"), "instant");
+    lost.gone(1, "a b c");
+    lost.note(|noted| noted.absent.push(GenerationId(1)));
+    assert_eq!(says(&lost, "1.2.0"), "by launching it again", "whatever else runs");
+    let first = Stage::empty(Stage::fleet(3), Strategy::rolling());
+    assert_eq!(says(&first, "1.0.0"), "impossible: no release is proven");
+}
+
+#[test]
+fn groups_enough_for_the_ceiling_in_each_place_and_none_too_large() {
+    let plan = |fleet: Fleet, capabilities: &FleetCapabilities| -> Result<Plan> {
+        let (strategy, artifact) = (Strategy::rolling().max_surge(0).max_unavailable(1), artifact("1.0.0"));
+        let wish = PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities };
+        Plan::new(&FleetState::new(fleet.id().clone()), wish)
+    };
+    let groups = |size, zones: &str, zonal| -> Result<String> {
+        let fleet = Stage::fleet(size).zones(zones.split_whitespace().map(Into::into));
+        let plan = plan(fleet, &FleetCapabilities { zonal, ..capabilities(Heals::Switchable) })?;
+        let Wanted::New(spec) = plan.wanted() else { panic!("the plan makes nothing") };
+        let said = spec.groups.iter().map(|group| match &group.placement {
+            Placement::Region => format!("{} {}", group.cell, group.max),
+            Placement::Zone(zone) => format!("{} {zone} {}", group.cell, group.max),
+        });
+        Ok(said.collect::<Vec<_>>().join(", "))
+    };
+    for (size, zones, zonal, says) in [
+        (0, "", true, "0 100"),
+        (100, "", false, "0 100"),
+        (101, "", true, "0 100, 1 100"),
+        (200, "a b", true, "0 a 100, 1 b 100"),
+        (201, "a b", true, "0 a 100, 1 b 100, 2 a 100, 3 b 100"),
+    ] {
+        assert_eq!(groups(size, zones, zonal).unwrap(), says, "{size} in {zones:?}");
+    }
+    let error = groups(3, "a", false).unwrap_err().to_string();
+    assert!(error.contains("names zones and its provider places groups in a region only; leave the zones out"), "{error}");
+    let error = groups(7_000_000, "", true).unwrap_err().to_string();
+    assert!(error.contains("would need 70000 groups in each placement; at most 65535 are possible"), "{error}");
+}
+
+#[test]
+fn a_plan_holds_while_the_fleet_is_what_it_was() {
+    let made = left_mixed();
+    let mut lost = made.clone();
+    lost.note(|noted| noted.absent.push(GenerationId(2)));
+    let mut larger = idle();
+    larger.fleet = Stage::fleet(5);
+    larger.open("1.0.0");
+    let never = Stage::empty(Stage::fleet(3), Strategy::rolling());
+    let another = "another release is proven";
+    let others = "its generations are others";
+    let size = "its size is another";
+    for (then, now, changed) in [
+        (&idle(), &idle(), None),
+        (&never, &idle(), Some(another)),
+        (&made, &lost, Some(others)),   // one of them is gone
+        (&idle(), &lost, Some(others)), // one came and went: its number is taken
+        (&idle(), &larger, Some(size)),
+    ] {
+        let stale = then.plan("1.1.0").check_basis(&now.state).map_err(|error| (error.kind(), error.to_string()));
+        let says = |changed| {
+            let says = format!("fleet memory/local/local/web has changed since the plan was made: {changed}; plan again");
+            (ErrorKind::Stale, says)
+        };
+        assert_eq!(stale, changed.map_or(Ok(()), |changed| Err(says(changed))));
+    }
+}
+
+#[test]
+fn what_blocks_refuses_the_plan_with_all_that_does() {
+    let found = vec![finding("no such network", true), finding("the quota allows 7", false), finding("no such key", true)];
+    let error = idle().plan("1.1.0").with_findings(found).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let says = "acmeinc/web 1.1.0 cannot be launched in memory/local/local/web: no such network; no such key";
+    assert!(error.to_string().ends_with(says), "{error}");
+}
+
+#[test]
+fn a_digest_is_of_everything_in_the_plan() {
+    let (mut stage, plan) = (idle(), idle().plan("1.1.0"));
+    assert_eq!(stage.plan("1.1.0").digest().unwrap(), plan.digest().unwrap());
+    stage.strategy = stage.strategy.max_failed(1);
+    assert_ne!(stage.plan("1.1.0").digest().unwrap(), plan.digest().unwrap());
+}
