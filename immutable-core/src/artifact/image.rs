@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Result, from_leaf};
-use crate::id::ImageId;
+use crate::id::{ImageId, read_text};
 
 /// One account's part of one region of one provider: `aws/123456789012/us-east-1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,8 +93,7 @@ impl serde::Serialize for Place {
 
 impl<'de> serde::Deserialize<'de> for Place {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        read_text(deserializer, str::parse)
     }
 }
 
