@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result, from_leaf};
@@ -38,39 +37,10 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// JSON with sorted keys and no white space: equal values give equal text, whatever features serde_json was built with.
 pub(crate) fn canonical_json(value: &impl serde::Serialize) -> Result<String> {
-    fn write(value: &Value, out: &mut String) {
-        match value {
-            Value::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    write(item, out);
-                }
-                out.push(']');
-            }
-            Value::Object(map) => {
-                let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_by_key(|(key, _)| *key);
-                out.push('{');
-                for (index, (key, item)) in entries.into_iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    out.push_str(&Value::from(key.as_str()).to_string());
-                    out.push(':');
-                    write(item, out);
-                }
-                out.push('}');
-            }
-            scalar => out.push_str(&scalar.to_string()),
-        }
-    }
-    let value = serde_json::to_value(value).map_err(|source| Error::invalid("the value has no JSON form").with_source(source))?;
-    let mut out = String::new();
-    write(&value, &mut out);
-    Ok(out)
+    let no_form = |source| Error::invalid("the value has no JSON form").with_source(source);
+    let mut value = serde_json::to_value(value).map_err(no_form)?;
+    value.sort_all_objects();
+    serde_json::to_string(&value).map_err(no_form)
 }
 
 /// The text was not a digest.
@@ -119,6 +89,8 @@ impl<'de> serde::Deserialize<'de> for Digest {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
