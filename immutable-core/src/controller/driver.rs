@@ -7,6 +7,7 @@ use futures_util::future::{BoxFuture, Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::execute::execute;
+use super::load::LoadedState;
 use super::look::{Look, look};
 use super::{Controller, load};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,15 +29,15 @@ const PHASES_A_LOOK: usize = 16;
 
 pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId) -> Result<Outcome> {
     let provider = controller.provider(fleet.place())?;
-    let loaded = load::state(&*controller.journal, fleet).await?;
+    let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now();
     let mut driver = Driver {
         controller: controller.clone(),
         provider,
         rollout,
-        state: loaded.state,
-        head: loaded.head,
-        snapshot: loaded.snapshot,
+        state,
+        head,
+        snapshot,
         pending: Vec::new(),
         calls: FuturesUnordered::new(),
         in_flight: BTreeSet::new(),
@@ -94,8 +95,9 @@ impl Driver {
         loop {
             if let Some(outcome) = self.over()? {
                 // A snapshot only saves time: without it the next to read folds more records.
-                let kept = load::snapshot(&*self.controller.journal, &self.state, self.head, self.snapshot).await;
-                if let Err(error) = kept {
+                let Self { controller, state, head, snapshot, .. } = self;
+                let now = LoadedState { state, head, snapshot };
+                if let Err(error) = load::snapshot(&*controller.journal, &controller.known, now).await {
                     tracing::debug!(%error, "no snapshot was stored");
                 }
                 return Ok(outcome);

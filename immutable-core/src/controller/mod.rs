@@ -29,7 +29,8 @@ use crate::time::{Clock, SystemClock, Timestamp};
 
 pub use events::{Events, Reports};
 
-/// Plans rollouts, starts them and drives them. Clones share everything.
+/// Plans rollouts, starts them and drives them. Clones share everything; so they do what was read of each fleet, of which only what is
+/// new is read again.
 ///
 /// ```
 /// use immutable_core::memory::MemoryOptions;
@@ -59,6 +60,7 @@ pub struct Controller {
     poll: Duration,
     call_timeout: Duration,
     decide: Decide,
+    known: load::Known,
     news: news::Board,
 }
 
@@ -81,6 +83,7 @@ impl Controller {
             poll: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             decide: crate::rollout::decide,
+            known: load::Known::default(),
             news: news::Board::default(),
         }
     }
@@ -149,7 +152,11 @@ impl Controller {
     /// # Errors
     /// What the journal fails with; [`Corrupt`](ErrorKind::Corrupt) if the fleet's stream cannot be read.
     pub async fn state(&self, fleet: &FleetId) -> Result<FleetState> {
-        Ok(load::state(&*self.journal, fleet).await?.state)
+        Ok(self.load(fleet).await?.state.clone())
+    }
+
+    async fn load(&self, fleet: &FleetId) -> Result<Arc<load::LoadedState>> {
+        load::state(&*self.journal, &self.known, fleet).await
     }
 
     /// Makes a plan to have a fleet run an artifact, which is published if it is new. Changes nothing else.
@@ -161,9 +168,10 @@ impl Controller {
         fleet.check()?;
         let provider = self.provider(fleet.id().place())?;
         self.recorded(artifact).await?;
-        let state = self.state(fleet.id()).await?;
+        let loaded = self.load(fleet.id()).await?;
+        let state = &loaded.state;
         let plan =
-            Plan::new(&state, PlanFor { fleet, artifact, strategy: &strategy, capabilities: provider.fleets.capabilities() })?;
+            Plan::new(state, PlanFor { fleet, artifact, strategy: &strategy, capabilities: provider.fleets.capabilities() })?;
         let spec = match plan.wanted() {
             Wanted::New(spec) => spec.clone(),
             Wanted::Existing(id) => match state.generations().get(id) {
@@ -189,7 +197,7 @@ impl Controller {
             return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
         }
         for _ in 0..load::TRIES {
-            let loaded = load::state(&*self.journal, &fleet).await?;
+            let loaded = self.load(&fleet).await?;
             if let Some(running) = loaded.state.rollout() {
                 return Err(Error::new(
                     ErrorKind::Busy,
@@ -211,7 +219,7 @@ impl Controller {
             let append = Append { stream, expected: loaded.head, write, records };
             if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
                 self.news.post(&fleet, head);
-                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: StreamVersion(head.0 - 1) });
+                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: head });
             }
         }
         Err(Error::new(ErrorKind::Busy, format!("fleet {fleet} is written to by too many; try again")))
@@ -230,13 +238,9 @@ impl Controller {
     /// # Errors
     /// What the journal fails with.
     pub async fn rollout(&self, fleet: &FleetId) -> Result<Option<Rollout>> {
-        let loaded = load::state(&*self.journal, fleet).await?;
-        let Some(id) = loaded.state.rollout().map(|running| running.id) else {
-            return Ok(None);
-        };
-        let opens = |(_, recorded): &(StreamVersion, Recorded)| matches!(&recorded.event, Event::Opened { rollout, .. } if *rollout == id);
-        let opened = self.history(fleet).await?.into_iter().rev().find(opens).map_or(loaded.snapshot.0, |(version, _)| version.0);
-        Ok(Some(Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: StreamVersion(opened) }))
+        let loaded = self.load(fleet).await?;
+        let id = loaded.state.rollout().map(|running| running.id);
+        Ok(id.map(|id| Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: loaded.head }))
     }
 
     /// Everything that was journaled of a fleet, with the version after each record.
@@ -306,6 +310,7 @@ pub struct Rollout {
     controller: Controller,
     fleet: FleetId,
     id: RolloutId,
+    /// The version of the stream when it was known to run: its end comes after that.
     since: StreamVersion,
 }
 
