@@ -75,7 +75,7 @@ impl std::str::FromStr for Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.provider, self.scope, self.region)
+        [&self.provider, "/", &self.scope, "/", &self.region].into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 

@@ -284,9 +284,9 @@ impl Driver {
             let size = self.state.slots(seen.group).map_or(0, |slots| slots.size);
             self.earlier.insert(seen.group, (live(seen, size), size));
         }
-        let known = self.state.known_groups();
-        self.earlier.retain(|group, _| known.contains(group));
-        self.viewed.retain(|group, _| known.contains(group));
+        let known = |group: &GroupId| self.state.slots(*group).is_some();
+        self.earlier.retain(|group, _| known(group));
+        self.viewed.retain(|group, _| known(group));
         let now = self.now();
         let next = now + if self.failed_looks > 0 { backoff(self.failed_looks) } else { self.controller.poll };
         self.look_at = wake_at.map_or(next, |wake| wake.min(next));

@@ -56,12 +56,18 @@ impl FleetId {
 
     /// The stream that is its journal.
     pub fn stream(&self) -> StreamId {
-        StreamId::new(format!("fleet/{self}"))
+        self.stream_of("fleet")
     }
 
     /// The stream that commands for it go to.
     pub fn inbox(&self) -> StreamId {
-        StreamId::new(format!("inbox/{self}"))
+        self.stream_of("inbox")
+    }
+
+    /// Each look names one: it is made in one piece.
+    fn stream_of(&self, kind: &str) -> StreamId {
+        let place = &self.place;
+        StreamId::new([kind, place.provider(), place.scope(), place.region(), &self.name].join("/"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the rules have proposed so far, and what becomes of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decision;
@@ -254,11 +254,7 @@ fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
     if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
         return Feasibility::Impossible(Arc::from(format!("the proven release was revoked: {why}")));
     }
-    let mut running: BTreeMap<GenerationId, u32> = BTreeMap::new();
-    for (id, group) in &view.groups {
-        if view.state.generations.get(&id.generation).is_some_and(|generation| generation.release() == release) {
-            *running.entry(id.generation).or_default() += group.ready_count();
-        }
-    }
-    Feasibility::of(running.into_values().max().unwrap_or(0), view.budget.desired)
+    let of_it = view.state.generations.iter().filter(|(_, generation)| generation.release() == release);
+    let running = of_it.map(|(id, _)| view.sum(*id, |group| group.ready_count())).max();
+    Feasibility::of(running.unwrap_or(0), view.budget.desired)
 }

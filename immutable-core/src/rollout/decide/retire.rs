@@ -102,6 +102,9 @@ impl Names<'_, '_> {
             Class::Ready => self.ready.saturating_sub(self.floor),
         };
         let mut allowed = allowed.min(*most);
+        if allowed == 0 {
+            return;
+        }
         let view = self.view;
         let mut left: Vec<(u32, GroupId, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
         for id in groups {
