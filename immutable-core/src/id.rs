@@ -8,9 +8,15 @@ use std::sync::Arc;
 macro_rules! string_ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => { $(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                read_text(deserializer, |text| Ok::<_, fmt::Error>(Self::new(text)))
+            }
+        }
 
         impl $name {
             /// Wraps the text as it is.
@@ -133,10 +139,11 @@ impl serde::Serialize for InstanceKey {
 
 impl<'de> serde::Deserialize<'de> for InstanceKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Ok(match text.rsplit_once('#') {
-            None => Self::named(&*text),
-            Some((name, incarnation)) => Self::named(name).incarnation(incarnation),
+        read_text(deserializer, |text| {
+            Ok::<_, fmt::Error>(match text.rsplit_once('#') {
+                None => Self::named(text),
+                Some((name, incarnation)) => Self::named(name).incarnation(incarnation),
+            })
         })
     }
 }
@@ -180,8 +187,46 @@ impl fmt::Debug for WriteId {
     }
 }
 
+/// Two lower-case digits a byte.
 pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    let digits: Vec<u8> = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+    f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+}
+
+/// Reads so many bytes from two digits each, upper or lower case; `None` if it is anything else.
+pub(crate) fn read_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|nibble| u8::try_from(nibble).ok());
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+/// Deserializes what is written as text, without a copy of it.
+pub(crate) fn read_text<'de, D: serde::Deserializer<'de>, T, E: fmt::Display>(
+    deserializer: D,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error> {
+    struct Reader<F>(F);
+
+    impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> serde::de::Visitor<'_> for Reader<F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<X: serde::de::Error>(self, text: &str) -> Result<T, X> {
+            (self.0)(text).map_err(X::custom)
+        }
+    }
+    deserializer.deserialize_str(Reader(read))
 }
 
 #[cfg(test)]

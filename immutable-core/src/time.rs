@@ -98,8 +98,7 @@ impl serde::Serialize for Timestamp {
 
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        crate::id::read_text(deserializer, str::parse)
     }
 }
 
@@ -289,7 +288,7 @@ impl Clock for VirtualClock {
     }
 
     fn sleep_until(&self, until: Timestamp) -> Sleep {
-        Box::pin(Sleeper { clock: self.clone(), until, ticket: None })
+        Box::pin(Sleeper { clock: self.clone(), until, asleep: None })
     }
 }
 
@@ -304,35 +303,39 @@ impl Wake for Woken {
 struct Sleeper {
     clock: VirtualClock,
     until: Timestamp,
-    ticket: Option<u64>,
+    /// Under what number it sleeps, and who is to be woken.
+    asleep: Option<(u64, Waker)>,
 }
 
 impl Future for Sleeper {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let clock = self.clock.clone();
-        if clock.now() >= self.until {
+        let Self { clock, until, asleep } = &mut *self;
+        if clock.now() >= *until {
             return Poll::Ready(());
         }
+        // Whoever sleeps is polled again and again by others' wakers; most often nothing is new.
+        if asleep.as_ref().is_some_and(|(_, waker)| waker.will_wake(context.waker())) {
+            return Poll::Pending;
+        }
         let mut timers = clock.lock();
-        let ticket = match self.ticket {
-            Some(ticket) => ticket,
+        let ticket = match asleep {
+            Some((ticket, _)) => *ticket,
             None => {
                 timers.next += 1;
                 timers.next
             }
         };
-        timers.sleepers.insert((self.until, ticket), context.waker().clone());
-        drop(timers);
-        self.ticket = Some(ticket);
+        timers.sleepers.insert((*until, ticket), context.waker().clone());
+        *asleep = Some((ticket, context.waker().clone()));
         Poll::Pending
     }
 }
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
+        if let Some((ticket, _)) = self.asleep {
             self.clock.lock().sleepers.remove(&(self.until, ticket));
         }
     }

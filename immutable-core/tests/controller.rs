@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use immutable_core::id::StreamVersion;
-use immutable_core::journal::{After, Journal};
+use immutable_core::journal::{After, Compact, Journal, Keep};
 use immutable_core::memory::MemoryOptions;
 use immutable_core::registry::Revoke;
 use immutable_core::rollout::{AbortTo, Event, FleetState, Recorded};
@@ -173,5 +173,27 @@ fn a_snapshot_is_what_its_records_amount_to() {
         assert_eq!(history.len() as u64, loaded.head.0, "the audit trail is whole");
         history.iter().for_each(|(_, recorded)| folded.evolve(recorded).unwrap());
         assert_eq!(controller.state(fleet.id()).await.unwrap(), folded);
+        assert_eq!(stage.cloud.controller().state(fleet.id()).await.unwrap(), folded, "and so does who reads the snapshot");
+    });
+}
+
+#[test]
+fn what_others_wrote_is_read_on_top_of_what_is_known() {
+    play(async |stage| {
+        let (next, driver, other) = (stage.deployed().await, stage.cloud.controller(), stage.cloud.controller());
+        let (id, stream) = (stage.fleet.id(), stage.fleet.id().stream());
+        let before = other.state(id).await.unwrap();
+        assert_eq!(driver.run(stage.plan(&driver, &next).await.unwrap()).await.unwrap(), Outcome::Succeeded);
+        let after = other.state(id).await.unwrap();
+        assert_ne!(before, after);
+        assert_eq!(after, stage.cloud.controller().state(id).await.unwrap());
+        // What it knew of is dropped, and something came after that.
+        let (third, journal) = (stage.cloud.bake("acmeinc/web", "1.2.0").unwrap(), stage.cloud.journal());
+        assert_eq!(driver.run(stage.plan(&driver, &third).await.unwrap()).await.unwrap(), Outcome::Succeeded);
+        let now = driver.state(id).await.unwrap();
+        let at = journal.load(&stream, After::Snapshot).await.unwrap().head;
+        let snapshot = serde_json::to_vec(&serde_json::json!({ "v": 1, "state": now })).unwrap().into();
+        journal.compact(Compact { stream, at, snapshot, keep: Keep::Nothing }).await.unwrap();
+        assert_eq!(other.state(id).await.unwrap(), now);
     });
 }

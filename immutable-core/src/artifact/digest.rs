@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result, from_leaf};
-use crate::id::write_hex;
+use crate::id::{read_hex, read_text, write_hex};
 
 /// A SHA-256 digest. In text `sha256:` and 64 hexadecimal digits; `{:#}` shortens it to 12.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,39 +37,10 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// JSON with sorted keys and no white space: equal values give equal text, whatever features serde_json was built with.
 pub(crate) fn canonical_json(value: &impl serde::Serialize) -> Result<String> {
-    fn write(value: &Value, out: &mut String) {
-        match value {
-            Value::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    write(item, out);
-                }
-                out.push(']');
-            }
-            Value::Object(map) => {
-                let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_by_key(|(key, _)| *key);
-                out.push('{');
-                for (index, (key, item)) in entries.into_iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    out.push_str(&Value::from(key.as_str()).to_string());
-                    out.push(':');
-                    write(item, out);
-                }
-                out.push('}');
-            }
-            scalar => out.push_str(&scalar.to_string()),
-        }
-    }
-    let value = serde_json::to_value(value).map_err(|source| Error::invalid("the value has no JSON form").with_source(source))?;
-    let mut out = String::new();
-    write(&value, &mut out);
-    Ok(out)
+    let no_form = |source| Error::invalid("the value has no JSON form").with_source(source);
+    let mut value = serde_json::to_value(value).map_err(no_form)?;
+    value.sort_all_objects();
+    serde_json::to_string(&value).map_err(no_form)
 }
 
 /// The text was not a digest.
@@ -85,17 +55,8 @@ impl std::str::FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let error = || DigestError { text: text.to_owned() };
-        let hex = text
-            .strip_prefix("sha256:")
-            .filter(|hex| hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .ok_or_else(error)?;
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| error())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| error())?;
-        }
-        Ok(Self(bytes))
+        let bytes = text.strip_prefix("sha256:").and_then(read_hex);
+        bytes.map(Self).ok_or_else(|| DigestError { text: text.to_owned() })
     }
 }
 
@@ -122,13 +83,14 @@ impl serde::Serialize for Digest {
 
 impl<'de> serde::Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        read_text(deserializer, str::parse)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

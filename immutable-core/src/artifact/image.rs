@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Result, from_leaf};
-use crate::id::ImageId;
+use crate::id::{ImageId, read_text};
 
 /// One account's part of one region of one provider: `aws/123456789012/us-east-1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,7 +75,7 @@ impl std::str::FromStr for Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.provider, self.scope, self.region)
+        [&self.provider, "/", &self.scope, "/", &self.region].into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -93,8 +93,7 @@ impl serde::Serialize for Place {
 
 impl<'de> serde::Deserialize<'de> for Place {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        read_text(deserializer, str::parse)
     }
 }
 

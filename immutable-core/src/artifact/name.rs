@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Result, from_leaf};
+use crate::id::read_text;
 
 /// An artifact's name: lower-case parts joined by `/`, such as `acmeinc/web`; up to 200 characters.
 ///
@@ -124,8 +125,7 @@ macro_rules! as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                read_text(deserializer, str::parse)
             }
         }
     )* };

@@ -7,6 +7,7 @@ use futures_util::future::{BoxFuture, Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::execute::execute;
+use super::load::LoadedState;
 use super::look::{Look, look};
 use super::{Controller, judges, load};
 use crate::analysis::Judgement;
@@ -29,15 +30,15 @@ const PHASES_A_LOOK: usize = 16;
 
 pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId) -> Result<Outcome> {
     let provider = controller.provider(fleet.place())?;
-    let loaded = load::state(&*controller.journal, fleet).await?;
+    let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now();
     let mut driver = Driver {
         controller: controller.clone(),
         provider,
         rollout,
-        state: loaded.state,
-        head: loaded.head,
-        snapshot: loaded.snapshot,
+        state,
+        head,
+        snapshot,
         pending: Vec::new(),
         calls: FuturesUnordered::new(),
         in_flight: BTreeSet::new(),
@@ -110,8 +111,9 @@ impl Driver {
         loop {
             if let Some(outcome) = self.over()? {
                 // A snapshot only saves time: without it the next to read folds more records.
-                let kept = load::snapshot(&*self.controller.journal, &self.state, self.head, self.snapshot).await;
-                if let Err(error) = kept {
+                let Self { controller, state, head, snapshot, .. } = self;
+                let now = LoadedState { state, head, snapshot };
+                if let Err(error) = load::snapshot(&*controller.journal, &controller.known, now).await {
                     tracing::debug!(%error, "no snapshot was stored");
                 }
                 return Ok(outcome);
@@ -342,9 +344,9 @@ impl Driver {
             let size = self.state.slots(seen.group).map_or(0, |slots| slots.size);
             self.earlier.insert(seen.group, (live(seen, size), size));
         }
-        let known = self.state.known_groups();
-        self.earlier.retain(|group, _| known.contains(group));
-        self.viewed.retain(|group, _| known.contains(group));
+        let known = |group: &GroupId| self.state.slots(*group).is_some();
+        self.earlier.retain(|group, _| known(group));
+        self.viewed.retain(|group, _| known(group));
         let now = self.now();
         let next = now + if self.failed_looks > 0 { backoff(self.failed_looks) } else { self.controller.poll };
         self.look_at = wake_at.map_or(next, |wake| wake.min(next));

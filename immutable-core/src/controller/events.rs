@@ -67,7 +67,7 @@ impl Rollout {
                         return Some((vec![Err(error)], tail));
                     }
                     Ok(records) if records.is_empty() && !tail.runs => {
-                        match load::state(&*controller.journal, &tail.rollout.fleet).await {
+                        match controller.load(&tail.rollout.fleet).await {
                             Ok(loaded) => {
                                 tail.runs = loaded.state.rollout().is_some_and(|running| running.id == tail.rollout.id);
                                 // It may have ended, or gone on, since its records were read.

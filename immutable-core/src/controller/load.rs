@@ -1,5 +1,7 @@
 //! Reading and writing a fleet's stream.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::artifact::sha256;
@@ -19,11 +21,30 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A snapshot is taken once so many records have come since the last.
 const SNAPSHOT_EVERY: u64 = 512;
 
+/// A fleet's state, as it was read.
+#[derive(Clone)]
 pub(super) struct LoadedState {
     pub(super) state: FleetState,
     pub(super) head: StreamVersion,
-    /// The version of the snapshot it was read from.
+    /// The version of the newest snapshot that is known of.
     pub(super) snapshot: StreamVersion,
+}
+
+/// The fleets that were read: of them only what is new is read again.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<Mutex<BTreeMap<FleetId, Arc<LoadedState>>>>);
+
+impl Known {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<FleetId, Arc<LoadedState>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, read: &Arc<LoadedState>) {
+        let mut known = self.lock();
+        if known.get(read.state.fleet()).is_none_or(|known| known.head <= read.head) {
+            known.insert(read.state.fleet().clone(), read.clone());
+        }
+    }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -32,28 +53,44 @@ struct Snapshot {
     state: FleetState,
 }
 
-/// A fleet's state: its newest snapshot and every record after it.
-pub(super) async fn state(journal: &dyn Journal, fleet: &FleetId) -> Result<LoadedState> {
+/// A fleet's state: what is known of it, or else its newest snapshot, and every record after that.
+pub(super) async fn state(journal: &dyn Journal, known: &Known, fleet: &FleetId) -> Result<Arc<LoadedState>> {
     let stream = fleet.stream();
-    let loaded = journal.load(&stream, After::Snapshot).await?;
-    let (snapshot, mut state) = match loaded.snapshot {
-        None => (StreamVersion(0), FleetState::new(fleet.clone())),
-        Some((version, bytes)) => {
+    let before = known.lock().get(fleet).cloned();
+    let after = before.as_ref().map_or(After::Snapshot, |before| After::Version(before.head));
+    let (before, loaded) = match journal.load(&stream, after).await {
+        // Not all that came since is still held.
+        Err(error) if before.is_some() && error.kind() == ErrorKind::NotFound => {
+            (None, journal.load(&stream, After::Snapshot).await?)
+        }
+        loaded => (before, loaded?),
+    };
+    let mut read = match (before, loaded.snapshot) {
+        (Some(before), _) => before,
+        (None, None) => {
+            let (head, snapshot) = Default::default();
+            Arc::new(LoadedState { state: FleetState::new(fleet.clone()), head, snapshot })
+        }
+        (None, Some((version, bytes))) => {
             let snapshot: Snapshot = decode(&stream, version, &bytes)?;
             if snapshot.v != 1 || snapshot.state.fleet() != fleet {
                 return Err(corrupt(&stream, version, "it is not a snapshot of this fleet in format 1"));
             }
-            (version, snapshot.state)
+            Arc::new(LoadedState { state: snapshot.state, head: version, snapshot: version })
         }
     };
-    for (record, version) in loaded.records.iter().zip(snapshot.0 + 1..) {
-        let version = StreamVersion(version);
-        let recorded: Recorded = decode(&stream, version, record)?;
-        state
-            .evolve(&recorded)
-            .map_err(|illegal| corrupt(&stream, version, "it cannot follow the record before it").with_source(illegal))?;
+    if !loaded.records.is_empty() {
+        let LoadedState { state, head, .. } = Arc::make_mut(&mut read);
+        for record in &loaded.records {
+            head.0 += 1;
+            let recorded: Recorded = decode(&stream, *head, record)?;
+            state
+                .evolve(&recorded)
+                .map_err(|illegal| corrupt(&stream, *head, "it cannot follow the record before it").with_source(illegal))?;
+        }
     }
-    Ok(LoadedState { state, head: loaded.head, snapshot })
+    known.keep(&read);
+    Ok(read)
 }
 
 /// The records of a stream after a version, each with the version after it.
@@ -116,10 +153,15 @@ pub(super) async fn append(journal: &dyn Journal, clock: &dyn Clock, append: App
 }
 
 /// Stores a snapshot if enough has happened since the last. The records stay: they are the audit trail.
-pub(super) async fn snapshot(journal: &dyn Journal, state: &FleetState, head: StreamVersion, last: StreamVersion) -> Result<()> {
+pub(super) async fn snapshot(journal: &dyn Journal, known: &Known, now: LoadedState) -> Result<()> {
+    let LoadedState { state, head, snapshot: last } = now;
     if head.0.saturating_sub(last.0) < SNAPSHOT_EVERY {
         return Ok(());
     }
-    let snapshot = encode(&Snapshot { v: 1, state: state.clone() })?;
-    journal.compact(Compact { stream: state.fleet().stream(), at: head, snapshot, keep: Keep::Everything }).await
+    let stream = state.fleet().stream();
+    let snapshot = Snapshot { v: 1, state };
+    let record = encode(&snapshot)?;
+    journal.compact(Compact { stream, at: head, snapshot: record, keep: Keep::Everything }).await?;
+    known.keep(&Arc::new(LoadedState { state: snapshot.state, head, snapshot: head }));
+    Ok(())
 }

@@ -30,7 +30,8 @@ use crate::time::{Clock, SystemClock, Timestamp};
 
 pub use events::{Events, Reports};
 
-/// Plans rollouts, starts them and drives them. Clones share everything.
+/// Plans rollouts, starts them and drives them. Clones share everything; so they do what was read of each fleet, of which only what is
+/// new is read again.
 ///
 /// ```
 /// use immutable_core::memory::MemoryOptions;
@@ -61,6 +62,7 @@ pub struct Controller {
     call_timeout: Duration,
     judges: BTreeMap<Arc<str>, Arc<dyn Judge>>,
     decide: Decide,
+    known: load::Known,
     news: news::Board,
 }
 
@@ -84,6 +86,7 @@ impl Controller {
             call_timeout: Duration::from_secs(30),
             judges: BTreeMap::new(),
             decide: crate::rollout::decide,
+            known: load::Known::default(),
             news: news::Board::default(),
         }
     }
@@ -159,7 +162,11 @@ impl Controller {
     /// # Errors
     /// What the journal fails with; [`Corrupt`](ErrorKind::Corrupt) if the fleet's stream cannot be read.
     pub async fn state(&self, fleet: &FleetId) -> Result<FleetState> {
-        Ok(load::state(&*self.journal, fleet).await?.state)
+        Ok(self.load(fleet).await?.state.clone())
+    }
+
+    async fn load(&self, fleet: &FleetId) -> Result<Arc<load::LoadedState>> {
+        load::state(&*self.journal, &self.known, fleet).await
     }
 
     /// Makes a plan to have a fleet run an artifact, which is published if it is new. Changes nothing else.
@@ -172,12 +179,11 @@ impl Controller {
         let provider = self.provider(fleet.id().place())?;
         self.has_judges(&strategy)?;
         self.recorded(artifact).await?;
-        let state = self.state(fleet.id()).await?;
+        let loaded = self.load(fleet.id()).await?;
+        let state = &loaded.state;
         let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
-        let plan = Plan::new(
-            &state,
-            PlanFor { fleet, artifact, strategy: &strategy, capabilities: provider.fleets.capabilities(), switch },
-        )?;
+        let capabilities = provider.fleets.capabilities();
+        let plan = Plan::new(state, PlanFor { fleet, artifact, strategy: &strategy, capabilities, switch })?;
         let spec = match plan.wanted() {
             Wanted::New(spec) => spec.clone(),
             Wanted::Existing(id) => match state.generations().get(id) {
@@ -204,7 +210,7 @@ impl Controller {
             return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
         }
         for _ in 0..load::TRIES {
-            let loaded = load::state(&*self.journal, &fleet).await?;
+            let loaded = self.load(&fleet).await?;
             if let Some(running) = loaded.state.rollout() {
                 return Err(Error::new(
                     ErrorKind::Busy,
@@ -226,7 +232,7 @@ impl Controller {
             let append = Append { stream, expected: loaded.head, write, records };
             if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
                 self.news.post(&fleet, head);
-                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: StreamVersion(head.0 - 1) });
+                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: head });
             }
         }
         Err(Error::new(ErrorKind::Busy, format!("fleet {fleet} is written to by too many; try again")))
@@ -245,13 +251,9 @@ impl Controller {
     /// # Errors
     /// What the journal fails with.
     pub async fn rollout(&self, fleet: &FleetId) -> Result<Option<Rollout>> {
-        let loaded = load::state(&*self.journal, fleet).await?;
-        let Some(id) = loaded.state.rollout().map(|running| running.id) else {
-            return Ok(None);
-        };
-        let opens = |(_, recorded): &(StreamVersion, Recorded)| matches!(&recorded.event, Event::Opened { rollout, .. } if *rollout == id);
-        let opened = self.history(fleet).await?.into_iter().rev().find(opens).map_or(loaded.snapshot.0, |(version, _)| version.0);
-        Ok(Some(Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: StreamVersion(opened) }))
+        let loaded = self.load(fleet).await?;
+        let id = loaded.state.rollout().map(|running| running.id);
+        Ok(id.map(|id| Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: loaded.head }))
     }
 
     /// Everything that was journaled of a fleet, with the version after each record.
@@ -330,6 +332,7 @@ pub struct Rollout {
     controller: Controller,
     fleet: FleetId,
     id: RolloutId,
+    /// The version of the stream when it was known to run: its end comes after that.
     since: StreamVersion,
 }
 

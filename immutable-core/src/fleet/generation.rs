@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifact::{ArtifactName, Digest, ImageRef, Version};
 use crate::error::Result;
 use crate::fleet::{FleetId, LaunchTemplate};
-use crate::id::{PoolId, Zone};
+use crate::id::{PoolId, Zone, read_text};
 
 /// What "the same", "proven" and "failing" are said of: what was built and how its machines are made, never the image alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -64,12 +64,13 @@ impl serde::Serialize for GroupId {
 
 impl<'de> serde::Deserialize<'de> for GroupId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let parse = || {
-            let (generation, cell) = text.split_once('.')?;
-            Some(Self { generation: GenerationId(generation.parse().ok()?), cell: cell.parse().ok()? })
-        };
-        parse().ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a group; write it as 0007.0")))
+        read_text(deserializer, |text| {
+            let parse = || {
+                let (generation, cell) = text.split_once('.')?;
+                Some(Self { generation: GenerationId(generation.parse().ok()?), cell: cell.parse().ok()? })
+            };
+            parse().ok_or_else(|| format!("`{text}` is not a group; write it as 0007.0"))
+        })
     }
 }
 

@@ -15,9 +15,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::artifact::Place;
+use crate::artifact::{Place, PlaceError};
 use crate::error::{Error, Result};
-use crate::id::{PoolId, SourceId, StreamId, Zone};
+use crate::id::{PoolId, SourceId, StreamId, Zone, read_text};
 use crate::time::human;
 
 pub use generation::{GenerationId, GenerationSpec, GroupId, GroupSpec, Placement, Release, Upkeep};
@@ -56,12 +56,18 @@ impl FleetId {
 
     /// The stream that is its journal.
     pub fn stream(&self) -> StreamId {
-        StreamId::new(format!("fleet/{self}"))
+        self.stream_of("fleet")
     }
 
     /// The stream that commands for it go to.
     pub fn inbox(&self) -> StreamId {
-        StreamId::new(format!("inbox/{self}"))
+        self.stream_of("inbox")
+    }
+
+    /// Each look names one: it is made in one piece.
+    fn stream_of(&self, kind: &str) -> StreamId {
+        let place = &self.place;
+        StreamId::new([kind, place.provider(), place.scope(), place.region(), &self.name].join("/"))
     }
 }
 
@@ -85,9 +91,10 @@ impl serde::Serialize for FleetId {
 
 impl<'de> serde::Deserialize<'de> for FleetId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let parts = text.rsplit_once('/').ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a fleet's id")))?;
-        Ok(Self::new(parts.0.parse().map_err(serde::de::Error::custom)?, parts.1))
+        read_text(deserializer, |text| {
+            let (place, name) = text.rsplit_once('/').ok_or_else(|| format!("`{text}` is not a fleet's id"))?;
+            Ok::<_, String>(Self::new(place.parse().map_err(|why: PlaceError| why.to_string())?, name))
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::random::Random;
 use super::world::{Event, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Destroyed, Ensured, GenerationId, GenerationSpec, Op, Resize, Resized, Route, Routed, Upkeep};
@@ -133,7 +132,7 @@ impl World {
             return Duration::ZERO;
         }
         self.sent += 1;
-        delay.draw(&mut Random::named(self.env.settings.seed, "latency").fork(self.sent))
+        delay.draw(&mut self.latencies.fork(self.sent))
     }
 
     /// Sends a call on its way: it arrives after half its latency, whatever becomes of the sender. Returns when its answer is there.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effects::{Cause, What};
+use super::options::Settings;
 use super::random::Random;
 use super::world::{Env, Event};
 use crate::artifact::Digest;
@@ -95,7 +96,7 @@ pub(super) struct Count {
 const ORDINALS: u32 = 1_000_000;
 
 impl Group {
-    pub(super) fn new(handle: usize, spec: &Arc<GenerationSpec>, cell: u16, zones: &[Zone], seed: u64) -> Self {
+    pub(super) fn new(handle: usize, spec: &Arc<GenerationSpec>, mark: Digest, cell: u16, settings: &Settings) -> Self {
         let placed = spec.groups.iter().find(|group| group.cell == cell);
         let name: Arc<str> = format!("{}-{cell}", spec.full_name()).into();
         let here = |zone: &Zone| match placed.map(|group| &group.placement) {
@@ -105,8 +106,8 @@ impl Group {
         Self {
             handle,
             id: GroupId { generation: spec.id, cell },
-            mark: spec.digest(),
-            random: Random::named(seed, &format!("{}/{name}", spec.fleet)),
+            mark,
+            random: Random::named(settings.seed, &format!("{}/{name}", spec.fleet)),
             name,
             max: placed.map_or(0, |group| group.max),
             upkeep: spec.upkeep,
@@ -117,7 +118,7 @@ impl Group {
             deleting: false,
             since: Timestamp::default(),
             operations: 0,
-            zones: zones.iter().enumerate().filter(|(_, zone)| here(zone)).map(|(at, _)| (at, 0)).collect(),
+            zones: settings.zones.iter().enumerate().filter(|(_, zone)| here(zone)).map(|(at, _)| (at, 0)).collect(),
             instances: Arc::default(),
             slots: Vec::new(),
             next: 0,

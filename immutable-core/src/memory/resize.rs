@@ -102,7 +102,7 @@ impl World {
         for id in missing {
             let handle = self.groups.len();
             let settings = &self.env.settings;
-            let mut made = Group::new(handle, spec, id.cell, &settings.zones, settings.seed);
+            let mut made = Group::new(handle, spec, mark, id.cell, settings);
             made.since = self.env.now;
             self.groups.push(Some(made));
             self.handles.entry(spec.fleet.clone()).or_default().insert(id, handle);

@@ -12,6 +12,7 @@ use super::group::Group;
 use super::life::Step;
 use super::operations::Operations;
 use super::options::Settings;
+use super::random::Random;
 use super::traffic::Pools;
 use super::view::Distortions;
 use crate::fleet::{FailureClass, FleetId, GenerationId, GroupId, Health, Trouble, Verdict};
@@ -33,6 +34,8 @@ pub(super) struct World {
     pub(super) calls: Calls,
     /// How many calls were sent, those that only read included.
     pub(super) sent: u64,
+    /// What calls draw how long they take from.
+    pub(super) latencies: Random,
     pub(super) distortions: Distortions,
 }
 
@@ -194,6 +197,7 @@ impl Env {
 impl World {
     pub(super) fn new(settings: Settings, now: Timestamp) -> Self {
         Self {
+            latencies: Random::named(settings.seed, "latency"),
             env: Env {
                 now,
                 queue: BinaryHeap::new(),

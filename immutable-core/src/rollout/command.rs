@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::artifact::sha256;
-use crate::id::{Actor, RolloutId, StepIx, StreamVersion, write_hex};
+use crate::id::{Actor, RolloutId, StepIx, StreamVersion, read_hex, read_text, write_hex};
 use crate::rollout::decide::{begun, onward, revert, tear_down};
 use crate::rollout::event::Event;
 use crate::rollout::phase::{Ending, Hold, Phase, RevertCause, StepState};
@@ -43,11 +43,10 @@ impl serde::Serialize for CommandId {
 
 impl<'de> serde::Deserialize<'de> for CommandId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let bits = u128::from_str_radix(&text, 16).ok().filter(|_| digits);
-        let error = || serde::de::Error::custom(format!("`{text}` is not a command's id; write it as 32 hexadecimal digits"));
-        Ok(Self(bits.ok_or_else(error)?.to_be_bytes()))
+        read_text(deserializer, |text| {
+            let bytes = read_hex(text).map(Self);
+            bytes.ok_or_else(|| format!("`{text}` is not a command's id; write it as 32 hexadecimal digits"))
+        })
     }
 }
 

@@ -161,7 +161,15 @@ pub struct Noted {
 impl Noted {
     /// Whether there is nothing to note.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { appeared, healthy, unhealthy, gone, sizes, weights, told, charged, exercised, absent, progress } = self;
+        [appeared, healthy, unhealthy, gone].into_iter().all(BTreeMap::is_empty)
+            && sizes.is_empty()
+            && weights.is_none()
+            && told.is_empty()
+            && charged.is_empty()
+            && exercised.is_empty()
+            && absent.is_empty()
+            && progress.is_none()
     }
 }
 

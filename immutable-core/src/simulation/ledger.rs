@@ -7,11 +7,11 @@ use async_trait::async_trait;
 
 use super::oracle::{Breach, Scene};
 use crate::error::Result;
-use crate::fleet::{Coverage, GroupState, Life, Observation, Verdict};
+use crate::fleet::{Coverage, FleetId, GroupState, Life, Observation, Verdict};
 use crate::id::{StreamId, StreamVersion, WriteId};
 use crate::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
 use crate::memory::MemoryCloud;
-use crate::rollout::{Call, Event, Recorded};
+use crate::rollout::{Call, Event, FleetState, Recorded};
 use crate::time::{Clock, Timestamp};
 
 /// Who a line of a story is about.
@@ -82,15 +82,21 @@ pub(super) struct Ledger(Arc<Mutex<Inner>>);
 struct Inner {
     cloud: MemoryCloud,
     scene: Scene,
+    /// What all records amount to, and how many there are.
+    folded: FleetState,
+    head: StreamVersion,
+    /// The first that could not follow.
+    illegal: Option<String>,
     work: Work,
     story: Option<Vec<Line>>,
     saw: String,
 }
 
 impl Ledger {
-    pub(super) fn new(cloud: MemoryCloud, scene: Scene, tell: bool) -> Self {
-        let story = tell.then(Vec::new);
-        Self(Arc::new(Mutex::new(Inner { cloud, scene, work: Work::default(), story, saw: String::new() })))
+    pub(super) fn new(cloud: MemoryCloud, fleet: FleetId, scene: Scene, tell: bool) -> Self {
+        let (story, folded) = (tell.then(Vec::new), FleetState::new(fleet));
+        let (head, work, saw) = Default::default();
+        Self(Arc::new(Mutex::new(Inner { cloud, scene, folded, head, illegal: None, work, story, saw })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -106,6 +112,15 @@ impl Ledger {
 
     pub(super) fn breach(&self) -> Option<Breach> {
         self.scene(|scene| scene.breach().cloned())
+    }
+
+    /// What is journaled, folded from the first record on, and how many records that are.
+    pub(super) fn folded(&self) -> std::result::Result<(FleetState, StreamVersion), String> {
+        let inner = self.lock();
+        match &inner.illegal {
+            Some(why) => Err(why.clone()),
+            None => Ok((inner.folded.clone(), inner.head)),
+        }
     }
 
     pub(super) fn work(&self) -> Work {
@@ -168,6 +183,23 @@ impl Inner {
                 self.tell(effect.at, Who::World, what);
             }
             self.scene.happened(&effect);
+        }
+    }
+
+    /// A record has landed.
+    fn lands(&mut self, record: &[u8], now: Timestamp) {
+        self.work.deliveries += 1;
+        self.head.0 += 1;
+        let recorded = match serde_json::from_slice::<Recorded>(record) {
+            Ok(recorded) => recorded,
+            Err(why) => return self.scene.broken("once", now, format!("record {} cannot be read: {why}", self.head)),
+        };
+        if self.story.is_some() {
+            self.tell(now, Who::Decided, decided(&recorded.event));
+        }
+        self.scene.written(&recorded);
+        if let Err(illegal) = self.folded.evolve(&recorded) {
+            self.illegal.get_or_insert_with(|| format!("record {}: {illegal}", self.head));
         }
     }
 
@@ -246,26 +278,13 @@ impl Journal for Scribe {
         if append.stream != self.stream {
             return self.journal.append(append).await;
         }
-        let (records, expected) = (append.records.clone(), append.expected);
+        let records = append.records.clone();
         let known = self.journal.wrote(&append.stream, append.write).await?.is_some();
         let appended = self.journal.append(append).await?;
         if let (Appended::Done(_), false) = (&appended, known) {
             let mut inner = self.ledger.lock();
             inner.catch_up();
-            let versions = StreamVersion(expected.0);
-            for (record, version) in records.iter().zip(versions.0 + 1..) {
-                inner.work.deliveries += 1;
-                match serde_json::from_slice::<Recorded>(record) {
-                    Ok(recorded) => {
-                        if inner.story.is_some() {
-                            let what = decided(&recorded.event);
-                            inner.tell(self.clock.now(), Who::Decided, what);
-                        }
-                        inner.scene.written(&recorded);
-                    }
-                    Err(why) => inner.scene.broken("once", self.clock.now(), format!("record {version} cannot be read: {why}")),
-                }
-            }
+            records.iter().for_each(|record| inner.lands(record, self.clock.now()));
         }
         Ok(appended)
     }

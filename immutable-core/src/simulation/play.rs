@@ -121,7 +121,7 @@ impl<'a> Play<'a> {
         let stale = wire.is_some_and(|wire| wire.stale > 0);
         let scene =
             Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale).unguarded(terms.unguarded);
-        let ledger = Ledger::new(cloud.clone(), scene, tell);
+        let ledger = Ledger::new(cloud.clone(), fleet.clone(), scene, tell);
         let scribe: Arc<dyn Journal> =
             Arc::new(Scribe { journal: cloud.journal(), stream: fleet.stream(), ledger: ledger.clone(), clock: shared.clone() });
         let person = Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person");

@@ -67,7 +67,10 @@ impl Board {
             match state.dead {
                 Some(down) => Poll::Ready(Err(down)),
                 None => {
-                    state.waker = Some(context.waker().clone());
+                    match &mut state.waker {
+                        Some(waker) => waker.clone_from(context.waker()),
+                        None => state.waker = Some(context.waker().clone()),
+                    }
                     Poll::Pending
                 }
             }

@@ -11,7 +11,7 @@ use crate::fleet::{Fleet, GenerationId, Life};
 use crate::id::StreamVersion;
 use crate::journal::{After, Journal as _};
 use crate::provider::FleetProvider as _;
-use crate::rollout::{Facts, FleetState, Outcome, Seen};
+use crate::rollout::{Facts, Outcome, Seen};
 use crate::time::Clock as _;
 
 impl Play<'_> {
@@ -39,13 +39,11 @@ impl Play<'_> {
                 running.drive().await.map(drop).map_err(wrong)?;
                 calls = self.cloud.calls();
             }
-            let history = self.person.history(&self.fleet).await.map_err(wrong)?;
-            let mut folded = FleetState::new(self.fleet.clone());
-            for (version, recorded) in &history {
-                let follows = folded.evolve(recorded);
-                follows.map_err(|illegal| self.breach("fixpoint", format!("record {version}: {illegal}")))?;
+            let (state, head) = self.ledger.folded().map_err(|illegal| self.breach("fixpoint", illegal))?;
+            let kept = self.cloud.journal().load(&self.fleet.stream(), After::Version(StreamVersion(0))).await.map_err(wrong)?;
+            if kept.head != head || kept.records.len() as u64 != head.0 {
+                return Err(self.breach("fixpoint", format!("of {head} records {} are kept", kept.records.len())));
             }
-            let state = folded;
             if state.rollout().is_some() != asks {
                 return Err(self.breach("fixpoint", format!("rollout {rollout} ended as {outcome}, and one runs: {}", !asks)));
             }
@@ -68,7 +66,6 @@ impl Play<'_> {
                     return Err(self.breach("orphans", format!("generation {orphan} is there, and the journal knows of none")));
                 }
             }
-            let head = history.last().map_or(StreamVersion(0), |(version, _)| *version);
             if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
                 let again = running.drive().await.map_err(wrong)?;
                 if again != *outcome {

@@ -111,7 +111,7 @@ fn a_rollback_to_what_still_runs_is_as_far_as_it_runs() {
 fn groups_enough_for_the_ceiling_in_each_place_and_none_too_large() {
     let plan = |fleet: Fleet, capabilities: &FleetCapabilities| -> Result<Plan> {
         let (strategy, artifact) = (Strategy::rolling().max_surge(0).max_unavailable(1), artifact("1.0.0"));
-        let wish = PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities };
+        let wish = PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities, switch: None };
         Plan::new(&FleetState::new(fleet.id().clone()), wish)
     };
     let groups = |size, zones: &str, zonal| -> Result<String> {

@@ -19,7 +19,13 @@ pub fn plans(bytes: &[u8]) {
         LaunchTemplate::default().changes_to(&template).iter().for_each(|change| drop(change.to_string()));
         let fleet = Fleet::new("web", place()).size(3).template(template);
         let state = FleetState::new(fleet.id().clone());
-        let wish = PlanFor { fleet: &fleet, artifact: &artifact(1), strategy: &Strategy::rolling(), capabilities: &able(), switch: None };
+        let wish = PlanFor {
+            fleet: &fleet,
+            artifact: &artifact(1),
+            strategy: &Strategy::rolling(),
+            capabilities: &able(),
+            switch: None,
+        };
         check(&Plan::new(&state, wish).unwrap());
     }
     let mut draw = Draw(bytes);
@@ -42,7 +48,10 @@ pub(crate) fn plan(draw: &mut Draw<'_>, state: &FleetState) -> immutable_core::R
     let fleet = fleet(draw);
     let strategy = strategy(draw);
     let capabilities = FleetCapabilities { group_size_max: draw.number(), zonal: !draw.flag(), ..able() };
-    Plan::new(state, PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities: &capabilities, switch: None })
+    Plan::new(
+        state,
+        PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities: &capabilities, switch: None },
+    )
 }
 
 fn artifact(minor: u8) -> Artifact {

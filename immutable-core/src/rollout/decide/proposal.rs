@@ -1,12 +1,12 @@
 //! What the rules have proposed so far, and what becomes of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decision;
 use super::traffic::Weights;
 use super::view::View;
-use crate::fleet::{GenerationId, GroupId, TrafficSeen};
+use crate::fleet::{GenerationId, GroupId};
 use crate::id::{OpId, StepIx};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::phase::{Ending, Hold, Outcome, Phase};
@@ -194,7 +194,7 @@ impl Proposal {
             waits: std::mem::take(&mut self.waits),
             rollback: rollout.map_or_else(Feasibility::no_baseline, |rollout| feasibility(view, rollout)),
             share: wanted.and_then(|wanted| share(view, wanted)),
-            residue: view.traffic.as_ref().and_then(|traffic| traffic.seen).and_then(residue),
+            residue: view.traffic.as_ref().and_then(|traffic| traffic.seen?.residue.clone()),
         }
     }
 
@@ -279,10 +279,6 @@ fn share(view: &View<'_>, id: GenerationId) -> Option<(u32, u32)> {
     (total > 0).then(|| (current.get(&id).map_or(0, |weight| u32::from(*weight)), total))
 }
 
-fn residue(_: &TrafficSeen) -> Option<Arc<str>> {
-    None
-}
-
 fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
     let Some(baseline) = &rollout.baseline else {
         return Feasibility::no_baseline();
@@ -291,11 +287,7 @@ fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
     if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
         return Feasibility::Impossible(Arc::from(format!("the proven release was revoked: {why}")));
     }
-    let mut running: BTreeMap<GenerationId, u32> = BTreeMap::new();
-    for (id, group) in &view.groups {
-        if view.state.generations.get(&id.generation).is_some_and(|generation| generation.release() == release) {
-            *running.entry(id.generation).or_default() += group.ready_count();
-        }
-    }
-    Feasibility::of(running.into_values().max().unwrap_or(0), view.budget.desired)
+    let of_it = view.state.generations.iter().filter(|(_, generation)| generation.release() == release);
+    let running = of_it.map(|(id, _)| view.sum(*id, |group| group.ready_count())).max();
+    Feasibility::of(running.unwrap_or(0), view.budget.desired)
 }

@@ -184,6 +184,9 @@ impl Names<'_, '_> {
 
     /// Names up to `most` of a class, from the groups that have most members first, as far as the floor allows.
     fn take(&mut self, groups: &[GroupId], class: Class, most: &mut u32) {
+        if *most == 0 {
+            return;
+        }
         let view = self.view;
         let mut left: Vec<(u32, GroupId, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
         for id in groups {

@@ -148,11 +148,11 @@ impl<'a> View<'a> {
         };
         view.budget = rollout.plan.strategy().budget(state.desired);
         view.traffic = Traffic::of(&view);
-        let by_id: BTreeMap<GroupId, &'a GroupSeen> = seen.fleet.groups.iter().map(|group| (group.group, group)).collect();
+        let seen_of = |id| seen.fleet.groups.iter().rfind(|seen| seen.group == id);
         for (id, generation) in &state.generations {
             for (cell, slots) in &generation.groups {
                 let group = GroupId { generation: *id, cell: *cell };
-                view.count_group(group, generation, slots, by_id.get(&group).copied(), rollout);
+                view.count_group(group, generation, slots, seen_of(group), rollout);
             }
             view.note_absent(*id, generation);
         }
