@@ -267,6 +267,12 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_of_the_very_beginning_is_of_the_window() {
+        let judgement = judge(&Limit::at_most("m", 1.0), Reading::new(0.0, 100, SINCE), None);
+        assert_eq!(judgement.says, Says::Pass, "{judgement}");
+    }
+
+    #[test]
     fn no_samples_at_all_are_no_data_whatever_is_asked() {
         let thresholds = Thresholds::new([Limit::at_most("m", 1.0)]).unwrap().least_samples(0);
         assert_eq!(thresholds.judge(&read(Reading::new(0.0, 0, UNTIL), None)).says, Says::Inconclusive);
@@ -345,6 +351,8 @@ mod tests {
             "m at most 1 and m at least 2 exclude each other; nothing could ever pass"
         );
         assert!(Thresholds::new([high, Limit::at_most("n", 1.0), Limit::at_most("m", 2.0)]).is_ok());
-        assert!(refused(&[Limit::at_least("m", 2.0), low]).contains("exclude each other"));
+        assert!(refused(&[Limit::at_least("m", 2.0), low.clone()]).contains("exclude each other"));
+        let exactly = [low, Limit::at_least("m", 1.0)];
+        assert!(Thresholds::new(exactly.clone()).is_ok() && Thresholds::new(exactly.into_iter().rev()).is_ok());
     }
 }
