@@ -230,7 +230,10 @@ impl Plan {
             },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget)).collect(),
-            rollback: Feasibility::planned(state, fleet.desired()),
+            rollback: match artifact.irreversible() {
+                Some(mark) if proven.is_some_and(|proven| proven.release != release) => Feasibility::irreversible(mark),
+                _ => Feasibility::planned(state, fleet.desired()),
+            },
             findings: Vec::new(),
             basis: Basis::of(state),
             fleet: fleet.clone(),

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use immutable_core::artifact::{Built, Provenance};
-use immutable_core::fleet::{Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Resize, Upkeep};
-use immutable_core::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
+use immutable_core::fleet::{
+    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Resize, Route, RouteTag, Split,
+    TrafficCapabilities, Upkeep,
+};
+use immutable_core::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
-    Basis, Call, Ending, Event, FleetState, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, StepState, Strategy, Wanted,
+    Basis, Call, Ending, Event, FleetState, Hold, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, StepState, Strategy,
+    Wanted,
 };
 use immutable_core::{Artifact, Digest, ImageRef, Place, Timestamp};
 
@@ -89,13 +93,37 @@ pub(super) struct Stage {
     pub(super) fleet: Fleet,
     pub(super) strategy: Strategy,
     pub(super) heals: Heals,
+    pub(super) switch: Option<TrafficCapabilities>,
+}
+
+/// A pool that divides traffic so: a route is in force everywhere after 10 s, and instances can finish their requests.
+pub(super) fn switch(split: Split) -> TrafficCapabilities {
+    let settle = Duration::from_secs(10);
+    TrafficCapabilities { split, settle, probes_unrouted: true, drains: true, request_lifetime: Duration::ZERO }
+}
+
+pub(super) fn route(weights: &[(u32, u16)]) -> Call {
+    let weights = weights.iter().map(|(id, weight)| (GenerationId(*id), *weight)).collect();
+    Call::Route(Arc::new(Route::new("web".into(), RouteTag("old".into()), weights).unwrap()))
+}
+
+pub(super) fn upkeep(generation: u32) -> Call {
+    Call::Upkeep(GenerationId(generation), Upkeep::default())
+}
+
+pub(super) fn paused() -> Hold {
+    Hold::Paused { by: Actor::new("sam") }
+}
+
+pub(super) fn drain(generation: u32, names: &str) -> Call {
+    Call::Drain { pool: "web".into(), group: group(generation), leaving: Arc::new(keys(names)) }
 }
 
 impl Stage {
     /// A fleet that never was.
     pub(super) fn empty(fleet: Fleet, strategy: Strategy) -> Self {
         let state = FleetState::new(fleet.id().clone());
-        Self { state, records: Vec::new(), now: start(), fleet, strategy, heals: Heals::Switchable }
+        Self { state, records: Vec::new(), now: start(), fleet, strategy, heals: Heals::Switchable, switch: None }
     }
 
     /// Of this size, ready after 10 s, down after 10 min.
@@ -143,6 +171,22 @@ impl Stage {
         stage
     }
 
+    /// As [`rolling_of`](Self::rolling_of), behind a pool that gives generation 1 all its traffic.
+    pub(super) fn routed(size: u32, strategy: Strategy, split: Split) -> Self {
+        let mut stage = Self::proven_of(Self::fleet(size), Strategy::rolling());
+        (stage.strategy, stage.switch) = (strategy, Some(switch(split)));
+        stage.fleet = stage.fleet.pool("web");
+        stage.open("1.1.0");
+        stage.claim();
+        let all = if let Split::Weighted { parts, .. } = split { parts } else { 1 };
+        stage.owe(route(&[(1, all)]));
+        stage.settle(done(None));
+        stage.pass(20);
+        stage.make(2);
+        stage.step();
+        stage
+    }
+
     /// On the way to a first release, 1.0.0 as generation 1, which is made and has nothing yet.
     pub(super) fn first(fleet: Fleet, strategy: Strategy) -> Self {
         let mut stage = Self::empty(fleet, strategy);
@@ -177,7 +221,7 @@ impl Stage {
             artifact: &artifact,
             strategy: &self.strategy,
             capabilities: &capabilities,
-            switch: None,
+            switch: self.switch.as_ref(),
         };
         Plan::new(&self.state, wish).unwrap()
     }

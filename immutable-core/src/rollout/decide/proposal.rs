@@ -1,9 +1,9 @@
 //! What the rules have proposed so far, and what becomes of it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::Decision;
+use super::rollback::irreversible;
 use super::traffic::Weights;
 use super::view::View;
 use crate::fleet::{GenerationId, GroupId};
@@ -284,10 +284,16 @@ fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
         return Feasibility::no_baseline();
     };
     let release = baseline.spec.release;
-    if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
-        return Feasibility::Impossible(Arc::from(format!("the proven release was revoked: {why}")));
+    if let Some(mark) = irreversible(view.state, rollout) {
+        return Feasibility::irreversible(&mark);
     }
     let of_it = view.state.generations.iter().filter(|(_, generation)| generation.release() == release);
     let running = of_it.map(|(id, _)| view.sum(*id, |group| group.ready_count())).max();
-    Feasibility::of(running.unwrap_or(0), view.budget.desired)
+    match (Feasibility::of(running.unwrap_or(0), view.budget.desired), view.lost(release)) {
+        // What runs can be gone back to, what does not cannot be launched.
+        (Feasibility::Partial { .. } | Feasibility::Replace, Some(why)) => {
+            Feasibility::Impossible(format!("of the proven release, {why}").into())
+        }
+        (feasibility, _) => feasibility,
+    }
 }
