@@ -74,7 +74,7 @@ fn a_bake_is_over_when_its_time_is() {
 fn what_is_lost_meanwhile_is_replaced_first() {
     let mut stage = at(Step::bake(5 * MINUTE));
     stage.gone(2, "d");
-    stage.note(|noted| drop(noted.sizes.insert(super::kit::group(2), 0)));
+    stage.note(|noted| noted.sizes.extend([(super::kit::group(2), 0)]));
     let lost = look().group(1, 2, "b+ c+").group(2, 0, "");
     row("at once", &stage, &lost, "owed 7 raise 0002.0 0 to 1");
     stage.pass(300);
@@ -100,7 +100,7 @@ fn a_gate_may_be_the_first_step_and_the_last() {
     row("what the provider may do by itself comes back first", &last, &all, "owed 8 upkeep 0002 heal true");
     last.owe(upkeep);
     last.settle(super::kit::done(None));
-    row("then it is", &last, &all, "proven 0002 of 3\nmoved finishing forward until +3700s");
+    row("then it is", &last, &all, "proven 0002 of 3\nmoved finishing forward until +3710s");
 }
 
 #[test]

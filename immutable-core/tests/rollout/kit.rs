@@ -187,6 +187,24 @@ impl Stage {
         stage
     }
 
+    /// As [`rolling`](Self::rolling), to a release from which there is no way back.
+    pub(super) fn irreversible(mark: &str) -> Self {
+        let mut stage = Self::proven_of(Self::fleet(3), Strategy::rolling());
+        let built = Built::new(Provenance::new("test", "1.1.0")).image(ImageRef::new(place(), &*image("1.1.0")));
+        let name = "acmeinc/web".parse().unwrap();
+        let artifact = Artifact::new(name, "1.1.0".parse().unwrap(), built.irreversible(mark)).unwrap();
+        let capabilities = capabilities(stage.heals);
+        let (fleet, strategy) = (&stage.fleet, &stage.strategy);
+        let wish = PlanFor { fleet, artifact: &artifact, strategy, capabilities: &capabilities, switch: None };
+        let plan = Box::new(Plan::new(&stage.state, wish).unwrap());
+        assert_eq!(plan.rollback().to_string(), format!("impossible: there is no way back from it, {mark}"));
+        stage.apply(Event::Opened { rollout: stage.state.next_rollout(), plan });
+        stage.claim();
+        stage.make(2);
+        stage.step();
+        stage
+    }
+
     /// On the way to a first release, 1.0.0 as generation 1, which is made and has nothing yet.
     pub(super) fn first(fleet: Fleet, strategy: Strategy) -> Self {
         let mut stage = Self::empty(fleet, strategy);

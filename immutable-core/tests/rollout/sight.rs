@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use immutable_core::Timestamp;
 use immutable_core::analysis::Judgement;
 use immutable_core::fleet::{
     Coverage, Evidence, FailureClass, GenerationId, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life,
@@ -14,6 +13,7 @@ use immutable_core::id::{OpId, StepIx};
 use immutable_core::rollout::{
     Answer, Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, decide,
 };
+use immutable_core::{Digest, Timestamp};
 
 use super::kit::{Stage, artifact, group, image, key, start};
 
@@ -173,9 +173,13 @@ impl Look {
         self
     }
 
-    pub(super) fn revoked(mut self, version: &str) -> Self {
-        self.facts.good.remove(&artifact(version).digest());
-        self.facts.revoked.insert(artifact(version).digest(), "it leaks".into());
+    pub(super) fn revoked(self, version: &str) -> Self {
+        self.revoked_as(artifact(version).digest())
+    }
+
+    pub(super) fn revoked_as(mut self, digest: Digest) -> Self {
+        self.facts.good.remove(&digest);
+        self.facts.revoked.insert(digest, "it leaks".into());
         self
     }
 
