@@ -50,7 +50,7 @@ pub(super) fn look(
     async move {
         let stream = fleet.inbox();
         let observed = in_time(&*clock, until, fleets.observe(&fleet, &groups));
-        let heard = in_time(&*clock, until, journal.load(&stream, After::Version(inbox)));
+        let heard = in_time(&*clock, until, journal.as_ref().load(&stream, After::Version(inbox)));
         let facts = in_time(&*clock, until, async {
             match known {
                 Some(facts) => Ok(facts),
