@@ -18,5 +18,6 @@ mod rollout {
     mod plans;
     mod rivals;
     mod settle;
+    mod shares;
     mod sight;
 }

@@ -288,6 +288,13 @@ impl Stage {
         op
     }
 
+    /// Answers the call of the newest number.
+    #[track_caller]
+    pub(super) fn settle_last(&mut self, result: OpResult) {
+        let op = self.state.owed().map(|(id, _)| id).last().unwrap();
+        self.apply(Event::Settled { op, result });
+    }
+
     /// Answers the last call.
     #[track_caller]
     pub(super) fn settle(&mut self, result: OpResult) {
