@@ -154,12 +154,7 @@ fn what_is_owed_is_carried_on_while_it_is_paused() {
     give(&mut stage, "ann", What::Pause);
     stage.pass(120);
     let seen = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
-    row(
-        "it is judged anew, as ever",
-        &stage,
-        &seen,
-        "settled 5 failed Stale found Some(0): withdrawn: it was decided on a view that no longer holds",
-    );
+    row("it is judged anew, as ever", &stage, &seen, "renewed 5 +150s");
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl World {
                             group.insert(format!("{:04}", self.made), 0);
                         }
                     }
-                    Resize::Lower { leave, .. } => leave.iter().for_each(|key| drop(group.remove(key.name.as_str()))),
+                    Resize::Lower { leave, .. } => group.retain(|name, _| !leave.iter().any(|key| key.name.as_str() == name)),
                     Resize::GiveUp { .. } => panic!("everybody comes"),
                 }
                 return Some(group.len() as u32);

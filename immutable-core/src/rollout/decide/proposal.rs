@@ -44,6 +44,8 @@ impl Aim {
 pub(super) struct Proposal {
     /// What the phase moves towards; `None` if nothing moves.
     pub(super) aim: Option<Aim>,
+    /// What it moves towards, or will when a pause is over: by this what is owed is judged.
+    pub(super) promised: Option<Aim>,
     /// Events about calls that are owed already.
     pub(super) judged: Vec<Event>,
     /// How many the wanted generation may be raised by, if it is on probation.
@@ -67,7 +69,8 @@ pub(super) struct Proposal {
 impl Proposal {
     pub(super) fn new(view: &View<'_>) -> Self {
         Self {
-            aim: view.rollout().and_then(|rollout| aim(view, rollout)),
+            aim: view.rollout().and_then(|rollout| aim(view, rollout, &rollout.phase)),
+            promised: view.rollout().and_then(|rollout| aim(view, rollout, rollout.phase.under())),
             judged: Vec::new(),
             probe: None,
             spare_for_probe: None,
@@ -235,13 +238,13 @@ impl Proposal {
     }
 }
 
-fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
+fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
     let desired = view.budget.desired;
     let floor = view.budget.floor;
     let strategy = rollout.plan.strategy();
     let first = !strategy.overlaps();
     let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, first, share: (1, 1), only: None });
-    match &rollout.phase {
+    match phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
         Phase::Stepping { step: StepIx(step), .. } => {
             let Goal { wanted: goal, others, first, share } = strategy.goal(usize::from(*step), desired);
