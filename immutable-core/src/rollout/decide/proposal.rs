@@ -243,6 +243,8 @@ fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
     let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, first, share: (1, 1), only: None });
     match &rollout.phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
+        // What is proven needs no trying: its steps would take from it what serves.
+        Phase::Stepping { .. } if proves(view, rollout) => whole(rollout.wanted),
         Phase::Stepping { step: StepIx(step), .. } => {
             let Goal { wanted: goal, others, first, share } = strategy.goal(usize::from(*step), desired);
             let goal = if goal == 0 && share.0 == 0 { goal } else { goal.max(exercise(view, rollout)) };
@@ -264,8 +266,13 @@ fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
 
 /// Of an empty fleet one instance is tried, if there is room for it.
 fn exercise(view: &View<'_>, rollout: &RolloutState) -> u32 {
-    let proves = view.state.proven.as_ref().map(|proven| proven.spec.release) == wanted_release(view, rollout);
-    u32::from(view.budget.desired == 0 && view.budget.ceiling > 0 && !proves)
+    u32::from(view.budget.desired == 0 && view.budget.ceiling > 0 && !proves(view, rollout))
+}
+
+/// Whether what is wanted is proven already.
+fn proves(view: &View<'_>, rollout: &RolloutState) -> bool {
+    let proven = view.state.proven.as_ref().map(|proven| proven.spec.release);
+    proven.is_some() && proven == wanted_release(view, rollout)
 }
 
 fn wanted_release(view: &View<'_>, rollout: &RolloutState) -> Option<crate::fleet::Release> {
