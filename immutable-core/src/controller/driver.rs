@@ -116,6 +116,7 @@ enum Done {
 
 impl Driver {
     async fn run(mut self) -> Result<Outcome> {
+        let mut commands = self.controller.news.commands(self.state.fleet());
         loop {
             if let Some(outcome) = self.over()? {
                 // A snapshot only saves time: without it the next to read folds more records.
@@ -131,14 +132,23 @@ impl Driver {
                 self.look();
             }
             self.judge();
-            let wake = self.controller.clock.sleep_until(self.wake_at());
-            let first = if self.calls.is_empty() {
-                wake.await;
-                continue;
+            let time = self.controller.clock.sleep_until(self.wake_at());
+            let wake = select(time, Box::pin(commands.changed()));
+            let woken = if self.calls.is_empty() {
+                Either::Right(wake.await)
             } else {
                 match select(self.calls.next(), wake).await {
-                    Either::Left((done, _)) => done,
-                    Either::Right(_) => continue,
+                    Either::Left((done, _)) => Either::Left(done),
+                    Either::Right((woken, _)) => Either::Right(woken),
+                }
+            };
+            let first = match woken {
+                Either::Left(done) => done,
+                Either::Right(Either::Left(_)) => continue,
+                Either::Right(Either::Right(_)) => {
+                    // What was asked from here is heard at once.
+                    self.look_at = self.now();
+                    continue;
                 }
             };
             // What is done by now goes into one append.
@@ -229,8 +239,7 @@ impl Driver {
     fn judge(&mut self) {
         let (now, gate) = (self.now(), judges::gate(&self.state));
         if gate != self.gate {
-            // The next gate's is asked at once.
-            (self.gate, self.judge_at) = (gate, now);
+            (self.gate, self.judge_at) = (gate, judges::first(&self.state, now));
         }
         if gate.is_none() || self.judging || now < self.judge_at {
             return;

@@ -34,6 +34,20 @@ pub(super) fn gate(state: &FleetState) -> Option<StepIx> {
     rollout.plan.strategy().steps().get(usize::from(step.0))?.judge().map(|_| step)
 }
 
+/// When the judge of the gate that is waited for is asked first: of an analysis once there is something to analyse.
+pub(super) fn first(state: &FleetState, now: Timestamp) -> Timestamp {
+    let gate = state.rollout().and_then(|rollout| match rollout.phase {
+        Phase::Stepping { step, at: StepState::Gating { since, .. } } => {
+            Some((since, rollout.plan.strategy().steps().get(usize::from(step.0))?))
+        }
+        _ => None,
+    });
+    match gate {
+        Some((since, Step::Analyse(analyse))) => now.max(since + analyse.every),
+        _ => now,
+    }
+}
+
 /// What is to be asked now, if a gate with a judge is waited for; at least `poll` is between two questions.
 pub(super) fn question(state: &FleetState, poll: Duration, now: Timestamp) -> Option<Question> {
     let rollout = state.rollout()?;

@@ -1,4 +1,4 @@
-//! What the drivers of this process tell those who watch.
+//! What the drivers of this process tell those who watch, and those who watch the drivers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +11,20 @@ use crate::rollout::Report;
 
 /// One board for all fleets of a controller.
 #[derive(Clone, Default)]
-pub(super) struct Board(Arc<Mutex<BTreeMap<FleetId, watch::Sender<News>>>>);
+pub(super) struct Board(Arc<Mutex<BTreeMap<FleetId, Fleet>>>);
+
+#[derive(Default)]
+struct Fleet {
+    news: watch::Sender<News>,
+    /// How many commands have been put into its inbox from here.
+    commands: watch::Sender<u64>,
+}
 
 /// The latest of one fleet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct News {
     /// The version of its stream.
     pub(super) head: StreamVersion,
-    /// How many commands have been put into its inbox from here.
-    pub(super) commands: u64,
     /// What the engine last said of itself.
     pub(super) report: Option<Arc<Report>>,
     /// How often it said something.
@@ -28,31 +33,36 @@ pub(super) struct News {
 
 impl Board {
     pub(super) fn watch(&self, fleet: &FleetId) -> watch::Receiver<News> {
-        self.with(fleet, |sender| sender.subscribe())
+        self.with(fleet, |fleet| fleet.news.subscribe())
     }
 
     pub(super) fn post(&self, fleet: &FleetId, head: StreamVersion) {
-        self.with(fleet, |sender| sender.send_modify(|news| news.head = news.head.max(head)));
+        self.with(fleet, |fleet| fleet.news.send_modify(|news| news.head = news.head.max(head)));
     }
 
     pub(super) fn report(&self, fleet: &FleetId, report: Report) {
-        self.with(fleet, |sender| {
+        self.with(fleet, |fleet| {
             // Reports are told from when somebody listens on.
-            if sender.receiver_count() > 0 {
-                sender.send_modify(|news| (news.report, news.reports) = (Some(Arc::new(report)), news.reports + 1));
+            if fleet.news.receiver_count() > 0 {
+                fleet.news.send_modify(|news| (news.report, news.reports) = (Some(Arc::new(report)), news.reports + 1));
             }
         });
     }
 
+    /// Tells whoever drives a fleet from here that there is something in its inbox.
     pub(super) fn command(&self, fleet: &FleetId) {
-        self.with(fleet, |sender| sender.send_modify(|news| news.commands += 1));
+        self.with(fleet, |fleet| fleet.commands.send_modify(|commands| *commands += 1));
     }
 
-    fn with<T>(&self, fleet: &FleetId, act: impl FnOnce(&watch::Sender<News>) -> T) -> T {
+    pub(super) fn commands(&self, fleet: &FleetId) -> watch::Receiver<u64> {
+        self.with(fleet, |fleet| fleet.commands.subscribe())
+    }
+
+    fn with<T>(&self, fleet: &FleetId, act: impl FnOnce(&Fleet) -> T) -> T {
         let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = board.get(fleet) {
-            return act(sender);
+        if let Some(known) = board.get(fleet) {
+            return act(known);
         }
-        act(board.entry(fleet.clone()).or_insert_with(|| watch::Sender::new(News::default())))
+        act(board.entry(fleet.clone()).or_default())
     }
 }

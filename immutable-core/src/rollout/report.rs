@@ -139,10 +139,10 @@ pub enum Blocker {
     },
     /// People to approve.
     Approval {
-        /// How many have.
-        have: u32,
-        /// How many must.
-        of: u32,
+        /// How many more must.
+        missing: u32,
+        /// Who may, and has not.
+        by: Vec<Actor>,
         /// Until when.
         until: Option<Timestamp>,
     },
@@ -267,8 +267,9 @@ impl Report {
                 write!(f, "the judge `{judge}`{said}")?;
                 until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
             }
-            Blocker::Approval { have, of, until } => {
-                write!(f, "{} of {of} to approve", of.saturating_sub(*have))?;
+            Blocker::Approval { missing, by, until } => {
+                let by: Vec<_> = by.iter().map(ToString::to_string).collect();
+                write!(f, "{missing} of {} to approve", by.join(", "))?;
                 until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
             }
             Blocker::KeepsOld { until } => write!(f, "the old to be let go (in {})", left(until)),

@@ -190,6 +190,9 @@ pub struct Owed {
     pub uncertain: bool,
     /// Set once the provider has accepted it.
     pub ticket: Option<Ticket>,
+    /// Of those it names to leave, who had been named before: they leave whatever comes of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub again: BTreeSet<InstanceKey>,
 }
 
 /// The rollout that runs.

@@ -183,7 +183,7 @@ fn an_approval_takes_as_many_as_it_says() {
         "which is said",
         &stage,
         &held(),
-        "waiting for 1 of 2 to approve; rollback now would be partial, 2 of 3 still run",
+        "waiting for 1 of bob, eve to approve; rollback now would be partial, 2 of 3 still run",
         "never",
     );
     approved(&mut stage, "eve");

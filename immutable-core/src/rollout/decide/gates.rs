@@ -103,7 +103,8 @@ fn said(
                 let why = format!("{have} of {} have approved in time", approve.least);
                 Word::Neither(why, approve.otherwise)
             } else {
-                Word::Waits(Blocker::Approval { have, of: approve.least, until }, None)
+                let by = approve.by.difference(&rollout.gate.approved).cloned().collect();
+                Word::Waits(Blocker::Approval { missing: approve.least - have, by, until }, None)
             }
         }
         Step::Scale { .. } | Step::Shift { .. } => Word::Open,

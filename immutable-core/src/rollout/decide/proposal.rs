@@ -158,21 +158,22 @@ impl Proposal {
     }
 
     fn report(&mut self, view: &View<'_>) -> Report {
-        let wanted = self.aim.and_then(|aim| aim.wanted);
+        let aim = self.promised;
+        let wanted = aim.and_then(|aim| aim.wanted);
         let of_wanted = |of: fn(&super::view::GroupView<'_>) -> u32| wanted.map_or(0, |wanted| view.sum(wanted, of));
         let counts = Counts {
             launched: of_wanted(|group| group.promised()),
             ready: of_wanted(|group| group.ready_count()),
-            goal: self.aim.map_or(0, |aim| aim.goal),
-            leaving: self.aim.map_or(0, |aim| view.sum_where(|id| aim.leaves(id), |group| group.live)),
+            goal: aim.map_or(0, |aim| aim.goal),
+            leaving: aim.map_or(0, |aim| view.sum_where(|id| aim.leaves(id), |group| group.live)),
             available: view.ready,
             live: view.live,
         };
         let rollout = view.rollout();
-        let phase = rollout.map(|rollout| &rollout.phase);
+        let phase = rollout.map(|rollout| rollout.phase.under());
         let back = match phase {
             Some(Phase::Reverting { why, .. }) => Some(why.to_string().into()),
-            Some(Phase::Finishing { ending: Ending::Back { .. }, .. }) => Some("nothing of the other is left".into()),
+            Some(Phase::Finishing { ending: Ending::Back { .. }, .. }) => Some("it has the fleet again".into()),
             _ => None,
         };
         if self.moves() || !self.calls.is_empty() {

@@ -162,9 +162,10 @@ impl FleetState {
     fn owe(&mut self, op: OpId, call: &Call, basis: Timestamp, at: Timestamp) -> Legal {
         ensure(self.rollout.is_some(), || format!("op {op} is owed without a rollout"))?;
         ensure(op == self.next_op, || format!("op {op} is owed, the next is {}", self.next_op))?;
+        let mut again = BTreeSet::new();
         match call {
             Call::Ensure(spec) => self.owe_ensure(spec)?,
-            Call::Resize(resize) => self.owe_resize(resize)?,
+            Call::Resize(resize) => self.owe_resize(resize, &mut again)?,
             Call::Drain { pool, group, leaving } => self.owe_drain(pool, *group, leaving, at)?,
             Call::Route(route) => {
                 let ours = self.pool.as_ref().is_some_and(|pool| pool.id == *route.pool());
@@ -182,8 +183,8 @@ impl FleetState {
             }
         }
         self.next_op = OpId(op.0 + 1);
-        self.owed
-            .insert(op, Owed { call: call.clone(), basis, echo_until: Timestamp::default(), uncertain: false, ticket: None });
+        let (echo_until, uncertain, ticket) = Default::default();
+        self.owed.insert(op, Owed { call: call.clone(), basis, echo_until, uncertain, ticket, again });
         Ok(())
     }
 
@@ -232,7 +233,7 @@ impl FleetState {
         Ok(())
     }
 
-    fn owe_resize(&mut self, resize: &Resize) -> Legal {
+    fn owe_resize(&mut self, resize: &Resize, again: &mut BTreeSet<InstanceKey>) -> Legal {
         let group = resize.group();
         let life = self.generations.get(&group.generation).map(|generation| generation.life);
         ensure(life == Some(GenerationLife::Present), || format!("group {group} is resized and not there"))?;
@@ -254,6 +255,9 @@ impl FleetState {
                 }
                 for key in leave {
                     if let Some(member) = slots.members.get_mut(key) {
+                        if member.exit == Exit::Named {
+                            again.insert(key.clone());
+                        }
                         member.exit = Exit::Named;
                     }
                 }

@@ -46,8 +46,8 @@ impl FleetState {
             }
             OpResult::Failed(why) => {
                 let echo = owed.echo_until.max(why.echo_until.unwrap_or_default());
-                if let Some(Owed { call, ticket, .. }) = self.owed.remove(&op) {
-                    self.failed(&call, why, ticket.is_some(), at, echo);
+                if let Some(owed) = self.owed.remove(&op) {
+                    self.failed(&owed, why, at, echo);
                 }
             }
         }
@@ -130,7 +130,9 @@ impl FleetState {
         }
     }
 
-    fn failed(&mut self, call: &Call, why: &Refused, begun: bool, at: Timestamp, echo: Timestamp) {
+    fn failed(&mut self, owed: &Owed, why: &Refused, at: Timestamp, echo: Timestamp) {
+        let Owed { call, ticket, again, .. } = owed;
+        let begun = ticket.is_some();
         if let (Call::Route(_), Some(pool)) = (call, &mut self.pool) {
             pool.failures += 1;
             pool.quiet_until = pool.quiet_until.max(echo).max(at + pause(why.retry, pool.failures));
@@ -164,7 +166,7 @@ impl FleetState {
                 _ => continue,
             };
             match &**resize {
-                Resize::Lower { leave, .. } if echo <= at => leave.iter().for_each(|key| unname(slots, key)),
+                Resize::Lower { leave, .. } if echo <= at => leave.difference(again).for_each(|key| unname(slots, key)),
                 // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
                 // are read all are counted.
                 Resize::Raise { to, .. } if (begun || echo > at) && why.found.is_none() => slots.size = *to,

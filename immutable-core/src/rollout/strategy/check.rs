@@ -369,7 +369,9 @@ mod tests {
     fn gates_come_behind_each_scale_and_its_gates() {
         let said = |strategy: Strategy| strategy.steps.iter().map(ToString::to_string).collect::<Vec<_>>();
         let approved = Strategy::canary([percent(5)]).bake(MINUTE).gate(Approve::by(["ann"]));
-        assert_eq!(said(approved), ["scale to 5%", "bake for 1m", "1 of ann approve", "scale to 100%", "1 of ann approve"]);
+        assert_eq!(said(approved), ["scale to 5%", "bake for 1m", "1 of ann approve", "scale to 100%"]);
+        let rolled = said(Strategy::rolling().gate(Approve::by(["ann"])));
+        assert_eq!(rolled, ["scale to 100%", "1 of ann approve"]);
         let checked = Strategy::blue_green().bake(Duration::ZERO).gate(Check::by("smoke"));
         let gate = "`smoke` checks, within 10m, or it asks";
         assert_eq!(said(checked), ["scale to 100% beside the old", gate, "shift 100% of the traffic"]);

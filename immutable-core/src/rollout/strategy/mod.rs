@@ -113,18 +113,20 @@ impl Strategy {
         Self { steps, ..Self::rolling() }
     }
 
-    /// Removes the old instances, all of them, and then launches the new ones: for what must not run twice. The fleet is empty meanwhile, and
-    /// nothing is tried first.
+    /// Removes the old instances, all of them, and then launches the new ones, one to begin with: for what must not run twice. The fleet is empty
+    /// meanwhile.
     pub fn recreate() -> Self {
         let steps = vec![Step::Scale { to: Amount::percent(100), old: Old::First }];
         Self { max_surge: Amount::Count(0), max_unavailable: Amount::percent(100), steps, ..Self::rolling() }
     }
 
-    /// Adds what must hold after each [`Scale`](Step::Scale), behind what must already: after each share of a canary, and before blue/green
-    /// shifts the traffic.
+    /// Adds what must hold after each [`Scale`](Step::Scale) but the last, or after the only one, behind what must already: after each share of a
+    /// canary, while there is something of the old to compare it with, and before blue/green shifts the traffic.
     #[must_use]
     pub fn gate(mut self, gate: impl Into<Step>) -> Self {
         let gate = gate.into();
+        let scales = |steps: &[Step]| steps.iter().filter(|step| matches!(step, Step::Scale { .. })).count();
+        let gated = scales(&self.steps).saturating_sub(1).max(1);
         let mut steps = Vec::new();
         let mut open = false;
         for step in self.steps {
@@ -132,7 +134,7 @@ impl Strategy {
                 steps.push(gate.clone());
                 open = false;
             }
-            open |= matches!(step, Step::Scale { .. });
+            open |= matches!(step, Step::Scale { .. }) && scales(&steps) < gated;
             steps.push(step);
         }
         if open {
