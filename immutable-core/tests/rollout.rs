@@ -6,8 +6,10 @@ mod rollout {
     mod decide_capacity;
     mod decide_failure;
     mod decide_finish;
+    mod decide_gates;
     mod decide_health;
     mod decide_reports;
+    mod decide_traffic;
     mod evolve;
     mod evolve_any;
     mod evolve_effects;
@@ -16,5 +18,6 @@ mod rollout {
     mod plans;
     mod rivals;
     mod settle;
+    mod shares;
     mod sight;
 }

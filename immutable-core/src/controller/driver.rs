@@ -58,6 +58,14 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         judging: false,
         judge_at: now,
     };
+    // Without it nobody could tell who serves whom.
+    let pool = driver.state.rollout().and_then(|rollout| rollout.plan.fleet().traffic_pool());
+    if let (Some(pool), None) = (pool, &driver.provider.traffic) {
+        return Err(Error::invalid(format!(
+            "fleet {fleet} gets its requests from pool {pool}, and this controller has no traffic switch for {}; add one",
+            fleet.place()
+        )));
+    }
     if let Some(outcome) = driver.over()? {
         return Ok(outcome);
     }

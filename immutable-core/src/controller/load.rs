@@ -105,7 +105,10 @@ pub(super) async fn records<T: serde::de::DeserializeOwned>(
 }
 
 fn decode<T: serde::de::DeserializeOwned>(stream: &StreamId, version: StreamVersion, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|why| corrupt(stream, version, "it cannot be read").with_source(why))
+    let unreadable = || corrupt(stream, version, "it cannot be read");
+    // Looked through for bad UTF-8 once, and not string by string.
+    let text = std::str::from_utf8(bytes).map_err(|why| unreadable().with_source(why))?;
+    serde_json::from_str(text).map_err(|why| unreadable().with_source(why))
 }
 
 fn corrupt(stream: &StreamId, version: StreamVersion, what: &str) -> Error {

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join4, select};
 
-use super::Controller;
+use super::{Controller, unlaunchable};
 use crate::artifact::{ArtifactName, Digest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{Observation, TrafficSeen};
+use crate::fleet::{GenerationSpec, Observation, TrafficSeen};
 use crate::id::StreamVersion;
 use crate::journal::{After, Record};
-use crate::provider::Provider;
+use crate::provider::{ImageCatalog, Provider};
 use crate::registry::{ImageRegistry, Status};
 use crate::rollout::{Facts, FleetState};
 use crate::time::{Clock, Timestamp};
@@ -42,17 +42,21 @@ pub(super) fn look(
     let names = if known.is_some() { BTreeMap::new() } else { artifacts(state) };
     let Controller { clock, journal, registry, call_timeout, .. } = controller;
     let (clock, journal, registry, fleets) = (clock.clone(), journal.clone(), registry.clone(), provider.fleets.clone());
-    let traffic = provider.traffic.clone();
+    let (traffic, images) = (provider.traffic.clone(), provider.images.clone());
+    let baseline = state.rollout().and_then(|rollout| rollout.baseline.as_ref()).filter(|_| known.is_none());
+    let specs: Vec<_> = baseline.map(|proven| proven.spec.clone()).into_iter().collect();
     let pool = state.rollout().and_then(|rollout| rollout.plan.fleet().traffic_pool()).cloned();
     let until = asked + *call_timeout;
     async move {
         let stream = fleet.inbox();
         let observed = in_time(&*clock, until, fleets.observe(&fleet, &groups));
-        let heard = in_time(&*clock, until, journal.load(&stream, After::Version(inbox)));
+        let heard = in_time(&*clock, until, journal.as_ref().load(&stream, After::Version(inbox)));
         let facts = in_time(&*clock, until, async {
             match known {
                 Some(facts) => Ok(facts),
-                None => facts(&*registry, &names, asked).await,
+                None => {
+                    Ok(Facts { unlaunchable: lost(images.as_deref(), &specs).await, ..facts(&*registry, &names, asked).await? })
+                }
             }
         });
         let pool = in_time(&*clock, until, async {
@@ -79,6 +83,18 @@ fn artifacts(state: &FleetState) -> BTreeMap<ArtifactName, BTreeSet<Digest>> {
         }
     }
     names
+}
+
+/// What cannot be launched any more of these, if the place says so: its silence changes nothing.
+async fn lost(images: Option<&dyn ImageCatalog>, specs: &[Arc<GenerationSpec>]) -> BTreeMap<Digest, Arc<str>> {
+    let wanted: Vec<_> = specs.iter().map(|spec| spec.image.clone()).collect();
+    let seen = match images {
+        Some(images) if !wanted.is_empty() => images.describe(&wanted).await,
+        _ => return BTreeMap::new(),
+    };
+    let seen = seen.inspect_err(|error| tracing::debug!(%error, "nothing was heard of images")).unwrap_or_default();
+    let lost = seen.into_iter().zip(specs).filter_map(|(seen, spec)| Some((spec.release.artifact, unlaunchable(seen)?)));
+    lost.collect()
 }
 
 async fn facts(

@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Fleet, FleetId, GenerationSpec};
 use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Journal};
-use crate::provider::{ImageStage, Judge, Provider};
+use crate::provider::{ImageSeen, ImageStage, Judge, Provider};
 use crate::registry::{ImageRegistry, JournalRegistry, Status};
 use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -297,14 +297,21 @@ async fn launchable(provider: &Provider, spec: &GenerationSpec) -> Result<()> {
         return Ok(());
     };
     for seen in images.describe(std::slice::from_ref(&spec.image)).await? {
-        let why = match (seen.stage, seen.unlaunchable) {
-            (ImageStage::Active | ImageStage::Deprecated, None) => continue,
-            (_, Some(why)) => why.to_string(),
-            (stage, None) => format!("it is {stage:?}").to_lowercase(),
-        };
-        return Err(Error::invalid(format!("{} {} cannot be launched, {}: {why}", spec.name, spec.version, seen.image)));
+        let image = seen.image.clone();
+        if let Some(why) = unlaunchable(seen) {
+            return Err(Error::invalid(format!("{} {} cannot be launched, {image}: {why}", spec.name, spec.version)));
+        }
     }
     Ok(())
+}
+
+/// Why an image cannot be launched, if it cannot.
+fn unlaunchable(seen: ImageSeen) -> Option<Arc<str>> {
+    match (seen.stage, seen.unlaunchable) {
+        (ImageStage::Active | ImageStage::Deprecated, None) => None,
+        (_, Some(why)) => Some(why),
+        (stage, None) => Some(format!("it is {stage:?}").to_lowercase().into()),
+    }
 }
 
 /// A name that no other controller has: of the process, the time and a count.

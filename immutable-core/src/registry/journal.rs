@@ -48,7 +48,7 @@ impl JournalRegistry {
         let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let mut state = known.unwrap_or_else(|| Arc::new(State::new(name.clone())));
         let stream = stream(name);
-        let loaded = self.journal.load(&stream, After::Version(state.head)).await?;
+        let loaded = self.journal.as_ref().load(&stream, After::Version(state.head)).await?;
         if !loaded.records.is_empty() {
             let folded = Arc::make_mut(&mut state);
             for record in loaded.records {
@@ -124,7 +124,7 @@ impl JournalRegistry {
 }
 
 fn stream(name: &ArtifactName) -> StreamId {
-    StreamId::new(format!("{PREFIX}{name}"))
+    StreamId::new([PREFIX, name.as_str()].concat())
 }
 
 /// The same write, at the same version, has the same id.

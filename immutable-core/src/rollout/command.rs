@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::artifact::sha256;
 use crate::id::{Actor, RolloutId, StepIx, StreamVersion, read_hex, read_text, write_hex};
-use crate::rollout::decide::{begun, onward, revert, tear_down};
+use crate::rollout::decide::{begun, held, irreversible, onward, revert, tear_down};
 use crate::rollout::event::Event;
-use crate::rollout::phase::{Ending, Hold, Phase, RevertCause, StepState};
+use crate::rollout::phase::{Ending, Hold, Need, Phase, RevertCause, StepState};
 use crate::rollout::state::{FleetState, RolloutState};
 use crate::rollout::strategy::Step;
 use crate::time::Timestamp;
@@ -216,9 +216,21 @@ fn abort(state: &FleetState, rollout: &RolloutState, to: AbortTo, now: Timestamp
         AbortTo::Back if rollout.baseline.is_none() => {
             Err("no release is proven to go back to; abort to nothing, or leave it mixed".to_owned())
         }
-        AbortTo::Back => Ok(revert(state, &[], rollout, RevertCause::Asked, now)),
+        AbortTo::Back => match (irreversible(state, rollout), &rollout.phase) {
+            (Some(mark), Phase::Held { why: Hold::Paused { by }, .. }) => {
+                Err(format!("there is no way back, {mark}; to go back all the same resume it first, {by} has paused it"))
+            }
+            // A person is asked once; who is asked already has decided.
+            (Some(mark), phase) if !matches!(phase, Phase::Held { .. }) => {
+                Ok(held(rollout, Need::Irreversible { mark, why: RevertCause::Asked.to_string().into() }, now))
+            }
+            _ => Ok(revert(state, &[], rollout, RevertCause::Asked, now)),
+        },
         AbortTo::Mixed => {
             Ok(Phase::Finishing { ending: Ending::Mixed, give_up_at: now + rollout.plan.strategy().rollback_deadline })
+        }
+        AbortTo::Nothing if matches!(phase, Phase::Finishing { .. }) => {
+            Err("the new release is proven, it stays; abort back, or leave it mixed".to_owned())
         }
         AbortTo::Nothing if rollout.baseline.is_some() => {
             Err("the fleet has a proven release, which this would remove; abort back, or leave it mixed".to_owned())

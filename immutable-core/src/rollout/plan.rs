@@ -230,7 +230,10 @@ impl Plan {
             },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget)).collect(),
-            rollback: Feasibility::planned(state, fleet.desired()),
+            rollback: match artifact.irreversible() {
+                Some(mark) if proven.is_some_and(|proven| proven.release != release) => Feasibility::irreversible(mark),
+                _ => Feasibility::planned(state, fleet.desired()),
+            },
             findings: Vec::new(),
             basis: Basis::of(state),
             fleet: fleet.clone(),
@@ -465,6 +468,9 @@ impl fmt::Display for Plan {
 impl Plan {
     fn undone(&self) -> String {
         match (&self.from, self.strategy.on_first_failure) {
+            (Some(_), _) if let (Feasibility::Impossible(why), Some(_)) = (&self.rollback, &self.to.irreversible) => {
+                format!("once something was launched it asks: {why}")
+            }
             (Some(from), _) => format!("back to {from} under the same budget ({})", self.rollback),
             (None, OnFirstFailure::TearDown) => "what was launched is removed; nothing is proven to go back to".to_owned(),
             (None, OnFirstFailure::Hold) => "it stays as it is and asks; nothing is proven to go back to".to_owned(),

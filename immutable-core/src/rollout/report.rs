@@ -204,6 +204,10 @@ impl Feasibility {
         }
     }
 
+    pub(crate) fn irreversible(mark: &str) -> Self {
+        Self::Impossible(format!("there is no way back from it, {mark}").into())
+    }
+
     pub(crate) fn no_baseline() -> Self {
         Self::Impossible("no release is proven".into())
     }

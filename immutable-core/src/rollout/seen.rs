@@ -120,4 +120,6 @@ pub struct Facts {
     pub good: BTreeSet<Digest>,
     /// Those that are revoked, and why.
     pub revoked: BTreeMap<Digest, Arc<str>>,
+    /// Those of which no image can be launched any more in this place, and why.
+    pub unlaunchable: BTreeMap<Digest, Arc<str>>,
 }

@@ -215,22 +215,22 @@ impl<P: FleetProvider + ?Sized, W: ?Sized + Send + Sync> FleetProvider for Socke
 #[async_trait]
 impl<P: Journal + ?Sized, W: ?Sized + Send + Sync> Journal for Socket<P, W> {
     async fn load(&self, stream: &StreamId, after: After) -> Result<Loaded> {
-        self.pass(conformance::Call::Load, self.port.load(stream, after)).await
+        self.pass(conformance::Call::Load, self.port.as_ref().load(stream, after)).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
-        self.pass(conformance::Call::Append, self.port.append(append)).await
+        self.pass(conformance::Call::Append, self.port.as_ref().append(append)).await
     }
 
     async fn wrote(&self, stream: &StreamId, write: WriteId) -> Result<Option<StreamVersion>> {
-        self.pass(conformance::Call::Wrote, self.port.wrote(stream, write)).await
+        self.pass(conformance::Call::Wrote, self.port.as_ref().wrote(stream, write)).await
     }
 
     async fn compact(&self, compact: Compact) -> Result<()> {
-        self.pass(conformance::Call::Compact, self.port.compact(compact)).await
+        self.pass(conformance::Call::Compact, self.port.as_ref().compact(compact)).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>> {
-        self.pass(conformance::Call::List, self.port.list(prefix, after, limit)).await
+        self.pass(conformance::Call::List, self.port.as_ref().list(prefix, after, limit)).await
     }
 }

@@ -40,7 +40,7 @@ impl Wired {
             image: artifact.image_in(&cloud.place()).unwrap().clone(),
             template,
             groups: vec![GroupSpec { cell: 0, placement: Placement::Region, max: 10 }],
-            pool: None,
+            pool: Some(pool.clone()),
             upkeep: Upkeep::NONE,
             labels: [].into(),
         };

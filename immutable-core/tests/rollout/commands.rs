@@ -1,17 +1,33 @@
-//! `command`: abort, in every phase, to every end; what is refused, and with which words.
+//! `command`: pause, resume, promote, approve, retry and abort, in every phase; what is refused, and with which words.
 
-use immutable_core::fleet::GenerationId;
+use std::time::Duration;
+
+use immutable_core::fleet::{FailureClass, GenerationId};
 use immutable_core::id::{Actor, RolloutId, StepIx, StreamVersion};
 use immutable_core::rollout::{
-    AbortTo, Command, CommandId, Ending, Event, Hold, Need, Phase, RevertCause, StepState, Strategy, What, command,
+    AbortTo, Approve, Charge, Command, CommandId, Ending, Event, Hold, Need, Percent, Phase, RevertCause, Step, StepState,
+    Strategy, What, command,
 };
 
 use super::kit::{MINUTE, Stage};
-use super::sight::said;
+use super::sight::{look, row, said, tells};
 
 fn asked(stage: &Stage, about: u32, to: AbortTo) -> Vec<Event> {
-    let command_ = Command { id: CommandId::of("x"), by: Actor::new("sam"), about: RolloutId(about), what: What::Abort(to) };
-    command(&stage.state, &command_, StreamVersion(1), stage.now)
+    asked_by(stage, "sam", about, What::Abort(to))
+}
+
+fn asked_by(stage: &Stage, by: &str, about: u32, what: What) -> Vec<Event> {
+    let command_ = Command { id: CommandId::of("x"), by: Actor::new(by), about: RolloutId(about), what };
+    let next = StreamVersion(stage.state.inbox_read().0 + 1);
+    command(&stage.state, &command_, next, stage.now)
+}
+
+/// What a command comes to, in one line; the stage is then as it says.
+#[track_caller]
+fn give(stage: &mut Stage, by: &str, what: What) -> String {
+    let events = asked_by(stage, by, stage.rollout().0, what);
+    events.iter().for_each(|event| stage.apply(event.clone()));
+    events.iter().map(said).collect::<Vec<_>>().join("; ")
 }
 
 /// What an abort comes to: the events are legal, and said in one line.
@@ -87,6 +103,198 @@ fn without_a_proven_release() {
         assert_eq!(abort(&stage, Mixed), format!("{HEARD}moved finishing mixed until +3600s"), "{name}");
         assert_eq!(abort(&stage, Nothing), format!("{HEARD}moved finishing with nothing until +3600s"), "{name}");
     }
+}
+
+/// At the gate of the second of three steps, for another 100 s.
+fn gated(gate: impl Into<Step>) -> Stage {
+    let all = Step::scale(Percent::new(100).unwrap());
+    let mut stage = Stage::rolling(Strategy::new([Step::scale(1), gate.into(), all]));
+    let until = Some(stage.now + Duration::from_secs(100));
+    stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Gating { since: stage.now, until } });
+    stage
+}
+
+fn needs(stage: &mut Stage, need: Need) {
+    let resume = Box::new(stage.state.rollout().unwrap().phase.clone());
+    stage.moved(Phase::Held { why: Hold::Needs(need), resume, since: stage.now });
+}
+
+#[test]
+fn a_pause_stops_what_time_would_end() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    assert_eq!(give(&mut stage, "ann", What::Resume), "heard it is not paused");
+    assert_eq!(give(&mut stage, "ann", What::Pause), format!("{HEARD}moved paused by ann in step 0 until +1230s"));
+    assert_eq!(give(&mut stage, "bob", What::Pause), "heard ann has paused it already");
+    stage.pass(1000);
+    row("nothing new is begun", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 0, ""), "");
+    let waits = "waiting for ann, who has paused it; rollback now would be instant";
+    tells("and it is said who waits", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 0, ""), waits, "never");
+    assert_eq!(give(&mut stage, "bob", What::Resume), format!("{HEARD}moved step 0 until +2230s"));
+    let mut gate = gated(Step::bake(MINUTE));
+    give(&mut gate, "ann", What::Pause);
+    gate.pass(50);
+    assert_eq!(give(&mut gate, "ann", What::Resume), format!("{HEARD}moved gate 1 until +180s"));
+    for (name, phase) in phases(&stage) {
+        let mut stage = Stage::rolling(Strategy::rolling());
+        if name != "stepping" {
+            stage.moved(phase);
+        }
+        let paused = give(&mut stage, "ann", What::Pause);
+        match name {
+            "held" => assert_eq!(paused, "heard nothing moves, it needs a decision: what should be removed does not go"),
+            _ => assert!(paused.starts_with("heard and carried out; moved paused by ann in "), "{name}: {paused}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_owed_is_carried_on_while_it_is_paused() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    stage.owe(super::kit::raise(2, 0, 1));
+    give(&mut stage, "ann", What::Pause);
+    stage.pass(120);
+    let seen = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    row("it is judged anew, as ever", &stage, &seen, "renewed 5 +150s");
+}
+
+#[test]
+fn an_abort_of_what_is_paused_goes_where_it_would_have_gone() {
+    for (to, says) in [(AbortTo::Back, "moved back to 0001"), (AbortTo::Mixed, "moved finishing mixed")] {
+        let mut stage = Stage::rolling(Strategy::rolling());
+        give(&mut stage, "ann", What::Pause);
+        let aborted = give(&mut stage, "ann", What::Abort(to));
+        assert!(aborted.starts_with(&format!("{HEARD}{says}")), "{aborted}");
+    }
+    let mut stage = Stage::rolling(Strategy::rolling());
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + MINUTE });
+    give(&mut stage, "ann", What::Pause);
+    assert_eq!(give(&mut stage, "ann", What::Abort(AbortTo::Back)), "heard it is finishing, there is nothing left to abort");
+}
+
+#[test]
+fn a_gate_is_opened_by_its_number() {
+    let gate = || Approve::by(["ann"]);
+    let step = |step: u16| What::Promote(StepIx(step));
+    let mut moving = Stage::rolling(Strategy::rolling());
+    assert_eq!(give(&mut moving, "sam", step(0)), "heard it is about the gate of step 1, and no gate is waited for");
+    let mut stage = gated(gate());
+    assert_eq!(give(&mut stage, "sam", step(2)), "heard it is about the gate of step 3, that of step 2 is waited for");
+    let mut paused = stage.clone();
+    give(&mut paused, "ann", What::Pause);
+    assert_eq!(give(&mut paused, "sam", step(1)), "heard ann has paused it; resume it first");
+    assert_eq!(give(&mut stage, "sam", step(1)), format!("{HEARD}moved step 2 until +1230s"));
+    let mut asked = gated(gate());
+    needs(&mut asked, Need::Gate { step: StepIx(1), why: "0 of 1 have approved in time".into() });
+    assert_eq!(give(&mut asked, "sam", step(1)), format!("{HEARD}moved step 2 until +1230s"));
+    let mut last = Stage::rolling(Strategy::new([Step::scale(Percent::new(100).unwrap()), gate().into()]));
+    last.moved(Phase::Stepping { step: StepIx(1), at: StepState::Gating { since: last.now, until: None } });
+    assert_eq!(give(&mut last, "sam", step(1)), format!("{HEARD}moved step 1 until +1230s"), "its end is still to come");
+}
+
+#[test]
+fn those_who_are_named_approve_once() {
+    let step = |step: u16| What::Approve(StepIx(step));
+    let mut stage = gated(Approve::by(["ann", "bob"]).least(2));
+    assert_eq!(give(&mut stage, "eve", step(1)), "heard eve is not named to approve; ann, bob may");
+    assert_eq!(give(&mut stage, "ann", step(0)), "heard it is about the gate of step 1, that of step 2 is waited for");
+    assert_eq!(give(&mut stage, "ann", step(1)), format!("{HEARD}approved 1 by ann"));
+    assert_eq!(give(&mut stage, "ann", step(1)), "heard ann has approved already");
+    let mut held = stage.clone();
+    needs(&mut held, Need::Gate { step: StepIx(1), why: "1 of 2 have approved in time".into() });
+    assert_eq!(give(&mut held, "bob", step(1)), format!("{HEARD}approved 1 by bob; moved step 2 until +1230s"), "late, and yet");
+    let mut paused = stage.clone();
+    give(&mut paused, "sam", What::Pause);
+    assert_eq!(give(&mut paused, "bob", step(1)), format!("{HEARD}approved 1 by bob"), "also while it is paused");
+    let mut bakes = gated(Step::bake(MINUTE));
+    let nobody = "heard the gate of step 2 waits for nobody's approval; promote it to open it";
+    assert_eq!(give(&mut bakes, "ann", step(1)), nobody);
+}
+
+#[test]
+fn another_try_has_all_its_time_and_what_failed_is_forgiven() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    assert_eq!(give(&mut stage, "ann", What::Retry), "heard nothing needs a decision, it goes on by itself");
+    stage.launch(2, "d");
+    let failed = Charge {
+        group: super::kit::group(2),
+        instance: Some(super::kit::key("d")),
+        incident: None,
+        class: FailureClass::Image,
+        what: "x".into(),
+    };
+    stage.note(|noted| noted.charged.push(failed));
+    stage.retire(2, "d");
+    stage.gone(2, "d");
+    let seen = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    let back = "moved back to 0001 until +3630s: its first instance failed: as noted before";
+    row("it has failed", &stage, &seen, back);
+    needs(&mut stage, Need::StuckLeaving);
+    assert_eq!(give(&mut stage, "ann", What::Retry), format!("{HEARD}moved step 0 until +1230s"));
+    row("and is tried again", &stage, &seen, "owed 7 raise 0002.0 0 to 1");
+    for (name, phase) in phases(&stage) {
+        let mut stage = Stage::rolling(Strategy::rolling());
+        if name == "reverting" || name == "finishing" {
+            stage.moved(phase);
+        }
+        needs(&mut stage, Need::RollbackDeadline);
+        let to = match name {
+            "reverting" => "back to 0001 until +3630s: no progress within the deadline",
+            "finishing" => "finishing forward until +3630s",
+            _ => "step 0 until +1230s",
+        };
+        assert_eq!(give(&mut stage, "ann", What::Retry), format!("{HEARD}moved {to}"), "{name}");
+    }
+    let mut gate = gated(Approve::by(["ann"]).within(MINUTE));
+    needs(&mut gate, Need::Gate { step: StepIx(1), why: "x".into() });
+    assert_eq!(give(&mut gate, "ann", What::Retry), format!("{HEARD}moved gate 1 until +90s"));
+}
+
+#[test]
+fn across_what_cannot_be_undone_it_asks_first() {
+    let mut stage = Stage::irreversible("schema 12");
+    let digest = stage.state.rollout().unwrap().plan.to().digest;
+    row(
+        "before anything was launched there is a way",
+        &stage,
+        &seen_fresh().revoked_as(digest),
+        "moved back to 0001 until +3630s: the release was revoked: it leaks",
+    );
+    stage.launch(2, "d");
+    let look = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:");
+    let asks = "moved held: going back is not possible (schema 12), and there is cause to: the release was revoked: it leaks";
+    row("then it asks", &stage, &look.clone().revoked_as(digest), asks);
+    let said = "waiting for the first instance to be ready (boot deadline in 10m); rollback now would be impossible: there is no way back from it, schema 12";
+    tells("and says so all along", &stage, &look, said, "+630s");
+    let asks = "moved held: going back is not possible (schema 12), and there is cause to: asked for";
+    let mut paused = stage.clone();
+    give(&mut paused, "ann", What::Pause);
+    let resume = "heard there is no way back, schema 12; to go back all the same resume it first, ann has paused it";
+    assert_eq!(give(&mut paused, "bob", What::Abort(AbortTo::Back)), resume);
+    assert_eq!(give(&mut stage, "ann", What::Abort(AbortTo::Back)), format!("{HEARD}{asks}"));
+    let mut onward = stage.clone();
+    assert_eq!(give(&mut onward, "ann", What::Retry), format!("{HEARD}moved step 0 until +1230s"));
+    assert_eq!(give(&mut stage, "ann", What::Abort(AbortTo::Back)), format!("{HEARD}moved back to 0001 until +3630s: asked for"));
+}
+
+fn seen_fresh() -> super::sight::Look {
+    look().group(1, 3, "a+ b+ c+").group(2, 0, "")
+}
+
+#[test]
+fn while_the_old_is_kept_there_is_a_way_back() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    stage.moved(Phase::Finishing { ending: Ending::Keep, give_up_at: stage.now + MINUTE });
+    assert_eq!(
+        give(&mut stage.clone(), "ann", What::Abort(AbortTo::Back)),
+        format!("{HEARD}moved back to 0001 until +3630s: asked for")
+    );
+    assert_eq!(
+        give(&mut stage.clone(), "ann", What::Abort(AbortTo::Mixed)),
+        format!("{HEARD}moved finishing mixed until +3630s")
+    );
+    give(&mut stage, "ann", What::Pause);
+    stage.pass(30);
+    assert_eq!(give(&mut stage, "ann", What::Resume), format!("{HEARD}moved finishing and keeping until +120s"));
 }
 
 #[test]

@@ -302,6 +302,21 @@ fn what_is_made_is_launched_into_unless_somebody_deletes_it() {
 }
 
 #[test]
+fn what_is_not_made_in_time_is_refused() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    let old = || look().group(1, 3, "a+ b+ c+");
+    let Event::Owed { call, .. } = old().decide(&stage).events[0].clone() else { panic!() };
+    stage.owe(call);
+    stage.pass(1199);
+    row("just in time", &stage, &old(), "renewed 4 +1229s");
+    stage.pass(1);
+    let late = "moved finishing refused until +4830s: the provider has not made the generation within 20m";
+    row("too late", &stage, &old(), &format!("renewed 4 +1230s\n{late}"));
+}
+
+#[test]
 fn a_step_that_is_not_the_first_goes_on_from_the_state_alone() {
     let stage = Stage::rolling(surge(1));
     assert!(matches!(&stage.state.rollout().unwrap().phase, Phase::Stepping { step: StepIx(0), .. }));

@@ -403,13 +403,11 @@ fn of_what_is_over_or_held_or_has_not_begun() {
     );
     let mut done_ = Stage::rolling(surge(1));
     done_.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
-    tells(
-        "revoked baseline",
-        &done_,
-        &old_and("", 0).revoked("1.0.0"),
-        "waiting for the first instance to be launched, the provider's answer to call 5; rollback now would be impossible: the proven release was revoked: it leaks",
-        "+90s",
-    );
+    let waits = "waiting for the first instance to be launched, the provider's answer to call 5; rollback now would be";
+    tells("a revoked baseline that runs", &done_, &old_and("", 0).revoked("1.0.0"), &format!("{waits} instant"), "+90s");
+    let lost = look().group(1, 2, "a+ b+").group(2, 0, "").revoked("1.0.0");
+    let impossible = format!("{waits} impossible: of the proven release, it was revoked: it leaks");
+    tells("one of which a part is gone", &done_, &lost, &impossible, "+90s");
     done_.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: done_.now + MINUTE });
     tells(
         "left mixed",

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use immutable_core::artifact::{Built, Provenance};
-use immutable_core::fleet::{Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Resize, Upkeep};
-use immutable_core::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
+use immutable_core::fleet::{
+    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Resize, Route, RouteTag, Split,
+    TrafficCapabilities, Upkeep,
+};
+use immutable_core::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
-    Basis, Call, Ending, Event, FleetState, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, StepState, Strategy, Wanted,
+    Basis, Call, Ending, Event, FleetState, Hold, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, StepState, Strategy,
+    Wanted,
 };
 use immutable_core::{Artifact, Digest, ImageRef, Place, Timestamp};
 
@@ -89,13 +93,37 @@ pub(super) struct Stage {
     pub(super) fleet: Fleet,
     pub(super) strategy: Strategy,
     pub(super) heals: Heals,
+    pub(super) switch: Option<TrafficCapabilities>,
+}
+
+/// A pool that divides traffic so: a route is in force everywhere after 10 s, and instances can finish their requests.
+pub(super) fn switch(split: Split) -> TrafficCapabilities {
+    let settle = Duration::from_secs(10);
+    TrafficCapabilities { split, settle, probes_unrouted: true, drains: true, request_lifetime: Duration::ZERO }
+}
+
+pub(super) fn route(weights: &[(u32, u16)]) -> Call {
+    let weights = weights.iter().map(|(id, weight)| (GenerationId(*id), *weight)).collect();
+    Call::Route(Arc::new(Route::new("web".into(), RouteTag("old".into()), weights).unwrap()))
+}
+
+pub(super) fn upkeep(generation: u32) -> Call {
+    Call::Upkeep(GenerationId(generation), Upkeep::default())
+}
+
+pub(super) fn paused() -> Hold {
+    Hold::Paused { by: Actor::new("sam") }
+}
+
+pub(super) fn drain(generation: u32, names: &str) -> Call {
+    Call::Drain { pool: "web".into(), group: group(generation), leaving: Arc::new(keys(names)) }
 }
 
 impl Stage {
     /// A fleet that never was.
     pub(super) fn empty(fleet: Fleet, strategy: Strategy) -> Self {
         let state = FleetState::new(fleet.id().clone());
-        Self { state, records: Vec::new(), now: start(), fleet, strategy, heals: Heals::Switchable }
+        Self { state, records: Vec::new(), now: start(), fleet, strategy, heals: Heals::Switchable, switch: None }
     }
 
     /// Of this size, ready after 10 s, down after 10 min.
@@ -143,6 +171,40 @@ impl Stage {
         stage
     }
 
+    /// As [`rolling_of`](Self::rolling_of), behind a pool that gives generation 1 all its traffic.
+    pub(super) fn routed(size: u32, strategy: Strategy, split: Split) -> Self {
+        let mut stage = Self::proven_of(Self::fleet(size), Strategy::rolling());
+        (stage.strategy, stage.switch) = (strategy, Some(switch(split)));
+        stage.fleet = stage.fleet.pool("web");
+        stage.open("1.1.0");
+        stage.claim();
+        let all = if let Split::Weighted { parts, .. } = split { parts } else { 1 };
+        stage.owe(route(&[(1, all)]));
+        stage.settle(done(None));
+        stage.pass(20);
+        stage.make(2);
+        stage.step();
+        stage
+    }
+
+    /// As [`rolling`](Self::rolling), to a release from which there is no way back.
+    pub(super) fn irreversible(mark: &str) -> Self {
+        let mut stage = Self::proven_of(Self::fleet(3), Strategy::rolling());
+        let built = Built::new(Provenance::new("test", "1.1.0")).image(ImageRef::new(place(), &*image("1.1.0")));
+        let name = "acmeinc/web".parse().unwrap();
+        let artifact = Artifact::new(name, "1.1.0".parse().unwrap(), built.irreversible(mark)).unwrap();
+        let capabilities = capabilities(stage.heals);
+        let (fleet, strategy) = (&stage.fleet, &stage.strategy);
+        let wish = PlanFor { fleet, artifact: &artifact, strategy, capabilities: &capabilities, switch: None };
+        let plan = Box::new(Plan::new(&stage.state, wish).unwrap());
+        assert_eq!(plan.rollback().to_string(), format!("impossible: there is no way back from it, {mark}"));
+        stage.apply(Event::Opened { rollout: stage.state.next_rollout(), plan });
+        stage.claim();
+        stage.make(2);
+        stage.step();
+        stage
+    }
+
     /// On the way to a first release, 1.0.0 as generation 1, which is made and has nothing yet.
     pub(super) fn first(fleet: Fleet, strategy: Strategy) -> Self {
         let mut stage = Self::empty(fleet, strategy);
@@ -177,7 +239,7 @@ impl Stage {
             artifact: &artifact,
             strategy: &self.strategy,
             capabilities: &capabilities,
-            switch: None,
+            switch: self.switch.as_ref(),
         };
         Plan::new(&self.state, wish).unwrap()
     }
@@ -224,6 +286,13 @@ impl Stage {
         let op = self.next_op();
         self.apply(Event::Owed { op, call, basis: self.now });
         op
+    }
+
+    /// Answers the call of the newest number.
+    #[track_caller]
+    pub(super) fn settle_last(&mut self, result: OpResult) {
+        let op = self.state.owed().map(|(id, _)| id).last().unwrap();
+        self.apply(Event::Settled { op, result });
     }
 
     /// Answers the last call.

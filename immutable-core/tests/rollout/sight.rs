@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use immutable_core::Timestamp;
+use immutable_core::analysis::Judgement;
 use immutable_core::fleet::{
     Coverage, Evidence, FailureClass, GenerationId, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life,
-    Observation, Resize, Trouble, Verdict, Working,
+    Observation, Resize, RouteTag, TargetSeen, TargetState, TrafficSeen, Trouble, Verdict, Working,
 };
-use immutable_core::id::OpId;
-use immutable_core::rollout::{Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, decide};
+use immutable_core::id::{OpId, StepIx};
+use immutable_core::rollout::{
+    Answer, Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, decide,
+};
+use immutable_core::{Digest, Timestamp};
 
 use super::kit::{Stage, artifact, group, image, key, start};
 
@@ -22,6 +25,8 @@ pub(super) struct Look {
     earlier: BTreeMap<GroupId, (u32, u32)>,
     in_flight: BTreeSet<OpId>,
     age: Duration,
+    pool: Option<TrafficSeen>,
+    answer: Option<Answer>,
 }
 
 /// A look at which the registry says that 1.0.0 and 1.1.0 are good.
@@ -29,7 +34,15 @@ pub(super) fn look() -> Look {
     let good = ["1.0.0", "1.1.0"].map(|version| artifact(version).digest());
     let facts = Facts { good: good.into(), ..Facts::default() };
     let earlier = BTreeMap::new();
-    Look { fleet: Observation::default(), facts, earlier, in_flight: BTreeSet::new(), age: Duration::ZERO }
+    Look {
+        fleet: Observation::default(),
+        facts,
+        earlier,
+        in_flight: BTreeSet::new(),
+        age: Duration::ZERO,
+        pool: None,
+        answer: None,
+    }
 }
 
 impl Look {
@@ -47,6 +60,51 @@ impl Look {
             state,
             instances: Arc::new(instances),
         });
+        self
+    }
+
+    /// The pool, with these weights; its targets are who is healthy in the groups so far.
+    pub(super) fn pool(mut self, weights: &[(u32, u16)]) -> Self {
+        let all = self.fleet.groups.iter().flat_map(|group| group.instances.iter());
+        let serve = all.filter(|instance| instance.health.iter().any(|health| health.verdict == Verdict::Healthy));
+        let target = |instance: &Instance| TargetSeen {
+            key: instance.key.clone(),
+            state: TargetState::Attached,
+            health: Verdict::Healthy,
+        };
+        let mut targets: Vec<_> = serve.map(target).collect();
+        targets.sort_by(|one, other| one.key.cmp(&other.key));
+        self.pool = Some(TrafficSeen {
+            pool: "web".into(),
+            age: Duration::ZERO,
+            coverage: Coverage::Whole,
+            tag: RouteTag("now".into()),
+            weights: weights.iter().map(|(id, weight)| (GenerationId(*id), *weight)).collect(),
+            foreign: Vec::new(),
+            targets,
+            residue: None,
+        });
+        self
+    }
+
+    /// These targets of the pool are that far.
+    pub(super) fn targets(mut self, names: &str, state: TargetState) -> Self {
+        let named = super::kit::keys(names);
+        let targets = &mut self.pool.as_mut().unwrap().targets;
+        targets.iter_mut().filter(|target| named.contains(&target.key)).for_each(|target| target.state = state);
+        self
+    }
+
+    /// The pool was seen only in part.
+    pub(super) fn pool_partly(mut self) -> Self {
+        self.pool.as_mut().unwrap().coverage = Coverage::Part("a page failed".into());
+        self
+    }
+
+    /// The judge of this step's gate was asked so long ago, and said this.
+    pub(super) fn judged(mut self, step: u16, ago: u64, judgement: Judgement) -> Self {
+        let asked = Timestamp::from_millis(-(Duration::from_secs(ago).as_millis() as i64));
+        self.answer = Some(Answer { step: StepIx(step), asked, judgement });
         self
     }
 
@@ -115,9 +173,13 @@ impl Look {
         self
     }
 
-    pub(super) fn revoked(mut self, version: &str) -> Self {
-        self.facts.good.remove(&artifact(version).digest());
-        self.facts.revoked.insert(artifact(version).digest(), "it leaks".into());
+    pub(super) fn revoked(self, version: &str) -> Self {
+        self.revoked_as(artifact(version).digest())
+    }
+
+    pub(super) fn revoked_as(mut self, digest: Digest) -> Self {
+        self.facts.good.remove(&digest);
+        self.facts.revoked.insert(digest, "it leaks".into());
         self
     }
 
@@ -140,7 +202,10 @@ impl Look {
     pub(super) fn decide(&self, stage: &Stage) -> Decision {
         let as_of = Timestamp::from_millis(stage.now.as_millis() - self.age.as_millis() as i64);
         let facts = Facts { as_of, ..self.facts.clone() };
-        let seen = Seen::new(&self.fleet, as_of).facts(&facts).earlier(&self.earlier).in_flight(&self.in_flight);
+        let mut seen = Seen::new(&self.fleet, as_of).facts(&facts).earlier(&self.earlier).in_flight(&self.in_flight);
+        let asked = |answer: &Answer| Timestamp::from_millis(stage.now.as_millis() + answer.asked.as_millis());
+        let answer = self.answer.as_ref().map(|answer| Answer { asked: asked(answer), ..answer.clone() });
+        (seen.switch, seen.pool, seen.answer) = (stage.switch.as_ref(), self.pool.as_ref(), answer.as_ref());
         decide(&stage.state, &seen.heals(stage.heals), stage.now)
     }
 

@@ -19,6 +19,14 @@ impl Draw<'_> {
         self.byte() % end
     }
 
+    /// Below `end`, or one of so many more, which came later: what was kept before means what it meant.
+    pub(crate) fn below_or(&mut self, end: u8, more: u8) -> u8 {
+        match self.byte() {
+            later @ 224.. => end + later % more,
+            before => before % end,
+        }
+    }
+
     pub(crate) fn flag(&mut self) -> bool {
         self.below(2) == 1
     }

@@ -1,12 +1,14 @@
 //! Events made up out of bytes, about what is there: many of them legal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use immutable_core::analysis::Judgement;
 use immutable_core::error::{ErrorKind, Retry};
 use immutable_core::fleet::{
-    FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Observation, Refusal, Resize, Ticket, Upkeep,
+    Coverage, FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Observation, Refusal, Resize, Route, RouteTag,
+    Ticket, TrafficSeen, Upkeep,
 };
 use immutable_core::id::{Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx, StreamVersion};
 use immutable_core::rollout::{
@@ -57,20 +59,61 @@ impl Life<'_> {
             self.owed += u64::from(matches!(recorded.event, Event::Owed { .. }));
         }
         match self.draw.below(4) {
-            0 => self.follow(decide(&self.state, &Seen::new(&Observation::default(), self.at), self.at).events),
+            0 => self.decides(),
             1 => {
                 let (op, result) = (self.op(), self.result());
                 self.follow(settle(&self.state, op, result, self.at));
             }
             2 => {
-                let to = self.draw.pick(&[AbortTo::Back, AbortTo::Mixed, AbortTo::Nothing]);
+                let step = self.step();
+                let what = match self.draw.below_or(3, 5) {
+                    0 => What::Abort(AbortTo::Back),
+                    1 => What::Abort(AbortTo::Mixed),
+                    2 => What::Abort(AbortTo::Nothing),
+                    3 => What::Pause,
+                    4 => What::Resume,
+                    5 => What::Promote(step),
+                    6 => What::Approve(step),
+                    _ => What::Retry,
+                };
                 let about = self.state.rollout().map_or(RolloutId(1), |rollout| rollout.id);
-                let asked = Command { id: CommandId::of("x"), by: "sam".into(), about, what: What::Abort(to) };
+                let asked = Command { id: CommandId::of("x"), by: "ann".into(), about, what };
                 let inbox = StreamVersion(self.state.inbox_read().0 + 1);
                 self.follow(command(&self.state, &asked, inbox, self.at));
             }
             _ => {}
         }
+    }
+
+    fn decides(&mut self) {
+        let observation = Observation::default();
+        let mut seen = Seen::new(&observation, self.at);
+        let looked = self.state.pool().map(|pool| (pool.id.clone(), pool.weights.clone())).map(|(id, known)| {
+            let weights = if self.draw.flag() { known } else { self.weights() };
+            let switch = super::plans::able_switch(&mut self.draw);
+            let tag = RouteTag("tag".into());
+            let (foreign, targets) = Default::default();
+            let age = self.draw.duration();
+            let coverage = Coverage::Whole;
+            (switch, TrafficSeen { pool: id, age, coverage, tag, weights, foreign, targets, residue: None })
+        });
+        if let Some((switch, pool)) = &looked {
+            seen = seen.switch(switch).pool(pool);
+        }
+        let events = decide(&self.state, &seen, self.at).events;
+        self.follow(events);
+    }
+
+    /// The step that is waited at, or another.
+    fn step(&self) -> StepIx {
+        match self.state.rollout().map(|rollout| &rollout.phase) {
+            Some(Phase::Stepping { step, .. }) => *step,
+            _ => StepIx(1),
+        }
+    }
+
+    fn weights(&mut self) -> BTreeMap<GenerationId, u16> {
+        (0..self.draw.below(4)).map(|_| (self.generation(), u16::from(self.draw.byte()) * 257)).collect()
     }
 
     /// What the engine says is legal; the fleet lives on as if it had not been said.
@@ -83,7 +126,17 @@ impl Life<'_> {
     }
 
     fn event(&mut self) -> Event {
-        match self.draw.below(16) {
+        match self.draw.below_or(16, 2) {
+            16 => Event::Judged {
+                step: self.step(),
+                asked: self.at,
+                judgement: self.draw.pick(&[
+                    Judgement::pass("good"),
+                    Judgement::fail("bad"),
+                    Judgement::inconclusive("x").with("m", "1"),
+                ]),
+            },
+            17 => Event::Approved { step: self.step(), by: self.draw.pick(&["ann", "bob"]).into() },
             0 => Event::Claimed { owner: OwnerId::new("one"), echo_until: self.at + self.draw.duration() },
             1 | 2 => self.opened(),
             3..=5 => Event::Owed { op: self.next_op(), call: self.call(), basis: self.at },
@@ -138,7 +191,16 @@ impl Life<'_> {
     }
 
     fn call(&mut self) -> Call {
-        match self.draw.below(6) {
+        match self.draw.below_or(6, 2) {
+            6 => {
+                let pool = self.draw.pick(&["web", "api"]).into();
+                let weights = self.weights();
+                match Route::new(pool, RouteTag("tag".into()), weights) {
+                    Ok(route) => Call::Route(Arc::new(route)),
+                    Err(_) => Call::Destroy(self.generation()),
+                }
+            }
+            7 => Call::Drain { pool: "web".into(), group: self.group(), leaving: Arc::new(self.keys()) },
             0 => Call::Upkeep(self.generation(), Upkeep { heal: self.draw.flag(), ..Upkeep::NONE }),
             1 => Call::Destroy(self.generation()),
             2 => match self.state.rollout().map(|rollout| rollout.plan.wanted().clone()) {
@@ -193,7 +255,8 @@ impl Life<'_> {
                 keys.reverse();
                 keys.extend(keys.first().cloned());
             }
-            match self.draw.below(10) {
+            match self.draw.below_or(10, 1) {
+                10 => noted.weights = Some(self.weights()),
                 0 | 1 => _ = noted.appeared.insert(group, keys),
                 2 => _ = noted.healthy.insert(group, keys),
                 3 => _ = noted.unhealthy.insert(group, keys),
@@ -217,7 +280,16 @@ impl Life<'_> {
     fn phase(&mut self) -> Phase {
         let give_up_at = self.at + self.draw.duration();
         let at = StepState::Moving { give_up_at };
-        match self.draw.below(8) {
+        match self.draw.below_or(8, 3) {
+            8 => Phase::Stepping {
+                step: StepIx(self.draw.pick(&[0, 1, 2, u16::MAX])),
+                at: StepState::Gating { since: self.at, until: self.draw.flag().then_some(give_up_at) },
+            },
+            9 => {
+                let phase = self.state.rollout().map_or(Phase::Preparing { give_up_at }, |rollout| rollout.phase.clone());
+                Phase::Held { why: Hold::Paused { by: "ann".into() }, resume: Box::new(phase), since: self.at }
+            }
+            10 => Phase::Finishing { ending: Ending::Keep, give_up_at },
             0 => Phase::Preparing { give_up_at },
             1 | 2 => Phase::Stepping { step: StepIx(self.draw.pick(&[0, 0, 1, u16::MAX])), at },
             3 => Phase::Reverting { why: RevertCause::Deadline, to: self.generation(), at },

@@ -1,8 +1,10 @@
 //! Plans: as somebody else wrote them, and as they are made of whatever is wished.
 
 use immutable_core::artifact::{Built, Provenance};
-use immutable_core::fleet::{Fleet, FleetCapabilities, FleetId, Heals, Upkeep};
-use immutable_core::rollout::{Amount, FleetState, OnFirstFailure, Percent, PlanFor};
+use immutable_core::fleet::{Fleet, FleetCapabilities, FleetId, Heals, Split, TrafficCapabilities, Upkeep};
+use immutable_core::rollout::{
+    Amount, Analyse, Approve, Check, FleetState, Old, OnFirstFailure, Otherwise, Percent, PlanFor, Step,
+};
 use immutable_core::{Artifact, ImageRef, LaunchTemplate, Plan, Strategy};
 
 use super::draw::Draw;
@@ -44,14 +46,64 @@ fn check(plan: &Plan) {
 
 /// A plan for whatever is drawn, if one can be made.
 pub(crate) fn plan(draw: &mut Draw<'_>, state: &FleetState) -> immutable_core::Result<Plan> {
-    let artifact = artifact(draw.below(4));
-    let fleet = fleet(draw);
-    let strategy = strategy(draw);
+    let first = draw.byte();
+    let artifact = artifact(first % 4);
+    let (mut fleet, mut strategy) = (fleet(draw), strategy(draw));
+    let mut switch = None;
+    // What was kept before steps and pools came means what it meant.
+    if first >= 224 {
+        strategy = strategy_of_steps(draw);
+        if draw.flag() {
+            fleet = fleet.pool(draw.pick(&["web", "api", ""]));
+        }
+        switch = draw.flag().then(|| able_switch(draw));
+    }
     let capabilities = FleetCapabilities { group_size_max: draw.number(), zonal: !draw.flag(), ..able() };
-    Plan::new(
-        state,
-        PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities: &capabilities, switch: None },
-    )
+    let switch = switch.as_ref();
+    Plan::new(state, PlanFor { fleet: &fleet, artifact: &artifact, strategy: &strategy, capabilities: &capabilities, switch })
+}
+
+/// A switch of some kind.
+pub(crate) fn able_switch(draw: &mut Draw<'_>) -> TrafficCapabilities {
+    let weighted = Split::Weighted { generations: draw.byte(), parts: u16::from(draw.byte()) * 257 };
+    TrafficCapabilities {
+        split: draw.pick(&[Split::Pooled, Split::Binary, weighted, weighted]),
+        settle: draw.duration(),
+        probes_unrouted: draw.flag(),
+        drains: draw.flag(),
+        request_lifetime: std::time::Duration::ZERO,
+    }
+}
+
+/// Some list of steps, under a wide budget or a narrow one.
+fn strategy_of_steps(draw: &mut Draw<'_>) -> Strategy {
+    let percent = |draw: &mut Draw<'_>| Percent::new(u32::from(draw.byte()) * 2).unwrap();
+    let otherwise = |draw: &mut Draw<'_>| draw.pick(&[Otherwise::Hold, Otherwise::Back]);
+    let mut steps: Vec<Step> = (0..draw.below(6))
+        .map(|_| match draw.below(8) {
+            0 | 1 => Step::scale(percent(draw)),
+            2 => Step::scale_beside(Amount::Count(draw.number())),
+            3 => Step::Scale { to: percent(draw).into(), old: Old::First },
+            4 => Step::shift(percent(draw)),
+            5 => Step::bake(draw.duration()),
+            6 => Analyse::by(draw.pick(&["errors", ""]))
+                .lasting(draw.duration())
+                .every(draw.duration())
+                .extend(draw.duration())
+                .into(),
+            7 if draw.flag() => Check::by("smoke").within(draw.duration()).otherwise(otherwise(draw)).into(),
+            _ => Approve::by(["ann", "bob"]).least(draw.number()).within(draw.duration()).otherwise(otherwise(draw)).into(),
+        })
+        .collect();
+    if draw.flag() {
+        steps.push(Step::scale(Percent::new(100).unwrap()));
+    }
+    if draw.flag() {
+        steps.push(Step::shift(Percent::new(100).unwrap()));
+    }
+    let strategy = Strategy::new(steps).max_surge(percent(draw)).max_unavailable(percent(draw));
+    let strategy = if draw.flag() { strategy.keep_old(draw.duration()) } else { strategy };
+    if draw.flag() { strategy.drain_deadline(draw.duration()) } else { strategy }
 }
 
 fn artifact(minor: u8) -> Artifact {

@@ -90,6 +90,9 @@ impl<P: FleetProvider + ?Sized + 'static> FleetProvider for Faulty<P> {
 impl<P: ?Sized> Faulty<P> {
     /// Shows an older view of a group, perhaps. Ages count from when the caller asked, also if the call was slow to be sent on.
     fn age(&self, fleet: &FleetId, group: &mut GroupSeen, (asked, sent): (Timestamp, Timestamp), fate: &Fate) {
+        if self.0.faults.stale_by.is_zero() {
+            return;
+        }
         let mut wire = self.wire();
         let history = wire.groups.entry(fleet.clone()).or_default().entry(group.group).or_default();
         let older = history.remember(sent, group, self.0.faults.stale_by);

@@ -13,32 +13,32 @@ use crate::journal::{After, Append, Appended, Compact, Journal, Loaded};
 impl<P: Journal + ?Sized + 'static> Journal for Faulty<P> {
     async fn load(&self, stream: &StreamId, after: After) -> Result<Loaded> {
         self.look(Call::Load, "load").await?;
-        self.0.inner.load(stream, after).await
+        self.0.inner.as_ref().load(stream, after).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
         self.change(Call::Append, "append", |inner: Arc<P>| {
             let append = append.clone();
-            async move { inner.append(append).await }.boxed()
+            async move { inner.as_ref().append(append).await }.boxed()
         })
         .await
     }
 
     async fn wrote(&self, stream: &StreamId, write: WriteId) -> Result<Option<StreamVersion>> {
         self.look(Call::Wrote, "wrote").await?;
-        self.0.inner.wrote(stream, write).await
+        self.0.inner.as_ref().wrote(stream, write).await
     }
 
     async fn compact(&self, compact: Compact) -> Result<()> {
         self.change(Call::Compact, "compact", |inner: Arc<P>| {
             let compact = compact.clone();
-            async move { inner.compact(compact).await }.boxed()
+            async move { inner.as_ref().compact(compact).await }.boxed()
         })
         .await
     }
 
     async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>> {
         self.look(Call::List, "list").await?;
-        self.0.inner.list(prefix, after, limit).await
+        self.0.inner.as_ref().list(prefix, after, limit).await
     }
 }

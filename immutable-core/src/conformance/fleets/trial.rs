@@ -179,7 +179,7 @@ impl Trial {
     }
 
     /// Makes a generation of the first image, with one group of a size.
-    pub(in crate::conformance) async fn made(&self, ordinal: u32, size: u32) -> Verdict<Made> {
+    pub(super) async fn made(&self, ordinal: u32, size: u32) -> Verdict<Made> {
         self.make_of(self.spec(ordinal)?, size).await
     }
 

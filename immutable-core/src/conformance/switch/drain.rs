@@ -154,7 +154,7 @@ pub(super) async fn a_drain_again_changes_nothing(trial: &Trial) -> Verdict {
 
 pub(super) async fn who_was_told_to_drain_gets_nothing_new(trial: &Trial) -> Verdict {
     let (made, named, others) = one_of_three(trial).await?;
-    let second = trial.machines.make_of(trial.machines.spec_of(2, 1, 1)?, 1).await?;
+    let second = trial.second(1).await?;
     trial.drain_of([&named]).await?;
     trial.drained(std::slice::from_ref(&named)).await?;
     // As it is, after a long while, after another drain, and after routes that name its generation.

@@ -57,7 +57,8 @@ pub(super) async fn targets_come_in_ascending_order(trial: &Trial) -> Verdict {
 }
 
 pub(super) async fn pools_do_not_touch_each_other(trial: &Trial) -> Verdict {
-    let (first, second) = trial.first_of_two().await?;
+    let first = trial.attached_of(2).await?;
+    let second = trial.machines.make_of(trial.spec(trial.other_pool(), 2, 1)?, 2).await?;
     let other = trial.look_at(trial.other_pool()).await?;
     require!(other.weights.is_empty(), "a route of one pool set another's: {:?}", other.weights);
     require!(attached(&other).is_empty(), "a route of one pool attached to another: {:?}", other.targets);

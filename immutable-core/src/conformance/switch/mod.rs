@@ -66,7 +66,8 @@ use weight::*;
 pub struct Subject {
     /// The switch.
     pub traffic: Arc<dyn TrafficSwitch>,
-    /// The provider of the pools' targets, its clock, and its patience; what runs there is healthy. A guard of the switch is its guard.
+    /// The provider of the pools' targets, its clock, and its patience: what is made [for a pool](crate::fleet::GenerationSpec::pool) and runs is healthy. A
+    /// guard of the switch is its guard.
     pub machines: fleets::Subject,
     /// Two pools. Give each subject its own where several share an account.
     pub pools: [PoolId; 2],

@@ -85,7 +85,7 @@ pub(super) async fn the_same_weights_again_change_nothing(trial: &Trial) -> Verd
 }
 
 pub(super) async fn the_same_weights_under_an_old_tag_are_done(trial: &Trial) -> Verdict {
-    let made = trial.machines.made(1, 2).await?;
+    let made = trial.first(2).await?;
     let old = trial.look().await?.tag;
     trial.set(&trial.alone(&made)).await?;
     trial.attached(&made.members).await?;

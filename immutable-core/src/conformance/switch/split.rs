@@ -59,7 +59,7 @@ async fn beyond(trial: &Trial, first: &Made, second: &Made) -> Verdict<Vec<Weigh
             if generations <= MOST {
                 let all = 1..=u32::from(generations) + 1;
                 for ordinal in all.clone().skip(2) {
-                    trial.machines.make(&trial.machines.spec(ordinal)?).await?;
+                    trial.machines.make(&trial.spec(trial.pool(), ordinal, 0)?).await?;
                 }
                 routes.push(all.map(|ordinal| (GenerationId(ordinal), 1)).collect());
             }

@@ -8,7 +8,7 @@ use crate::conformance::fleets::{Machines, Made};
 use crate::conformance::patience::{Busy, Patience};
 use crate::conformance::suite::{Failure, Time, Verdict, require};
 use crate::error::Result;
-use crate::fleet::{Coverage, GenerationId, Op, Route, RouteTag, Routed, Split, TargetState, TrafficSeen};
+use crate::fleet::{Coverage, GenerationId, GenerationSpec, Op, Route, RouteTag, Routed, Split, TargetState, TrafficSeen};
 use crate::id::{InstanceKey, NativeRef, PoolId};
 use crate::provider::TrafficSwitch;
 use crate::time::Timestamp;
@@ -94,9 +94,24 @@ impl Trial {
         console.in_force(self.pool()).await?.ok_or_else(cannot)
     }
 
-    /// Two generations, 1 and 2, of two machines each.
+    /// A spec with one group, of the image of this number, for a pool.
+    pub(super) fn spec(&self, pool: &PoolId, ordinal: u32, image: usize) -> Verdict<GenerationSpec> {
+        Ok(GenerationSpec { pool: Some(pool.clone()), ..self.machines.spec_of(ordinal, image, 1)? })
+    }
+
+    /// Generation 1, of so many machines.
+    pub(super) async fn first(&self, size: u32) -> Verdict<Made> {
+        self.machines.make_of(self.spec(self.pool(), 1, 0)?, size).await
+    }
+
+    /// Generation 2, of so many machines.
+    pub(super) async fn second(&self, size: u32) -> Verdict<Made> {
+        self.machines.make_of(self.spec(self.pool(), 2, 1)?, size).await
+    }
+
+    /// Generations 1 and 2, of two machines each.
     pub(super) async fn two(&self) -> Verdict<(Made, Made)> {
-        Ok((self.machines.made(1, 2).await?, self.machines.make_of(self.machines.spec_of(2, 1, 1)?, 2).await?))
+        Ok((self.first(2).await?, self.second(2).await?))
     }
 
     /// Two generations, the first alone in the pool, with its members attached.
@@ -109,7 +124,7 @@ impl Trial {
 
     /// A generation of so many machines, alone in the pool, attached.
     pub(super) async fn attached_of(&self, size: u32) -> Verdict<Made> {
-        let made = self.machines.made(1, size).await?;
+        let made = self.first(size).await?;
         self.set(&self.alone(&made)).await?;
         self.attached(&made.members).await?;
         Ok(made)

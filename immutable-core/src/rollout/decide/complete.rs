@@ -52,7 +52,8 @@ fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, st
     }
     if aim.goal > 0 {
         proposal.prove(proof(view, rollout.wanted));
-        if !strategy.keep_old.is_zero() && aim.others > 0 {
+        let kept = view.sum_where(|id| aim.leaves(id), |group| group.members());
+        if !strategy.keep_old.is_zero() && kept > 0 {
             let give_up_at = view.now + strategy.keep_old;
             return proposal.move_to(Phase::Finishing { ending: Ending::Keep, give_up_at });
         }

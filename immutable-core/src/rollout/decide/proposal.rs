@@ -1,9 +1,9 @@
 //! What the rules have proposed so far, and what becomes of it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::Decision;
+use super::rollback::irreversible;
 use super::traffic::Weights;
 use super::view::View;
 use crate::fleet::{GenerationId, GroupId};
@@ -44,6 +44,8 @@ impl Aim {
 pub(super) struct Proposal {
     /// What the phase moves towards; `None` if nothing moves.
     pub(super) aim: Option<Aim>,
+    /// What it moves towards, or will when a pause is over: by this what is owed is judged.
+    pub(super) promised: Option<Aim>,
     /// Events about calls that are owed already.
     pub(super) judged: Vec<Event>,
     /// How many the wanted generation may be raised by, if it is on probation.
@@ -67,7 +69,8 @@ pub(super) struct Proposal {
 impl Proposal {
     pub(super) fn new(view: &View<'_>) -> Self {
         Self {
-            aim: view.rollout().and_then(|rollout| aim(view, rollout)),
+            aim: view.rollout().and_then(|rollout| aim(view, rollout, &rollout.phase)),
+            promised: view.rollout().and_then(|rollout| aim(view, rollout, rollout.phase.under())),
             judged: Vec::new(),
             probe: None,
             spare_for_probe: None,
@@ -235,13 +238,13 @@ impl Proposal {
     }
 }
 
-fn aim(view: &View<'_>, rollout: &RolloutState) -> Option<Aim> {
+fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
     let desired = view.budget.desired;
     let floor = view.budget.floor;
     let strategy = rollout.plan.strategy();
     let first = !strategy.overlaps();
     let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, first, share: (1, 1), only: None });
-    match &rollout.phase {
+    match phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
         Phase::Stepping { step: StepIx(step), .. } => {
             let Goal { wanted: goal, others, first, share } = strategy.goal(usize::from(*step), desired);
@@ -284,10 +287,16 @@ fn feasibility(view: &View<'_>, rollout: &RolloutState) -> Feasibility {
         return Feasibility::no_baseline();
     };
     let release = baseline.spec.release;
-    if let Some(why) = view.seen.facts.and_then(|facts| facts.revoked.get(&release.artifact)) {
-        return Feasibility::Impossible(Arc::from(format!("the proven release was revoked: {why}")));
+    if let Some(mark) = irreversible(view.state, rollout) {
+        return Feasibility::irreversible(&mark);
     }
     let of_it = view.state.generations.iter().filter(|(_, generation)| generation.release() == release);
     let running = of_it.map(|(id, _)| view.sum(*id, |group| group.ready_count())).max();
-    Feasibility::of(running.unwrap_or(0), view.budget.desired)
+    match (Feasibility::of(running.unwrap_or(0), view.budget.desired), view.lost(release)) {
+        // What runs can be gone back to, what does not cannot be launched.
+        (Feasibility::Partial { .. } | Feasibility::Replace, Some(why)) => {
+            Feasibility::Impossible(format!("of the proven release, {why}").into())
+        }
+        (feasibility, _) => feasibility,
+    }
 }

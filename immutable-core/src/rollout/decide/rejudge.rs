@@ -23,7 +23,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             continue;
         }
         let under_way = view.seen.in_flight.is_some_and(|in_flight| in_flight.contains(&op));
-        let event = match stands(view, proposal.aim, owed) {
+        let event = match stands(view, proposal.promised, owed) {
             Some(true) => Some(Event::Renewed { op, basis: view.seen.as_of }),
             Some(false) if !under_way => withdrawn(view, owed).map(|result| Event::Settled { op, result }),
             _ => None,

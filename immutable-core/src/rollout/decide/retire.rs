@@ -59,17 +59,17 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         retire(view, proposal, group, leave, served.remove(&group).unwrap_or_default());
     }
     for (group, served) in served {
-        retire(view, proposal, group, BTreeSet::new(), served);
+        retire(view, proposal, group, Leave::default(), served);
     }
 }
 
 /// Terminates those who may go, and lets those who still serve finish first: one call a group at a time.
-fn retire(view: &View<'_>, proposal: &mut Proposal, group: GroupId, leave: BTreeSet<InstanceKey>, served: BTreeSet<InstanceKey>) {
-    let serves = |key: &InstanceKey| target(view, key);
+fn retire(view: &View<'_>, proposal: &mut Proposal, group: GroupId, leave: Leave, served: BTreeSet<InstanceKey>) {
     let mut go = served;
     let mut drain = BTreeSet::new();
-    for key in leave {
-        match serves(&key) {
+    go.extend(leave.at_once);
+    for key in leave.served_first {
+        match target(view, &key) {
             Some(Some(TargetState::Attached)) => drop(drain.insert(key)),
             Some(_) => drop(go.insert(key)),
             None => proposal.wait(Blocker::View { why: "of the pool".into() }),
@@ -144,7 +144,16 @@ struct Names<'v, 'a> {
     pots: BTreeMap<Pot, (u32, u32)>,
     making_room: u32,
     probation: bool,
-    leave: BTreeMap<GroupId, BTreeSet<InstanceKey>>,
+    leave: BTreeMap<GroupId, Leave>,
+}
+
+/// Who leaves a group.
+#[derive(Default)]
+struct Leave {
+    /// Who serves nobody, or is named already.
+    at_once: BTreeSet<InstanceKey>,
+    /// Who may still serve somebody.
+    served_first: BTreeSet<InstanceKey>,
 }
 
 impl Names<'_, '_> {
@@ -155,7 +164,7 @@ impl Names<'_, '_> {
     }
 
     fn name(&mut self, group: GroupId, key: &InstanceKey) {
-        self.leave.entry(group).or_default().insert(key.clone());
+        self.leave.entry(group).or_default().at_once.insert(key.clone());
     }
 
     /// How many who serve the same requests as a group are ready, and how many must be.
@@ -197,7 +206,7 @@ impl Names<'_, '_> {
                     Class::Doubt => &group.doubt,
                     Class::Ready => &group.ready,
                 };
-                let named = self.leave.get(id).map_or(0, |leave| count(leave.len()));
+                let named = self.leave.get(id).map_or(0, |leave| count(leave.at_once.len() + leave.served_first.len()));
                 left.push((group.members().saturating_sub(named), *id, keys.iter()));
             }
         }
@@ -209,7 +218,11 @@ impl Names<'_, '_> {
             let id = *id;
             if let Some(key) = keys.next().filter(|key| class != Class::Failed || !self.spared(id, key)) {
                 *members = members.saturating_sub(1);
-                self.leave.entry(id).or_default().insert((*key).clone());
+                let leave = self.leave.entry(id).or_default();
+                match class {
+                    Class::Down | Class::Failed => leave.at_once.insert((*key).clone()),
+                    Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
+                };
                 *most -= 1;
                 match class {
                     Class::Ready => {

@@ -50,9 +50,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 
 /// Why what a generation lacks cannot be launched, if it lacks anything: what still runs of a revoked release is kept.
 fn unlaunchable(view: &View<'_>, id: GenerationId, release: Option<Release>) -> Option<Arc<str>> {
-    let revoked = release.and_then(|release| view.seen.facts?.revoked.get(&release.artifact))?;
+    let why = view.lost(release?)?;
     let short = view.sum(id, |group| group.ready_count()) < view.budget.desired;
-    short.then(|| format!("it was revoked: {revoked}").into())
+    short.then_some(why)
 }
 
 /// What the wanted release is given up for, if it is.
@@ -92,11 +92,22 @@ fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
 /// What follows when the wanted release is given up.
 pub(super) fn give_up(view: &View<'_>, rollout: &RolloutState, why: RevertCause) -> Phase {
     match (&rollout.baseline, rollout.plan.strategy().on_first_failure) {
+        (Some(_), _) if let Some(mark) = irreversible(view.state, rollout) => {
+            held(rollout, Need::Irreversible { mark, why: why.to_string().into() }, view.now)
+        }
         (Some(_), _) => revert(view.state, &view.noted.absent, rollout, why, view.now),
         // What was there before the rollout is not its to remove.
         (None, OnFirstFailure::TearDown) if matches!(rollout.plan.wanted(), Wanted::New(_)) => tear_down(rollout, view.now),
         (None, _) => held(rollout, Need::NoBaseline { why: why.to_string().into() }, view.now),
     }
+}
+
+/// Why there is no way back from what the rollout has launched, if there is none: by then it may have done what cannot be undone.
+pub(crate) fn irreversible(state: &FleetState, rollout: &RolloutState) -> Option<Arc<str>> {
+    let wanted = state.generations.get(&rollout.wanted)?;
+    let other = rollout.baseline.as_ref().is_some_and(|baseline| baseline.spec.release != wanted.release());
+    let launched = wanted.asked > 0 || wanted.appeared > 0 || wanted.size() > 0;
+    rollout.plan.to().irreversible.clone().filter(|_| other && launched)
 }
 
 /// Back to the baseline: to a generation of it that is there, and not among the `absent`, or to one that is made.
@@ -145,6 +156,6 @@ pub(crate) fn tear_down(rollout: &RolloutState, now: Timestamp) -> Phase {
     Phase::Finishing { ending: Ending::Nothing, give_up_at: now + rollout.plan.strategy().rollback_deadline }
 }
 
-pub(super) fn held(rollout: &RolloutState, need: Need, now: Timestamp) -> Phase {
+pub(crate) fn held(rollout: &RolloutState, need: Need, now: Timestamp) -> Phase {
     Phase::Held { why: Hold::Needs(need), resume: Box::new(rollout.phase.clone()), since: now }
 }

@@ -1,6 +1,6 @@
 //! Who gets which share of the requests: as much as the step says, and never more than is ready to serve it.
 //!
-//! Every generation must have `ready ≥ ⌈(share − one weight part) × floor⌉`, where its share is the largest that may be in force: set, asked for,
+//! Every generation must have `ready ≥ ⌈(share − one weight part) × floor⌉`, and one if it has a share at all, where its share is the largest that may be in force: set, asked for,
 //! and not yet settled. From that follow: shift before retire, flip only when full, and a way back that is as fast as instances come.
 
 use std::collections::BTreeMap;
@@ -140,7 +140,9 @@ fn needed(mode: Mode, map: &Weights, id: GenerationId, floor: u32) -> u32 {
         Mode::Weights { parts, .. } => ((weight * u64::from(parts)).saturating_sub(total), total * u64::from(parts)),
         Mode::Together | Mode::One { .. } => (weight, total),
     };
-    u32::try_from((u128::from(part) * u128::from(floor)).div_ceil(u128::from(whole.max(1)))).unwrap_or(u32::MAX)
+    let many = u32::try_from((u128::from(part) * u128::from(floor)).div_ceil(u128::from(whole.max(1)))).unwrap_or(u32::MAX);
+    // Whoever gets any requests has somebody to serve them.
+    many.max(floor.min(1))
 }
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {

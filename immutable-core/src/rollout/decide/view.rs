@@ -306,6 +306,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Why no more of a release can be launched, as far as anybody says.
+    pub(super) fn lost(&self, release: Release) -> Option<Arc<str>> {
+        let facts = self.seen.facts?;
+        let revoked = facts.revoked.get(&release.artifact).map(|why| format!("it was revoked: {why}").into());
+        revoked.or_else(|| facts.unlaunchable.get(&release.artifact).map(|why| format!("it cannot be launched: {why}").into()))
+    }
+
     /// Weights that others have set are known from now on.
     fn note_weights(&mut self) {
         let Some(traffic) = &self.traffic else { return };

@@ -36,6 +36,13 @@ impl Strategy {
                 )
             })?;
         }
+        ensure(self.drain_deadline < self.progress_deadline, || {
+            format!(
+                "a drain deadline of {} is no shorter than the progress deadline, {}; allow less",
+                Human(self.drain_deadline),
+                Human(self.progress_deadline)
+            )
+        })?;
         self.ends()?;
         self.steps.iter().try_for_each(gate)?;
         self.fits(desired)?;
@@ -230,6 +237,10 @@ mod tests {
             "a progress deadline of 11m passes before one instance can be ready (boot deadline and min_ready: 11m); allow more than that"
         );
         assert!(plain(Strategy::rolling().rollback_deadline(MINUTE)).unwrap_err().starts_with("a rollback deadline of 1m"));
+        assert_eq!(
+            plain(Strategy::rolling().drain_deadline(20 * MINUTE)).unwrap_err(),
+            "a drain deadline of 20m is no shorter than the progress deadline, 20m; allow less"
+        );
         for steps in [vec![], vec![Step::scale(percent(50))], vec![Step::scale(12)], vec![Step::bake(MINUTE)]] {
             assert!(plain(Strategy::new(steps)).unwrap_err().contains("never ends"));
         }

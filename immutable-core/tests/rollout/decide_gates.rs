@@ -1,0 +1,208 @@
+//! `decide` at gates: bakes, checks, analyses, approvals; what opens them, what turns back, and what asks.
+
+use std::time::Duration;
+
+use immutable_core::analysis::Judgement;
+use immutable_core::id::{Actor, StepIx};
+use immutable_core::rollout::{Analyse, Approve, Check, Event, Otherwise, Percent, Phase, Step, StepState, Strategy};
+
+use super::kit::{MINUTE, Stage};
+use super::sight::{Look, look, row, tells};
+
+/// A third of the fleet is new and waits at this gate, since now.
+fn at(gate: impl Into<Step>) -> Stage {
+    let gate = gate.into();
+    let strategy = Strategy::new([Step::scale(1), gate.clone(), Step::scale(Percent::new(100).unwrap())]).max_surge(1);
+    waiting(strategy, &gate)
+}
+
+/// All of the fleet is new, and waits at its last gate.
+fn at_last(gate: impl Into<Step>) -> Stage {
+    let gate = gate.into();
+    waiting(Strategy::new([Step::scale(Percent::new(100).unwrap()), gate.clone()]).max_surge(1), &gate)
+}
+
+fn waiting(strategy: Strategy, gate: &Step) -> Stage {
+    let mut stage = Stage::rolling(strategy);
+    stage.ready(2, "d");
+    let last = stage.strategy.steps().len() == 2;
+    if last {
+        stage.ready(2, "e f");
+        stage.retire(1, "a b c");
+        stage.gone(1, "a b c");
+    } else {
+        stage.retire(1, "a");
+        stage.gone(1, "a");
+    }
+    let lasts = match gate {
+        Step::Bake { lasting } => Some(*lasting),
+        Step::Check(_) | Step::Analyse(_) => Some(10 * MINUTE),
+        _ => None,
+    };
+    let at = StepState::Gating { since: stage.now, until: lasts.map(|lasts| stage.now + lasts) };
+    stage.moved(Phase::Stepping { step: StepIx(1), at });
+    stage.note(|noted| noted.progress = Some(if last { 3 } else { 1 }));
+    stage
+}
+
+fn held() -> Look {
+    look().group(1, 2, "b+ c+").group(2, 1, "d+")
+}
+
+fn approved(stage: &mut Stage, by: &str) {
+    stage.apply(Event::Approved { step: StepIx(1), by: Actor::new(by) });
+}
+
+#[test]
+fn a_bake_is_over_when_its_time_is() {
+    let mut stage = at(Step::bake(5 * MINUTE));
+    row("not yet", &stage, &held(), "");
+    tells(
+        "which is said",
+        &stage,
+        &held(),
+        "waiting for the bake to be over (in 5m); rollback now would be partial, 2 of 3 still run",
+        "+340s",
+    );
+    stage.pass(299);
+    row("nor a second before", &stage, &held(), "");
+    stage.pass(1);
+    row("then the next step begins", &stage, &held(), "moved step 2 until +1540s");
+}
+
+#[test]
+fn what_is_lost_meanwhile_is_replaced_first() {
+    let mut stage = at(Step::bake(5 * MINUTE));
+    stage.gone(2, "d");
+    stage.note(|noted| noted.sizes.extend([(super::kit::group(2), 0)]));
+    let lost = look().group(1, 2, "b+ c+").group(2, 0, "");
+    row("at once", &stage, &lost, "owed 7 raise 0002.0 0 to 1");
+    stage.pass(300);
+    stage.launch(2, "e");
+    let booting = look().group(1, 2, "b+ c+").group(2, 1, "e:");
+    row("the gate is open, and its goal is waited for anew", &stage, &booting, "moved step 1 until +1540s");
+}
+
+#[test]
+fn a_gate_may_be_the_first_step_and_the_last() {
+    let strategy = Strategy::new([Approve::by(["ann"]).into(), Step::scale(Percent::new(100).unwrap())]);
+    let mut stage = Stage::proven_of(Stage::fleet(3), strategy);
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    let fresh = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    row("nothing is launched before it is open", &stage, &fresh, "moved gate 0");
+    let all = look().group(1, 0, "").group(2, 3, "d+ e+ f+");
+    let mut last = at_last(Step::bake(MINUTE));
+    row("nothing is proven while it is closed", &last, &all, "");
+    last.pass(60);
+    let upkeep = super::kit::upkeep(2);
+    row("what the provider may do by itself comes back first", &last, &all, "owed 8 upkeep 0002 heal true");
+    last.owe(upkeep);
+    last.settle(super::kit::done(None));
+    row("then it is", &last, &all, "proven 0002 of 3\nmoved finishing forward until +3710s");
+}
+
+#[test]
+fn a_check_passes_fails_or_asks() {
+    let mut stage = at(Check::by("smoke"));
+    row("nothing was said", &stage, &held(), "");
+    tells(
+        "which is said",
+        &stage,
+        &held(),
+        "waiting for the judge `smoke` (for 10m); rollback now would be partial, 2 of 3 still run",
+        "+640s",
+    );
+    let pass = held().judged(1, 0, Judgement::pass("it answers"));
+    row("yes", &stage, &pass, "judged 1 pass: it answers\nmoved step 2 until +1240s");
+    let fail = held().judged(1, 0, Judgement::fail("it does not answer"));
+    let back = "moved back to 0001 until +3640s: `smoke` says no: it does not answer";
+    row("no", &stage, &fail, &format!("judged 1 fail: it does not answer\n{back}"));
+    let neither = held().judged(1, 0, Judgement::inconclusive("no data"));
+    row("neither", &stage, &neither, "judged 1 inconclusive: no data");
+    row("of another step it is no answer", &stage, &held().judged(2, 0, Judgement::pass("x")), "");
+    let mut heard = stage.clone();
+    let asked = heard.now;
+    heard.apply(Event::Judged { step: StepIx(1), asked, judgement: Judgement::inconclusive("no data") });
+    row("what was heard is not heard again", &heard, &neither, "");
+    heard.pass(600);
+    let asks = "moved held: the gate of step 2 was not opened: `smoke` says neither yes nor no within 10m: no data";
+    row("in the end it asks", &heard, &held(), asks);
+    stage.pass(600);
+    row(
+        "as of one that is silent",
+        &stage,
+        &held(),
+        "moved held: the gate of step 2 was not opened: `smoke` has said nothing within 10m",
+    );
+    let mut back = at(Check::by("smoke").otherwise(Otherwise::Back));
+    back.pass(600);
+    row("or it goes back", &back, &held(), "moved back to 0001 until +4240s: `smoke` has said nothing within 10m");
+}
+
+#[test]
+fn an_analysis_is_passed_at_its_end_and_failed_at_once() {
+    let mut stage = at(Analyse::by("errors"));
+    let early = held().judged(1, 0, Judgement::pass("few errors"));
+    row("an early yes is noted", &stage, &early, "judged 1 pass: few errors");
+    let fail = held().judged(1, 0, Judgement::fail("many errors"));
+    let back = "moved back to 0001 until +3640s: `errors` says no: many errors";
+    row("no is no", &stage, &fail, &format!("judged 1 fail: many errors\n{back}"));
+    stage.pass(600);
+    row("it is asked of the whole time", &stage, &held(), "");
+    let whole = held().judged(1, 0, Judgement::pass("few errors"));
+    row("and then it is passed", &stage, &whole, "judged 1 pass: few errors\nmoved step 2 until +1840s");
+    let before = held().judged(1, 1, Judgement::pass("few errors"));
+    row("a second before is not the whole", &stage, &before, "judged 1 pass: few errors");
+    stage.pass(119);
+    let none = held().judged(1, 0, Judgement::inconclusive("no data"));
+    row("no data is no pass", &stage, &none, "judged 1 inconclusive: no data");
+    stage.pass(1);
+    let asks = "moved held: the gate of step 2 was not opened: `errors` is inconclusive after 10m: no data";
+    row("and asks", &stage, &none, &format!("judged 1 inconclusive: no data\n{asks}"));
+    let mut longer = at(Analyse::by("errors").extend(10 * MINUTE).otherwise(Otherwise::Back));
+    longer.pass(600 + 120);
+    row("unless it may go on", &longer, &none, "judged 1 inconclusive: no data");
+    longer.pass(600);
+    let back = "moved back to 0001 until +4960s: `errors` has said nothing within 20m";
+    row("and then goes back", &longer, &held(), back);
+}
+
+#[test]
+fn an_approval_takes_as_many_as_it_says() {
+    let gate = Approve::by(["ann", "bob", "eve"]).least(2);
+    let mut stage = at(gate.clone());
+    row("nobody", &stage, &held(), "");
+    approved(&mut stage, "ann");
+    row("one", &stage, &held(), "");
+    tells(
+        "which is said",
+        &stage,
+        &held(),
+        "waiting for 1 of 2 to approve; rollback now would be partial, 2 of 3 still run",
+        "never",
+    );
+    approved(&mut stage, "eve");
+    row("two", &stage, &held(), "moved step 2 until +1240s");
+    let mut late = waiting_until(gate.clone().within(MINUTE));
+    late.pass(60);
+    row("or it asks", &late, &held(), "moved held: the gate of step 2 was not opened: 0 of 2 have approved in time");
+    let mut late = waiting_until(gate.within(MINUTE).otherwise(Otherwise::Back));
+    approved(&mut late, "bob");
+    late.pass(60);
+    row("or it goes back", &late, &held(), "moved back to 0001 until +3700s: 1 of 2 have approved in time");
+}
+
+fn waiting_until(gate: Approve) -> Stage {
+    let mut stage = at(gate);
+    stage.moved(Phase::Held {
+        why: super::kit::paused(),
+        resume: Box::new(stage.state.rollout().unwrap().phase.clone()),
+        since: stage.now,
+    });
+    let at = StepState::Gating { since: stage.now, until: Some(stage.now + Duration::from_secs(60)) };
+    stage.moved(Phase::Stepping { step: StepIx(1), at });
+    stage.note(|noted| noted.progress = Some(1));
+    stage
+}

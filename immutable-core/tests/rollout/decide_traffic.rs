@@ -1,0 +1,259 @@
+//! `decide` over traffic: who is attached, who gets which share, who may leave for it, and who finishes their requests first.
+
+use immutable_core::fleet::{Split, TargetState};
+use immutable_core::id::StepIx;
+use immutable_core::rollout::{Amount, Ending, Percent, Phase, RevertCause, Step, StepState, Strategy};
+
+use super::kit::{MINUTE, Stage, done, route};
+use super::sight::{Look, look, row, tells};
+
+const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 1000 };
+
+fn surge(instances: u32) -> Strategy {
+    Strategy::rolling().max_surge(instances)
+}
+
+/// Three of the old, one of the new, all well.
+fn one_of_four() -> Look {
+    look().group(1, 3, "a+ b+ c+").group(2, 1, "d+")
+}
+
+/// Generation 2 has `d`, ready, which is no news; the pool is at these weights.
+fn with_one(strategy: Strategy, split: Split, weights: &[(u32, u16)]) -> Stage {
+    let mut stage = Stage::routed(3, strategy, split);
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(route(weights));
+    stage.settle(done(None));
+    stage.pass(10);
+    stage
+}
+
+#[test]
+fn what_is_wanted_is_attached_before_it_serves() {
+    let fresh = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    let stage = Stage::routed(3, surge(1), WEIGHTED);
+    let attached = "owed 6 route 0001:1000,0002:0\nowed 7 raise 0002.0 0 to 1";
+    row("with weight 0, where there are weights", &stage, &fresh.clone().pool(&[(1, 1000)]), attached);
+    let stage = Stage::routed(3, Strategy::blue_green(), Split::Binary);
+    let attached = "owed 6 route 0001:1,0002:0\nowed 7 raise 0002.0 0 to 1";
+    row("and where one gets all", &stage, &fresh.clone().pool(&[(1, 1)]), attached);
+    let stage = Stage::routed(3, surge(1), Split::Pooled);
+    let together = "owed 6 route 0001:1,0002:1\nowed 7 raise 0002.0 0 to 1";
+    row("in a pool where all get the same it is in it", &stage, &fresh.clone().pool(&[(1, 1)]), together);
+    let stage = Stage::routed(3, Strategy::blue_green(), Split::Pooled);
+    row("but not before it is shifted to", &stage, &fresh.pool(&[(1, 1)]), "owed 6 raise 0002.0 0 to 1");
+}
+
+#[test]
+fn the_first_of_all_gets_its_traffic_when_it_is_all_there() {
+    let mut stage = Stage::empty(Stage::fleet(2).pool("web"), surge(1));
+    stage.switch = Some(super::kit::switch(WEIGHTED));
+    stage.open("1.0.0");
+    stage.claim();
+    stage.make(1);
+    stage.step();
+    let none = look().group(1, 0, "").pool(&[]);
+    row("nobody else could have it meanwhile", &stage, &none, "owed 2 raise 0001.0 0 to 1");
+    stage.ready(1, "a");
+    stage.note(|noted| noted.progress = Some(1));
+    row("nor while it is short", &stage, &look().group(1, 1, "a+").pool(&[]), "owed 3 raise 0001.0 1 to 2");
+    stage.ready(1, "b");
+    stage.note(|noted| noted.progress = Some(2));
+    row("then it is all", &stage, &look().group(1, 2, "a+ b+").pool(&[]), "owed 4 route 0001:1000");
+}
+
+#[test]
+fn traffic_follows_the_instances_where_nothing_else_is_said() {
+    let at_0 = with_one(surge(1), WEIGHTED, &[(1, 1000), (2, 0)]);
+    // Nobody leaves on the strength of a route that is not in force.
+    row("one of three serves a third", &at_0, &one_of_four().pool(&[(1, 1000), (2, 0)]), "owed 8 route 0001:666,0002:334");
+    let mut owed = at_0.clone();
+    owed.owe(route(&[(1, 666), (2, 334)]));
+    row("nor while it is owed", &owed, &one_of_four().pool(&[(1, 1000), (2, 0)]), "");
+    owed.settle(done(None));
+    row("nor while it settles", &owed, &one_of_four().pool(&[(1, 666), (2, 334)]), "");
+    tells(
+        "which is said",
+        &owed,
+        &one_of_four().pool(&[(1, 666), (2, 334)]),
+        "waiting for the route to be in force everywhere (in 10s), 2 of 3 to be ready; rollback now would be instant",
+        "+80s",
+    );
+    owed.pass(10);
+    let drains = "owed 9 drain 0001.0 a";
+    row("then one finishes its requests", &owed, &one_of_four().pool(&[(1, 666), (2, 334)]), drains);
+    let unavailable = with_one(Strategy::rolling().max_surge(0).max_unavailable(1), WEIGHTED, &[(1, 1000), (2, 0)]);
+    let two = look().group(1, 2, "b+ c+").group(2, 1, "d+");
+    let mut unavailable = unavailable;
+    unavailable.retire(1, "a");
+    unavailable.gone(1, "a");
+    row("of a floor of two it may serve half", &unavailable, &two.pool(&[(1, 1000), (2, 0)]), "owed 9 route 0001:500,0002:500");
+}
+
+#[test]
+fn a_share_of_a_canary_is_no_more_than_its_step() {
+    let strategy = Strategy::canary([Percent::new(25).unwrap()]).max_surge(1);
+    let stage = with_one(strategy, WEIGHTED, &[(1, 1000), (2, 0)]);
+    row("one of three, rounded", &stage, &one_of_four().pool(&[(1, 1000), (2, 0)]), "owed 8 route 0001:667,0002:333");
+    let strategy = Strategy::new([
+        Step::scale_beside(Percent::new(100).unwrap()),
+        Step::shift(Percent::new(10).unwrap()),
+        Step::shift(Percent::new(100).unwrap()),
+    ])
+    .max_surge(3);
+    let mut stage = Stage::routed(3, strategy, WEIGHTED);
+    stage.ready(2, "d e f");
+    stage.note(|noted| noted.progress = Some(3));
+    stage.owe(route(&[(1, 1000), (2, 0)]));
+    stage.settle(done(None));
+    stage.pass(10);
+    let both = || look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+");
+    row("beside the old it has none", &stage, &both().pool(&[(1, 1000), (2, 0)]), "moved step 1 until +1270s");
+    stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Moving { give_up_at: stage.now + 20 * MINUTE } });
+    stage.note(|noted| noted.progress = Some(3));
+    row("a tenth", &stage, &both().pool(&[(1, 1000), (2, 0)]), "owed 8 route 0001:900,0002:100");
+    stage.owe(route(&[(1, 900), (2, 100)]));
+    stage.settle(done(None));
+    row("is reached when it is in force", &stage, &both().pool(&[(1, 900), (2, 100)]), "");
+    stage.pass(10);
+    row("and not before", &stage, &both().pool(&[(1, 900), (2, 100)]), "moved step 2 until +1280s");
+}
+
+#[test]
+fn blue_green_flips_only_when_full() {
+    let stage = |names: &str| {
+        let mut stage = Stage::routed(3, Strategy::blue_green(), Split::Binary);
+        stage.ready(2, names);
+        stage.note(|noted| noted.progress = Some(names.split(' ').count() as u32));
+        stage.owe(route(&[(1, 1), (2, 0)]));
+        stage.settle(done(None));
+        stage.pass(10);
+        stage
+    };
+    let before = [(1, 1), (2, 0)];
+    let old = || look().group(1, 3, "a+ b+ c+");
+    let filling = old().group(2, 2, "d+ e+").pool(&before);
+    row("two of three", &stage("d e"), &filling, "owed 8 raise 0002.0 2 to 3");
+    let full = old().group(2, 3, "d+ e+ f+").pool(&before);
+    row("all of them, in its own step", &stage("d e f"), &full, "moved step 1 until +1270s");
+    let mut shifting = stage("d e f");
+    shifting.moved(Phase::Stepping { step: StepIx(1), at: StepState::Moving { give_up_at: shifting.now + 20 * MINUTE } });
+    shifting.note(|noted| noted.progress = Some(3));
+    row("then all at once", &shifting, &full, "owed 8 route 0001:0,0002:1");
+    let one_ill = old().group(2, 3, "d+ e+ f?").pool(&before);
+    row("not while one is in doubt", &shifting, &one_ill, "");
+    shifting.owe(route(&[(1, 0), (2, 1)]));
+    shifting.settle(done(None));
+    let flipped = old().group(2, 3, "d+ e+ f+").pool(&[(1, 0), (2, 1)]);
+    row("nobody leaves before it is in force", &shifting, &flipped, "");
+    shifting.pass(10);
+    row("nor then: it bakes", &shifting, &flipped, "moved gate 2 until +380s");
+}
+
+#[test]
+fn the_way_back_is_as_fast_as_instances_come() {
+    let mut stage = Stage::routed(3, surge(1), WEIGHTED);
+    stage.ready(2, "d e");
+    stage.owe(route(&[(1, 100), (2, 900)]));
+    stage.settle(done(None));
+    stage.retire(1, "a b");
+    stage.gone(1, "a b");
+    stage.pass(10);
+    let to = immutable_core::fleet::GenerationId(1);
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to, at });
+    let three = look().group(1, 1, "c+").group(2, 2, "d+ e+").pool(&[(1, 100), (2, 900)]);
+    row(
+        "one of three takes a third, and more are launched",
+        &stage,
+        &three,
+        "owed 9 route 0001:334,0002:666\nowed 10 raise 0001.0 1 to 2",
+    );
+    let dead = look().group(1, 1, "c+").group(2, 2, "d! e!").pool(&[(1, 100), (2, 900)]);
+    row("who has nobody left keeps nothing", &stage, &dead, "owed 9 route 0001:1000,0002:0\nowed 10 raise 0001.0 1 to 2");
+}
+
+#[test]
+fn a_weight_that_others_set_counts_from_when_it_is_seen() {
+    let stage = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
+    let foreign = one_of_four().pool(&[(1, 1000), (2, 0)]);
+    row(
+        "it is noted, and nobody leaves on what was set",
+        &stage,
+        &foreign,
+        "noted weights 0001:1000,0002:0\nowed 8 route 0001:666,0002:334",
+    );
+    let partly = one_of_four().pool(&[(1, 666), (2, 334)]).pool_partly();
+    row("of a pool that is not wholly seen nobody drains", &stage, &partly, "");
+}
+
+#[test]
+fn who_serves_finishes_its_requests_and_then_leaves() {
+    let mut stage = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
+    let weights = [(1, 666), (2, 334)];
+    row("first it drains", &stage, &one_of_four().pool(&weights), "owed 8 drain 0001.0 a");
+    stage.owe(super::kit::drain(1, "a"));
+    stage.settle(done(None));
+    let draining = || one_of_four().pool(&weights).targets("a", TargetState::Draining);
+    row("nobody else until it has", &stage, &draining(), "");
+    tells(
+        "which is said",
+        &stage,
+        &draining(),
+        "waiting for 1 to finish their requests (at most 5m), 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
+        "+370s",
+    );
+    let drained = one_of_four().pool(&weights).targets("a", TargetState::Drained);
+    row("then it leaves", &stage, &drained, "owed 9 lower 0001.0 3 by a");
+    stage.pass(300);
+    row("or when its time is over", &stage, &draining(), "owed 9 lower 0001.0 3 by a");
+    let down = with_one(surge(1), WEIGHTED, &weights);
+    let stopped = look().group(1, 3, "a! b+ c+").group(2, 1, "d+").pool(&weights);
+    row("who serves nobody need not", &down, &stopped, "owed 8 lower 0001.0 3 by a");
+}
+
+#[test]
+fn what_is_left_over_is_detached_before_it_is_removed() {
+    let mut stage = Stage::routed(3, surge(3), WEIGHTED);
+    stage.ready(2, "d e f");
+    stage.owe(route(&[(1, 0), (2, 1000)]));
+    stage.settle(done(None));
+    stage.retire(1, "a b c");
+    stage.gone(1, "a b c");
+    stage.owe(immutable_core::rollout::Call::Upkeep(immutable_core::fleet::GenerationId(2), Default::default()));
+    stage.settle(done(None));
+    stage.pass(10);
+    let generation = immutable_core::fleet::GenerationId(2);
+    let evidence = immutable_core::Digest::of(b"as read");
+    stage.apply(immutable_core::rollout::Event::Proven { generation, instances: 3, evidence });
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + 60 * MINUTE });
+    let all = || look().group(1, 0, "").group(2, 3, "d+ e+ f+");
+    row("it is in the pool still", &stage, &all().pool(&[(1, 0), (2, 1000)]), "owed 10 route 0002:1000");
+    stage.owe(route(&[(2, 1000)]));
+    stage.settle(done(None));
+    row("its requests may be on their way", &stage, &all().pool(&[(2, 1000)]), "owed 11 destroy 0001");
+}
+
+#[test]
+fn the_old_leave_first_where_nothing_may_run_twice() {
+    let stage = Stage::rolling(Strategy::recreate());
+    let fresh = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    row("all of them", &stage, &fresh, "owed 5 lower 0001.0 3 by a,b,c");
+    let mut leaving = stage.clone();
+    leaving.retire(1, "a b c");
+    let last = look().group(1, 0, "c<").group(2, 0, "");
+    row("nothing comes while one is there", &leaving, &last, "noted gone 0001.0 a,b");
+    row(
+        "then one, to begin with",
+        &leaving,
+        &look().group(1, 0, "").group(2, 0, ""),
+        "noted gone 0001.0 a,b,c\nowed 6 raise 0002.0 0 to 1",
+    );
+    let kept = Strategy::new([Step::scale_beside(Amount::from(2)), Step::scale(Percent::new(100).unwrap())]).max_surge(2);
+    let mut beside = Stage::rolling(kept);
+    beside.ready(2, "d e");
+    beside.note(|noted| noted.progress = Some(2));
+    let both = look().group(1, 3, "a+ b+ c+").group(2, 2, "d+ e+");
+    row("and none where they are kept", &beside, &both, "moved step 1 until +1240s");
+}
