@@ -274,8 +274,10 @@ fn what_a_smaller_size_leaves_over_leaves_beside_the_probe() {
     let old = || look().group(1, 3, "a+ b+ c+");
     row("two", &stage, &old().group(2, 0, ""), "owed 5 lower 0001.0 3 by a,b");
     row("though the new is seen in part", &stage, &old().group(2, 0, "").partly(), "owed 5 lower 0001.0 3 by a,b");
-    let part = look().group(1, 3, "a+ b+").partly().group(2, 0, "");
-    row("in part none but the one in its way", &stage, &part, "owed 5 lower 0001.0 3 by c");
+    let part = || look().group(1, 3, "a+ b+").partly();
+    row("in part none but the one in its way", &stage, &part().group(2, 0, ""), "owed 5 lower 0001.0 3 by c");
+    stage.launch(2, "d");
+    row("and none once it is there", &stage, &part().group(2, 1, "d:"), "");
 }
 
 #[test]

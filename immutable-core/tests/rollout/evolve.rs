@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use immutable_core::fleet::{FleetId, GenerationId, GenerationSpec, Upkeep};
+use immutable_core::analysis::Judgement;
+use immutable_core::fleet::{FleetId, GenerationId, GenerationSpec, Split, Upkeep};
 use immutable_core::id::{Epoch, OpId, OwnerId, RolloutId, StepIx, StreamVersion};
 use immutable_core::rollout::{
     Call, Charge, CommandId, Ending, Event, FleetState, Hold, Need, Noted, Outcome, Phase, Recorded, RevertCause, StepState,
@@ -10,7 +11,7 @@ use immutable_core::rollout::{
 };
 use immutable_core::{Digest, Timestamp};
 
-use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, lower, place, raise};
+use super::kit::{MINUTE, Stage, done, drain, give_up, group, key, keys, lower, place, raise, route};
 
 /// The event, as the stage would record it, is refused with these words, and changes nothing.
 #[track_caller]
@@ -183,14 +184,22 @@ fn phases(stage: &Stage) -> Vec<(&'static str, Phase)> {
     let give_up_at = stage.now + MINUTE;
     let at = StepState::Moving { give_up_at };
     let stepping = |step| Phase::Stepping { step: StepIx(step), at };
+    let gating = |step| Phase::Stepping { step: StepIx(step), at: StepState::Gating { since: stage.now, until: None } };
     let why = Hold::Needs(Need::StuckLeaving);
+    let forward = Phase::Finishing { ending: Ending::Forward, give_up_at };
     vec![
         ("preparing", Phase::Preparing { give_up_at }),
         ("step 0", stepping(0)),
         ("step 1", stepping(1)),
+        ("gate 0", gating(0)),
+        ("gate 1", gating(1)),
         ("back", Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at }),
+        ("kept", Phase::Finishing { ending: Ending::Keep, give_up_at }),
         ("finishing", Phase::Finishing { ending: Ending::Forward, give_up_at }),
-        ("held", Phase::Held { why, resume: Box::new(stepping(0)), since: stage.now }),
+        ("held", Phase::Held { why: why.clone(), resume: Box::new(stepping(0)), since: stage.now }),
+        ("held at gate", Phase::Held { why, resume: Box::new(gating(0)), since: stage.now }),
+        ("paused", Phase::Held { why: super::kit::paused(), resume: Box::new(stepping(0)), since: stage.now }),
+        ("paused at end", Phase::Held { why: super::kit::paused(), resume: Box::new(forward), since: stage.now }),
     ]
 }
 
@@ -199,13 +208,20 @@ fn phases_follow_the_table() {
     let mut idle = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
     refused(&idle, Event::Moved { to: phases(&idle)[0].1.clone() }, "a phase without a rollout");
     idle.open("1.1.0");
+    const HOLDS: [&str; 4] = ["held", "held at gate", "paused", "paused at end"];
     let legal = [
-        ("preparing", &["step 0", "back", "finishing", "held"][..]),
-        ("step 0", &["step 1", "back", "finishing", "held"]),
-        ("step 1", &["back", "finishing", "held"]),
-        ("back", &["finishing", "held"]),
-        ("finishing", &["held"]),
-        ("held", &["step 0", "back", "finishing"]),
+        ("preparing", &["step 0", "gate 0", "back", "kept", "finishing"][..]),
+        ("step 0", &["step 1", "gate 1", "back", "kept", "finishing"]),
+        ("step 1", &["back", "kept", "finishing"]),
+        // A gate that is open, and what was lost meanwhile is awaited.
+        ("gate 0", &["step 0", "step 1", "gate 1", "back", "kept", "finishing"]),
+        ("back", &["kept", "finishing"]),
+        ("kept", &["back", "finishing"]),
+        ("finishing", &[]),
+        ("held", &["step 0", "gate 0", "back", "kept", "finishing"]),
+        ("held at gate", &["step 0", "gate 0", "step 1", "gate 1", "back", "kept", "finishing"]),
+        ("paused", &["step 0", "gate 0", "back", "kept", "finishing"]),
+        ("paused at end", &["finishing"]),
     ];
     for (from, legal) in legal {
         let mut stage = idle.clone();
@@ -217,7 +233,8 @@ fn phases_follow_the_table() {
         let phase = |name: &str| phases(&idle).into_iter().find(|(known, _)| *known == name).unwrap().1;
         path.iter().for_each(|name| stage.moved(phase(name)));
         for (name, to) in phases(&idle) {
-            if legal.contains(&name) {
+            let holds = HOLDS.contains(&name) && !HOLDS.contains(&from);
+            if legal.contains(&name) || holds {
                 stage.clone().moved(to);
             } else {
                 refused(&stage, Event::Moved { to }, "does not follow");
@@ -225,7 +242,7 @@ fn phases_follow_the_table() {
         }
     }
     let mut back = rolling();
-    back.moved(phases(&back)[3].1.clone());
+    back.moved(phases(&back)[5].1.clone());
     let at = StepState::Moving { give_up_at: back.now };
     let again = |to| Phase::Reverting { why: RevertCause::Asked, to: GenerationId(to), at };
     refused(&back, Event::Moved { to: again(3) }, "does not follow");
@@ -233,6 +250,54 @@ fn phases_follow_the_table() {
     back.note(|noted| noted.absent.push(GenerationId(1)));
     refused(&back, Event::Moved { to: again(2) }, "does not follow");
     back.moved(again(3));
+}
+
+#[test]
+fn gates_are_judged_and_approved_while_they_are_waited_for() {
+    let judged = |step| Event::Judged { step: StepIx(step), asked: Timestamp::default(), judgement: Judgement::pass("x") };
+    let approved = |step| Event::Approved { step: StepIx(step), by: "ann".into() };
+    let mut stage = rolling();
+    refused(&stage, judged(0), "the gate of step 0 is not waited for");
+    refused(&stage, approved(0), "the gate of step 0 is not waited for");
+    stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Gating { since: stage.now, until: None } });
+    refused(&stage, judged(0), "the gate of step 0 is not waited for");
+    stage.apply(judged(1));
+    stage.apply(approved(1));
+    refused(&stage, approved(1), "ann approves step 1 again");
+    let gate = |stage: &Stage| stage.state.rollout().unwrap().gate.clone();
+    assert_eq!((gate(&stage).approved.len(), gate(&stage).judged.is_some()), (1, true));
+    let resume = || Box::new(stage.state.rollout().unwrap().phase.clone());
+    for (why, judged) in [(Hold::Needs(Need::StuckLeaving), false), (super::kit::paused(), true)] {
+        let mut held = stage.clone();
+        held.moved(Phase::Held { why, resume: resume(), since: held.now });
+        held.apply(Event::Approved { step: StepIx(1), by: "bob".into() });
+        held.moved(*resume());
+        assert_eq!((gate(&held).approved.len(), gate(&held).judged.is_some()), (2, judged), "who asks again is judged anew");
+    }
+    stage.moved(Phase::Stepping { step: StepIx(2), at: StepState::Gating { since: stage.now, until: None } });
+    assert_eq!(gate(&stage), Default::default(), "the next gate is another");
+}
+
+#[test]
+fn a_pool_has_one_route_at_a_time_and_drains_who_is_there() {
+    let plain = rolling();
+    refused(&plain, owed(5, route(&[(1, 1)])), "pool web, which is not the fleet's");
+    refused(&plain, owed(5, drain(1, "a")), "pool web, which is not the fleet's");
+    refused(&plain, noted(|noted| noted.weights = Some([].into())), "weights are noted of a fleet without a pool");
+    let stage = Stage::routed(3, Strategy::rolling(), Split::Pooled);
+    refused(&stage, owed(6, route(&[(3, 1)])), "op 6 routes to a generation that is unknown");
+    refused(&stage, owed(6, drain(3, "a")), "group 0003.0 drains and is unknown");
+    refused(&stage, owed(6, drain(1, "")), "group 0001.0 drains and nobody is named");
+    refused(&stage, owed(6, drain(1, "a x")), "x is to drain and is not in group 0001.0");
+    let mut twice = stage.clone();
+    twice.owe(route(&[(1, 1), (2, 1)]));
+    refused(&twice, owed(7, route(&[(1, 1)])), "op 7 is a route while another is owed");
+    refused(&twice, noted(|noted| noted.weights = Some([].into())), "weights are noted while a route is owed");
+    twice.owe(drain(1, "a"));
+    refused(&twice, owed(8, drain(1, "b")), "group 0001.0 drains and is busy");
+    twice.settle(done(None));
+    refused(&twice, owed(8, drain(1, "a b")), "a is to drain and is not in group 0001.0, or drains already");
+    twice.owe(drain(1, "b"));
 }
 
 #[test]
