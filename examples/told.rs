@@ -76,11 +76,23 @@ pub(crate) async fn drive(
     rollout: &Rollout,
     bystander: &mut impl AsyncFnMut(&Rollout, &Report) -> Result<()>,
 ) -> Result<Outcome> {
-    let (mut lines, mut reports, mut end) = (Lines::default(), rollout.reports(), Box::pin(rollout.drive()));
+    let mut lines = Lines::default();
+    let tell = async |rollout: &Rollout, report: &Report| {
+        lines.tell(report);
+        bystander(rollout, report).await
+    };
+    attend(rollout, tell).await
+}
+
+/// Drives one that was started, and prints nothing.
+pub(crate) async fn attend(
+    rollout: &Rollout,
+    mut bystander: impl AsyncFnMut(&Rollout, &Report) -> Result<()>,
+) -> Result<Outcome> {
+    let (mut reports, mut end) = (rollout.reports(), Box::pin(rollout.drive()));
     loop {
         match select(reports.next(), end).await {
             Either::Left((Some(report), driving)) => {
-                lines.tell(&report);
                 bystander(rollout, &report).await?;
                 end = driving;
             }
