@@ -229,10 +229,7 @@ fn abort(state: &FleetState, rollout: &RolloutState, to: AbortTo, now: Timestamp
         AbortTo::Mixed => {
             Ok(Phase::Finishing { ending: Ending::Mixed, give_up_at: now + rollout.plan.strategy().rollback_deadline })
         }
-        AbortTo::Nothing if matches!(phase, Phase::Finishing { .. }) => {
-            Err("the new release is proven, it stays; abort back, or leave it mixed".to_owned())
-        }
-        AbortTo::Nothing if rollout.baseline.is_some() => {
+        AbortTo::Nothing if state.proven.is_some() => {
             Err("the fleet has a proven release, which this would remove; abort back, or leave it mixed".to_owned())
         }
         AbortTo::Nothing => Ok(tear_down(rollout, now)),

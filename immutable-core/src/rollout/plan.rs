@@ -167,7 +167,7 @@ pub struct PlanFor<'a> {
 }
 
 impl Plan {
-    /// Makes a plan from what is known of the fleet.
+    /// Makes a plan from what is known of the fleet. Of a release that is proven nothing is tried: its plan has one step, whatever the strategy's.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if it can never work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
@@ -193,6 +193,9 @@ impl Plan {
             Error::invalid(format!("{artifact} has no image in {place}, it has {has}; build or copy one there"))
         })?;
         let release = Release { artifact: artifact.digest(), template: fleet.launch_template().digest() };
+        let proven = state.proven.as_ref().map(|proven| &proven.spec);
+        let of_proven = proven.is_some_and(|proven| proven.release == release).then(|| strategy.of_proven());
+        let strategy = of_proven.as_ref().unwrap_or(strategy);
         let budget = strategy.budget(fleet.desired());
         let groups = groups(fleet, budget.ceiling.max(1), capabilities)?;
         let spec = GenerationSpec {
@@ -218,7 +221,6 @@ impl Plan {
             Some((id, _)) => Wanted::Existing(*id),
             None => Wanted::New(Arc::new(spec)),
         };
-        let proven = state.proven.as_ref().map(|proven| &proven.spec);
         Ok(Self {
             format: Format,
             from: proven.map(|spec| Subject::of(spec)),

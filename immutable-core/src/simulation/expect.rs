@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::mishaps::Wire;
 use super::script::{Release, Script, Trouble};
 use crate::fleet::Heals;
-use crate::rollout::{AbortTo, Need, Outcome};
+use crate::rollout::{AbortTo, Need, Outcome, Step};
 
 /// How patient a run's strategy is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,11 +98,13 @@ impl Expected<'_> {
         let strategy = &self.script.strategy;
         let most = self.script.instances().max(1);
         let budget = strategy.budget(self.size());
-        let rounds = most.div_ceil(budget.slack().max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 2;
-        let work = self.one() * rounds * 2;
+        let steps = u32::try_from(strategy.steps().len()).unwrap_or(u32::MAX);
+        let rounds = most.div_ceil(budget.slack().max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 1 + steps;
+        let gates: Duration = strategy.steps().iter().filter_map(Step::lasts).sum();
+        let work = self.one() * rounds * 2 + gates + strategy.keep_old;
         match self.patience {
             Patience::Infinite => work,
-            Patience::Configured => work + strategy.progress_deadline * 2 + strategy.rollback_deadline * 3,
+            Patience::Configured => work + strategy.progress_deadline * (1 + steps) + strategy.rollback_deadline * 3,
         }
     }
 

@@ -264,6 +264,7 @@ fn decided(event: &Event) -> String {
 pub(super) struct Scribe {
     pub(super) journal: MemoryJournal,
     pub(super) stream: StreamId,
+    pub(super) inbox: StreamId,
     pub(super) ledger: Ledger,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -275,6 +276,14 @@ impl Journal for Scribe {
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
+        if append.stream == self.inbox {
+            let commands: Vec<_> = append.records.iter().filter_map(|record| serde_json::from_slice(record).ok()).collect();
+            let appended = self.journal.append(append).await?;
+            if let Appended::Done(_) = &appended {
+                commands.into_iter().for_each(|command| self.ledger.lock().scene.asked_for(command));
+            }
+            return Ok(appended);
+        }
         if append.stream != self.stream {
             return self.journal.append(append).await;
         }

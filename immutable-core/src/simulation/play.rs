@@ -122,8 +122,13 @@ impl<'a> Play<'a> {
         let scene =
             Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale).unguarded(terms.unguarded);
         let ledger = Ledger::new(cloud.clone(), fleet.clone(), scene, tell);
-        let scribe: Arc<dyn Journal> =
-            Arc::new(Scribe { journal: cloud.journal(), stream: fleet.stream(), ledger: ledger.clone(), clock: shared.clone() });
+        let scribe: Arc<dyn Journal> = Arc::new(Scribe {
+            journal: cloud.journal(),
+            stream: fleet.stream(),
+            inbox: fleet.inbox(),
+            ledger: ledger.clone(),
+            clock: shared.clone(),
+        });
         let person = Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person");
         let provider = Faulty::new(Arc::new(cloud.clone()) as Arc<dyn FleetProvider>, shared.clone(), script.seed, faults(wire));
         let journal = Faulty::new((simulation.journal)(scribe), shared, script.seed ^ 1, faults(log));
@@ -297,7 +302,9 @@ impl<'a> Play<'a> {
         if asks {
             self.at_rest(rollout, &outcome, &artifact, &fleet)?;
         }
-        if outcome == Outcome::Succeeded {
+        // Who leaves the old where they are kept leaves it proven.
+        let journaled = self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact);
+        if outcome == Outcome::Succeeded || (outcome == Outcome::LeftMixed && journaled == Some(artifact.digest())) {
             self.proven = Some(artifact);
         }
         Ok((Some(outcome), board))

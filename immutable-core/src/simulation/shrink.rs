@@ -1,5 +1,7 @@
 //! Less of everything, as long as the same promise is broken.
 
+use std::time::Duration;
+
 use super::mishaps::Wire;
 use super::script::{Release, Script, Wish};
 use super::{Failure, Simulation};
@@ -66,6 +68,12 @@ fn candidates(script: &Script) -> Vec<Script> {
         with(&|script| change(script, |wish| wish.size = wish.size.saturating_sub(1)));
         with(&|script| change(script, |wish| wish.release = Release::Good));
     }
+    for at in 0..script.strategy.steps.len() {
+        with(&|script| {
+            script.strategy.steps.remove(at);
+        });
+    }
+    with(&|script| script.strategy.keep_old = Duration::ZERO);
     with(&|script| script.cloud.latency_ms = 0);
     with(&|script| script.cloud.operations_take = 0);
     with(&|script| script.cloud.drain = 0);

@@ -96,6 +96,9 @@ fn a_gate_may_be_the_first_step_and_the_last() {
     let mut last = at_last(Step::bake(MINUTE));
     row("nothing is proven while it is closed", &last, &all, "");
     last.pass(60);
+    row("its end is another matter", &last, &all, "moved step 1 until +1310s");
+    last.moved(Phase::Stepping { step: StepIx(1), at: StepState::Moving { give_up_at: last.now + 20 * MINUTE } });
+    last.note(|noted| noted.progress = Some(3));
     let upkeep = super::kit::upkeep(2);
     row("what the provider may do by itself comes back first", &last, &all, "owed 8 upkeep 0002 heal true");
     last.owe(upkeep);

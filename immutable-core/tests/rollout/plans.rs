@@ -29,6 +29,21 @@ fn finding(what: &str, blocks: bool) -> Finding {
 }
 
 #[test]
+fn what_is_proven_is_resized_in_one_step() {
+    let canary = Strategy::canary([Percent::new(10).unwrap()]).gate(immutable_core::rollout::Approve::by(["ann"]));
+    for (strategy, step) in [
+        (canary, "step 1: 5 of the new, 0 of the old\n"),
+        (Strategy::recreate(), "step 1: 5 of the new, 0 of the old, once these are gone\n"),
+    ] {
+        let mut stage = Stage::proven_of(Stage::fleet(3), strategy);
+        stage.fleet = Stage::fleet(5);
+        let plan = stage.plan("1.0.0");
+        assert_eq!(plan.steps().len(), 1);
+        assert!(plan.to_string().contains(step), "{plan}");
+    }
+}
+
+#[test]
 fn everything_that_changes_is_printed() {
     let mut stage = idle();
     stage.fleet = Stage::fleet(5).template(LaunchTemplate::of(&serde_json::json!({ "shape": "large" })).unwrap());

@@ -72,6 +72,26 @@ const FOUND: &[(&str, &str)] = &[
         "the same, of one group of several",
         r#"{"seed":310117,"cloud":{"boot":[81,81],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":0,"max_failed":"25%","probe_attempts":2,"progress_deadline":"13m","rollback_deadline":"48m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":461,"what":{"delete_group":2}}],"crashes":[{"rollout":1,"at":{"before":112},"down":395}]}"#,
     ),
+    (
+        "a plan for what is proven, a resize, went through the steps of its canary, and took down what served",
+        r#"{"seed":69,"cloud":{"boot":[67,67],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":"50%","max_unavailable":"50%","max_failed":"25%","probe_attempts":2,"progress_deadline":"27m","rollback_deadline":"1h 15m","on_first_failure":"tear_down","steps":[{"scale":{"to":"50%"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"}]}"#,
+    ),
+    (
+        "somebody else had made more than the step's goal, the floor did not let them go, and they were waited for",
+        r#"{"seed":1983,"cloud":{"boot":[75,75],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":"10%","max_failed":"25%","probe_attempts":2,"progress_deadline":"41m","rollback_deadline":"1h 12m","on_first_failure":"tear_down","steps":[{"scale":{"to":"20%"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":74,"what":{"set_size":[2,5]}}]}"#,
+    ),
+    (
+        "one that was to stay left: another, healed and not yet seen to be gone, counted as one of those that stay",
+        r#"{"seed":2091,"cloud":{"boot":[32,32],"drain":20,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":300,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"1h 9m","on_first_failure":"tear_down","steps":[{"scale":{"to":1}},{"scale":{"to":"100%","old":"keep"}}]},"rollouts":[{"size":7,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":356,"what":{"silence":332}},{"rollout":1,"at":379,"what":{"sicken":[3,172]}}],"crashes":[{"rollout":1,"at":{"after":46},"down":72},{"rollout":1,"at":{"seconds":240},"down":157}]}"#,
+    ),
+    (
+        "the last gate was open, and what was to be proven then had no deadline",
+        r#"{"seed":6695,"cloud":{"boot":[6,6],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"10%","max_failed":1,"probe_attempts":1,"progress_deadline":"18m","rollback_deadline":"53m","on_first_failure":"tear_down","steps":[{"bake":{"for":"2m 22s"}},{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"38s"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":295,"what":{"silence":3600}}],"crashes":[{"rollout":1,"at":{"before":63},"down":86}]}"#,
+    ),
+    (
+        "a first release, proven, whose old ones were kept still, could be torn down, which could not follow",
+        r#"{"seed":11764,"cloud":{"boot":[34,34],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"37m","rollback_deadline":"31m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}],"keep_old":"5m"},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":701,"what":{"abort":"nothing"}}],"crashes":[{"rollout":1,"at":{"seconds":253},"down":245}]}"#,
+    ),
 ];
 
 #[test]

@@ -33,8 +33,8 @@ fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, st
     let strategy = rollout.plan.strategy();
     let last = usize::from(step.0) + 1 == strategy.steps().len();
     let holds = reached(view, aim, last);
-    if !holds && waited {
-        // The gate is open; what was lost while it was waited for comes back first, in the time that a step has.
+    if waited && (last || !holds || !traffic::reached(view, &aim, false)) {
+        // The gate is open; what was lost while it was waited for comes back first, and the last step is proven, in the time that a step has.
         let give_up_at = view.now + strategy.progress_deadline;
         return proposal.move_to(Phase::Stepping { step, at: StepState::Moving { give_up_at } });
     }
@@ -129,11 +129,16 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
 /// also none on its way out.
 fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
     let wanted = aim.wanted.is_none_or(|wanted| {
+        // More than the goal, made by others, are not waited for where the floor does not let them go.
+        let pot = view.pot(wanted);
+        let kept = !end && view.ready_in(pot) <= view.needed_in(pot, aim.floor, None);
+        let is_goal = |number: u32| number == aim.goal || (kept && number > aim.goal);
         let sum = |of: fn(&super::view::GroupView<'_>) -> u32| view.sum(wanted, of);
         let leavers = if end { sum(|group| group.leavers) } else { 0 };
-        sum(|group| group.size) == aim.goal
-            && sum(|group| group.members()) == aim.goal
-            && sum(|group| group.ready_count()) == aim.goal
+        let size = sum(|group| group.size);
+        is_goal(size)
+            && sum(|group| group.members()) == size
+            && sum(|group| group.ready_count()) == size
             && leavers == 0
             && view.state.generations.contains_key(&wanted)
     });

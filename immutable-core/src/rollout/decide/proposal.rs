@@ -267,8 +267,13 @@ fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
 
 /// Of an empty fleet one instance is tried, if there is room for it.
 fn exercise(view: &View<'_>, rollout: &RolloutState) -> u32 {
-    let proves = view.state.proven.as_ref().map(|proven| proven.spec.release) == wanted_release(view, rollout);
-    u32::from(view.budget.desired == 0 && view.budget.ceiling > 0 && !proves)
+    u32::from(view.budget.desired == 0 && view.budget.ceiling > 0 && !proves(view, rollout))
+}
+
+/// Whether what is wanted is proven already.
+fn proves(view: &View<'_>, rollout: &RolloutState) -> bool {
+    let proven = view.state.proven.as_ref().map(|proven| proven.spec.release);
+    proven.is_some() && proven == wanted_release(view, rollout)
 }
 
 fn wanted_release(view: &View<'_>, rollout: &RolloutState) -> Option<crate::fleet::Release> {

@@ -39,7 +39,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
     if !view.environment {
         let draining = view.sum_where(|id| aim.leaves(id), |group| count(group.draining.len()));
-        let there = view.sum_where(|id| aim.leaves(id), |group| group.members()).saturating_sub(draining);
+        // Who was replaced unseen counts as a member still: of those that some are to stay of, no more go than their size has.
+        let most = |group: &GroupView<'_>| if aim.others > 0 { group.size } else { u32::MAX };
+        let there = view.sum_where(|id| aim.leaves(id), |group| group.members().min(most(group))).saturating_sub(draining);
         let mut may_leave = there.saturating_sub(aim.others);
         if let Some(spare) = proposal.spare_for_probe {
             may_leave = may_leave.min(spare.saturating_sub(draining));

@@ -74,9 +74,14 @@ impl Strategy {
     /// Whether what each step asks for finds room in the budget.
     fn fits(&self, desired: u32) -> Result<()> {
         let budget = self.budget(desired);
+        let mut before = 0;
         for (at, step) in self.steps.iter().enumerate() {
             let Step::Scale { to, old } = step else { continue };
             let Goal { wanted, others, .. } = self.goal(at, desired);
+            ensure(wanted >= before, || {
+                format!("step {}, {step}, has {wanted} new, and a step before it {before}; scale up from step to step", at + 1)
+            })?;
+            before = wanted;
             let all = wanted.saturating_add(others);
             ensure(all <= budget.ceiling, || {
                 format!(
@@ -264,6 +269,11 @@ mod tests {
 
     #[test]
     fn a_budget_that_a_step_would_break_is_refused() {
+        refused(
+            &Strategy::new([Step::scale(percent(50)), Step::scale(2), Step::scale(percent(100))]),
+            None,
+            "step 2, scale to 2, has 2 new, and a step before it 6; scale up from step to step",
+        );
         refused(
             &Strategy::new([Step::scale_beside(percent(100))]),
             None,

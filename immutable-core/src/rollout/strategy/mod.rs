@@ -266,6 +266,13 @@ impl Strategy {
         goal
     }
 
+    /// The same for a release that is proven: it needs no trying, and steps would take from it what serves.
+    pub(crate) fn of_proven(&self) -> Self {
+        let old = if self.overlaps() { Old::Follow } else { Old::First };
+        let steps = vec![Step::Scale { to: Amount::percent(100), old }];
+        Self { steps, keep_old: Duration::ZERO, ..self.clone() }
+    }
+
     /// Whether it says by itself who gets which traffic.
     pub(crate) fn shifts(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Shift { .. }))

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::gate::Gate;
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release};
 use crate::id::OpId;
-use crate::rollout::{Budget, Call, Ending, Event, Noted, OpResult, Outcome, Phase, Plan, Recorded};
+use crate::rollout::{
+    Amount, Budget, Call, Command, CommandId, Ending, Event, Noted, Old, OpResult, Outcome, Phase, Plan, Recorded, Step,
+    StepState, What,
+};
 use crate::time::Timestamp;
 
 /// A rollout that runs.
@@ -21,20 +25,51 @@ pub(super) struct Chapter {
     pub(super) desired: u32,
     /// Whether `wanted` is proven.
     pub(super) proven: bool,
+    /// Whether it was when the rollout began: then there is nothing to be tried.
+    pub(super) again: bool,
     /// When it began.
     pub(super) opened: Timestamp,
     /// How many were ready then.
     pub(super) ready_then: u32,
+    /// The gate that is waited for.
+    pub(super) gate: Option<Gate>,
 }
 
 impl Chapter {
     /// The generation that the phase moves to; `None` if it moves to none.
     pub(super) fn moves_to(&self) -> Option<GenerationId> {
-        match &self.phase {
-            Phase::Stepping { .. } | Phase::Finishing { ending: Ending::Forward, .. } => Some(self.wanted),
+        match self.phase.under() {
+            Phase::Stepping { .. } | Phase::Finishing { ending: Ending::Forward | Ending::Keep, .. } => Some(self.wanted),
             Phase::Reverting { to, .. } | Phase::Finishing { ending: Ending::Back { to }, .. } => Some(*to),
             _ => None,
         }
+    }
+
+    /// How many of the wanted the steps ask for until now, and how many of all others; `None` where no step is on its way or kept.
+    pub(super) fn goal(&self) -> Option<(u32, u32)> {
+        let steps = self.plan.strategy().steps();
+        let until_now = match self.phase.under() {
+            Phase::Stepping { step, .. } => usize::from(step.0) + 1,
+            Phase::Finishing { ending: Ending::Keep, .. } => steps.len(),
+            Phase::Finishing { ending: Ending::Forward, .. } if !self.proven && self.desired > 0 => steps.len(),
+            _ => return None,
+        };
+        if self.again {
+            return Some((self.desired, 0));
+        }
+        let so_far = || {
+            steps
+                .iter()
+                .take(until_now)
+                .filter_map(|step| if let Step::Scale { to, old } = step { Some((*to, *old)) } else { None })
+        };
+        let wanted = |to: Amount| to.up(self.desired).min(self.desired);
+        let others = match so_far().rfind(|(_, old)| *old != Old::Keep) {
+            None => self.desired,
+            Some((_, Old::First)) => 0,
+            Some((to, _)) => self.desired - wanted(to),
+        };
+        Some((so_far().next_back().map_or(0, |(to, _)| wanted(to)), others))
     }
 
     pub(super) fn budget(&self) -> Budget {
@@ -59,6 +94,8 @@ pub(super) struct Journaled {
     pub(super) ceiling: u32,
     /// Where its rollout was moving when it was decided.
     pub(super) moves_to: Option<GenerationId>,
+    /// What its steps asked for then.
+    pub(super) goal: Option<(u32, u32)>,
     /// How many it has launched, sent away and resized.
     pub(super) launched: u32,
     pub(super) left: u32,
@@ -89,6 +126,8 @@ pub(super) struct Book {
     pub(super) answered: BTreeMap<(GenerationId, Option<GroupId>), Timestamp>,
     /// What was noted last, if nothing else was written since.
     pub(super) noted: Option<Noted>,
+    /// What people have asked for.
+    pub(super) commands: BTreeMap<CommandId, Command>,
     /// When something was written last.
     at: Timestamp,
 }
@@ -117,6 +156,7 @@ impl Book {
         self.noted = None;
         match &recorded.event {
             Event::Claimed { .. } => {
+                self.gate(|gate| gate.silent(silent));
                 // Nothing read before a claim is used after it.
                 self.sights.clear();
                 let chapter = self.chapter.as_mut();
@@ -130,8 +170,10 @@ impl Book {
                     give_up_at: Some(recorded.at + plan.strategy().progress_deadline),
                     desired: plan.fleet().desired(),
                     proven: false,
+                    again: self.proven.is_some_and(|(_, release)| self.release(plan.wanted().id()) == Some(release)),
                     opened: recorded.at,
                     ready_then,
+                    gate: None,
                     plan: (**plan).clone(),
                 });
                 self.opened += 1;
@@ -150,6 +192,7 @@ impl Book {
                     floor: 0,
                     ceiling: u32::MAX,
                     moves_to: None,
+                    goal: None,
                     launched: 0,
                     left: 0,
                     sized: 0,
@@ -187,6 +230,7 @@ impl Book {
                     if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) {
                         chapter.desired = chapter.plan.basis().desired;
                     }
+                    chapter.gate = Gate::follow(chapter.gate.take(), &chapter.phase, to, recorded.at);
                     chapter.phase = to.clone();
                     chapter.give_up_at = to.give_up_at();
                 }
@@ -202,13 +246,27 @@ impl Book {
                 self.chapter = None;
             }
             Event::Noted(noted) => {
-                let stepping = |chapter: &&mut Chapter| matches!(chapter.phase, Phase::Stepping { .. });
+                let stepping =
+                    |chapter: &&mut Chapter| matches!(chapter.phase, Phase::Stepping { at: StepState::Moving { .. }, .. });
                 if let (Some(_), Some(chapter)) = (noted.progress, self.chapter.as_mut().filter(stepping)) {
                     chapter.give_up_at = Some(recorded.at + chapter.plan.strategy().progress_deadline);
                 }
                 self.noted = Some(noted.clone());
             }
-            Event::Heard { .. } | Event::Judged { .. } | Event::Approved { .. } => {}
+            Event::Heard { command, refused: None, .. } => {
+                if let Some(What::Promote(_)) = self.commands.get(command).map(|command| command.what) {
+                    self.gate(|gate| gate.promoted = true);
+                }
+            }
+            Event::Judged { asked, judgement, .. } => self.gate(|gate| gate.word = Some((*asked, judgement.says))),
+            Event::Approved { by, .. } => self.gate(|gate| gate.approved.extend([by.clone()])),
+            Event::Heard { .. } => {}
+        }
+    }
+
+    fn gate(&mut self, change: impl FnOnce(&mut Gate)) {
+        if let Some(gate) = self.chapter.as_mut().and_then(|chapter| chapter.gate.as_mut()) {
+            change(gate);
         }
     }
 
@@ -221,7 +279,7 @@ impl Book {
             let budget = chapter.budget();
             let tear_down = matches!(chapter.phase, Phase::Finishing { ending: Ending::Nothing, .. });
             (journaled.floor, journaled.ceiling) = (if tear_down { 0 } else { budget.floor }, budget.ceiling);
-            journaled.moves_to = chapter.moves_to();
+            (journaled.moves_to, journaled.goal) = (chapter.moves_to(), chapter.goal());
         }
     }
 }

@@ -4,6 +4,7 @@
 mod back;
 mod book;
 mod capacity;
+mod gate;
 mod health;
 mod once;
 mod order;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use crate::artifact::Digest;
 use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Observation, Release};
 use crate::memory::{Cause, Effect};
-use crate::rollout::{MAX_VIEW_AGE, Outcome, Recorded};
+use crate::rollout::{Command, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
 
 use book::Book;
@@ -58,6 +59,8 @@ const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("floor", capacity::floor),
     ("same", capacity::same),
     ("order", order::moves),
+    ("order", order::first),
+    ("order", order::shrinks),
     ("baseline", back::kept),
     ("probe", probe::one_at_a_time),
     ("evidence", back::evidenced),
@@ -69,6 +72,7 @@ const OF_RECORDS: &[(&str, OfRecords)] = &[
     ("baseline", back::to_the_proven),
     ("unknown", health::noted),
     ("order", order::steps),
+    ("order", gate::left),
     ("proof", proof::proven),
     ("proof", proof::ended),
     ("rest", rest::once),
@@ -171,6 +175,11 @@ impl Scene {
                 sight.whole = sight.whole.max(as_of);
             }
         }
+    }
+
+    /// Somebody has put this into the inbox.
+    pub(super) fn asked_for(&mut self, command: Command) {
+        self.book.commands.insert(command.id, command);
     }
 
     /// Health is lied about from now on, for so long.

@@ -2,8 +2,9 @@
 
 use super::truth::Change;
 use super::{Scene, Verdict};
+use crate::fleet::Life;
 use crate::memory::{Cause, What};
-use crate::rollout::{Amount, Event, Phase, Recorded, Step};
+use crate::rollout::{Event, Old, Phase, Recorded, Step};
 
 /// Only what the phase moves to is raised, and never beyond its goal.
 pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
@@ -14,24 +15,51 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
         return Err(format!("generation {generation} is raised, and wanted was {:?}", journaled.moves_to));
     }
     let Some(chapter) = &scene.book.chapter else { return Err("no rollout runs".to_owned()) };
-    let desired = chapter.desired;
-    let goal = match &chapter.phase {
-        Phase::Stepping { step, .. } => {
-            let until_now = chapter.plan.strategy().steps().iter().take(usize::from(step.0) + 1);
-            let mut scales = until_now.filter_map(|step| if let Step::Scale { to, .. } = step { Some(*to) } else { None });
-            scales.next_back().map_or(0, |to| Amount::up(to, desired).min(desired))
-        }
-        _ => desired,
-    };
+    let stepping = matches!(chapter.phase.under(), Phase::Stepping { .. });
+    let goal = chapter.goal().filter(|_| stepping).map_or(chapter.desired, |(wanted, _)| wanted);
     let others = scene.truth.added_since(journaled.whole);
     let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others));
     if size <= most { Ok(()) } else { Err(format!("it has {size}, the step's goal is {goal}")) }
 }
 
+/// Where the others leave first nothing is raised while one of them is there.
+pub(super) fn first(scene: &Scene, change: &Change<'_>) -> Verdict {
+    let (Cause::Call(op), What::Sized { from, to }) = (change.effect.by, &change.effect.what) else { return Ok(()) };
+    let (Some(journaled), Some(chapter)) = (scene.book.ops.get(&op).filter(|_| to > from), &scene.book.chapter) else {
+        return Ok(());
+    };
+    let mut steps = chapter.plan.strategy().steps().iter();
+    if !steps.any(|step| matches!(step, Step::Scale { old: Old::First, .. })) {
+        return Ok(());
+    }
+    let is_there =
+        |machine: &&super::truth::Machine| machine.life != Life::Gone && machine.group.generation != change.group.generation;
+    let there = u32::try_from(scene.truth.machines.values().filter(is_there).count()).unwrap_or(u32::MAX);
+    let others = scene.truth.added_since(journaled.whole);
+    if there <= others { Ok(()) } else { Err(format!("{there} of the others are there still")) }
+}
+
+/// The others shrink only as the goal lets them.
+pub(super) fn shrinks(scene: &Scene, change: &Change<'_>) -> Verdict {
+    let (Cause::Call(op), true) = (change.effect.by, change.left()) else { return Ok(()) };
+    let Some(journaled) = scene.book.ops.get(&op) else { return Ok(()) };
+    let (Some((_, goal)), Some(wanted)) = (journaled.goal, journaled.moves_to) else { return Ok(()) };
+    if change.group.generation == wanted {
+        return Ok(());
+    }
+    let others = scene.truth.machines.values().filter(|machine| machine.member() && machine.group.generation != wanted).count();
+    let others = u32::try_from(others).unwrap_or(u32::MAX);
+    let lost = scene.truth.added_since(journaled.fresh);
+    if others.saturating_add(lost) >= goal {
+        return Ok(());
+    }
+    Err(format!("{others} of the others stay, the step's goal is {goal}, and others have taken {lost} since"))
+}
+
 /// Steps are taken one after the other, and what went back does not go forth again.
 pub(super) fn steps(scene: &Scene, recorded: &Recorded) -> Verdict {
     let (Event::Moved { to }, Some(chapter)) = (&recorded.event, &scene.book.chapter) else { return Ok(()) };
-    let step = |phase: &Phase| match phase {
+    let step = |phase: &Phase| match phase.under() {
         Phase::Preparing { .. } => Some(0),
         Phase::Stepping { step, .. } => Some(usize::from(step.0) + 1),
         _ => None,

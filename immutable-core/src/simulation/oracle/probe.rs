@@ -7,6 +7,7 @@ use super::truth::{Change, Truth};
 use super::{Scene, Verdict};
 use crate::fleet::{Heals, Life};
 use crate::memory::{Cause, What};
+use crate::rollout::{Old, Step};
 
 /// Notes which releases have had a ready instance, before what happens now takes it away.
 pub(super) fn exercise(truth: &Truth, book: &mut Book, change: &Change<'_>, min_ready: Duration) {
@@ -50,6 +51,10 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         if launched > attempts + by_others {
             return Err(format!("{launched} were launched, {attempts} may be tried"));
         }
+    }
+    // Where nothing may run beside the others they go first.
+    if chapter.plan.strategy().steps().iter().any(|step| matches!(step, Step::Scale { old: Old::First, .. })) {
+        return Ok(());
     }
     // Named by a call of this rollout.
     let leaves = matches!(change.effect.what, What::Lives(_, Life::Leaving | Life::Gone)) && change.ours() && change.lost_ready();

@@ -2,7 +2,7 @@
 
 use super::{Scene, Verdict};
 use crate::fleet::{GenerationId, Heals, Life};
-use crate::rollout::{Ending, Event, MAX_VIEW_AGE, Outcome, Phase, Recorded, StepState};
+use crate::rollout::{Ending, Event, MAX_VIEW_AGE, Outcome, Phase, Recorded};
 
 /// A release is proven at the end of the last step, by a whole fleet that is ready.
 pub(super) fn proven(scene: &Scene, recorded: &Recorded) -> Verdict {
@@ -11,8 +11,7 @@ pub(super) fn proven(scene: &Scene, recorded: &Recorded) -> Verdict {
     };
     let last = chapter.plan.strategy().steps().len();
     match &chapter.phase {
-        Phase::Stepping { step, at: StepState::Moving { .. } }
-            if usize::from(step.0) + 1 == last && *generation == chapter.wanted => {}
+        Phase::Stepping { step, .. } if usize::from(step.0) + 1 == last && *generation == chapter.wanted => {}
         // Who is back has proven itself again, perhaps in a new generation.
         Phase::Finishing { ending: Ending::Back { to }, .. }
             if to == generation && scene.book.release(*to) == chapter.baseline => {}

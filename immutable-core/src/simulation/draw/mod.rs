@@ -1,13 +1,15 @@
 //! What a seed means: each kind of trouble is drawn by a generator of its own, from a stream of its own, so that a new kind shifts nothing
 //! that others drew.
 
+mod strategy;
+
 use std::ops::RangeInclusive;
 
 use super::mishaps::{Crash, Moment, Wire};
 use super::script::{Cloud, Disturbance, FleetTerms, Release, Script, Trouble, Wish};
 use crate::fleet::Heals;
 use crate::memory::Random;
-use crate::rollout::{AbortTo, Amount, Strategy};
+use crate::rollout::{AbortTo, Strategy};
 
 /// What is not drawn but given.
 #[derive(Clone, Debug)]
@@ -43,6 +45,11 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
 /// The script of a seed.
 pub(super) fn script(seed: u64, given: &Given) -> Script {
     let mut script = calm(seed, given);
+    let random = &mut Random::named(seed, "steps");
+    let drawn = random.below(3) == 0 || given.always.contains(&"steps");
+    if drawn && given.strategy.is_none() {
+        strategy::steps(random, &mut script);
+    }
     for (name, of, generator) in GENERATORS {
         let random = &mut Random::named(seed, name);
         // Drawn in any case: what is always there is the same as where it is by chance.
@@ -96,7 +103,7 @@ fn calm(seed: u64, given: &Given) -> Script {
         let resized = random.below(3) == 0 || release == Release::Again;
         rollouts.push(Wish::new(if resized { size(random) } else { first }, release));
     }
-    let strategy = given.strategy.clone().unwrap_or_else(|| drawn(random));
+    let strategy = given.strategy.clone().unwrap_or_else(|| strategy::rolling(random));
     let mut script = Script {
         seed,
         cloud,
@@ -114,22 +121,6 @@ fn calm(seed: u64, given: &Given) -> Script {
         script.strategy = script.strategy.max_surge(1);
     }
     script
-}
-
-fn drawn(random: &mut Random) -> Strategy {
-    let amount = |random: &mut Random| match random.below(3) {
-        0 => Amount::percent(pick(random, &[10, 25, 50, 100])),
-        _ => Amount::Count(random.below(4)),
-    };
-    let minutes =
-        |random: &mut Random, least: u32, more: u32| std::time::Duration::from_secs(60 * u64::from(least + random.below(more)));
-    Strategy::rolling()
-        .max_surge(amount(random))
-        .max_unavailable(amount(random))
-        .max_failed(pick(random, &[Amount::Count(0), Amount::Count(1), Amount::percent(25)]))
-        .probe_attempts(1 + random.below(2))
-        .progress_deadline(minutes(random, 12, 30))
-        .rollback_deadline(minutes(random, 20, 60))
 }
 
 fn pick<T: Copy>(random: &mut Random, of: &[T]) -> T {

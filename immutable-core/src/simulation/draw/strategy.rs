@@ -1,0 +1,100 @@
+//! How a fleet is replaced: budgets, and lists of steps.
+
+use std::time::Duration;
+
+use super::pick;
+use crate::memory::Random;
+use crate::rollout::{Amount, Old, Percent, Step, Strategy};
+use crate::simulation::script::Script;
+
+/// Step by step as room allows, under a budget of any kind.
+pub(super) fn rolling(random: &mut Random) -> Strategy {
+    let amount = |random: &mut Random| match random.below(3) {
+        0 => Amount::percent(pick(random, &[10, 25, 50, 100])),
+        _ => Amount::Count(random.below(4)),
+    };
+    let minutes = |random: &mut Random, least: u32, more: u32| Duration::from_secs(60 * u64::from(least + random.below(more)));
+    Strategy::rolling()
+        .max_surge(amount(random))
+        .max_unavailable(amount(random))
+        .max_failed(pick(random, &[Amount::Count(0), Amount::Count(1), Amount::percent(25)]))
+        .probe_attempts(1 + random.below(2))
+        .progress_deadline(minutes(random, 12, 30))
+        .rollback_deadline(minutes(random, 20, 60))
+}
+
+/// Several steps in place of the one, and a budget that has room for them.
+pub(super) fn steps(random: &mut Random, script: &mut Script) {
+    let one = script.strategy.clone();
+    let drawn = match random.below(6) {
+        0 | 1 => canary(random, one.clone()),
+        2 => recreate(one.clone()),
+        3 => beside(random, one.clone()),
+        _ => list(random, one.clone()),
+    };
+    script.strategy = drawn;
+    if script.check().is_err() {
+        script.strategy = script.strategy.clone().max_surge(Percent::known(100));
+    }
+    if script.check().is_err() {
+        script.strategy = one;
+    }
+}
+
+fn share(random: &mut Random) -> Amount {
+    match random.below(3) {
+        0 => Amount::Count(1 + random.below(3)),
+        _ => Amount::percent(pick(random, &[5, 20, 34, 50, 75])),
+    }
+}
+
+/// Perhaps a bake, which is short.
+fn bake(random: &mut Random, steps: &mut Vec<Step>) {
+    let lasting = 10 + u64::from(random.below(180));
+    if random.below(2) == 0 {
+        steps.push(Step::bake(Duration::from_secs(lasting)));
+    }
+}
+
+fn canary(random: &mut Random, strategy: Strategy) -> Strategy {
+    let mut steps = Vec::new();
+    for _ in 0..=random.below(2) {
+        steps.push(Step::scale(share(random)));
+        bake(random, &mut steps);
+    }
+    steps.push(Step::scale(Percent::known(100)));
+    bake(random, &mut steps);
+    Strategy { steps, ..strategy }
+}
+
+fn recreate(strategy: Strategy) -> Strategy {
+    let Strategy { steps, max_unavailable, .. } = Strategy::recreate();
+    Strategy { steps, max_unavailable, ..strategy }
+}
+
+/// The old ones stay until the new are proven, and perhaps a while longer.
+fn beside(random: &mut Random, strategy: Strategy) -> Strategy {
+    let mut steps = Vec::new();
+    if random.below(2) == 0 {
+        steps.push(Step::Scale { to: share(random), old: Old::Keep });
+        bake(random, &mut steps);
+    }
+    steps.push(Step::scale_beside(Percent::known(100)));
+    bake(random, &mut steps);
+    let keep_old = Duration::from_secs(pick(random, &[0, 30, 300]));
+    // Of an empty fleet nothing can be kept, but nothing is wrong with that.
+    Strategy { steps, max_surge: Amount::percent(100), keep_old, ..strategy }
+}
+
+/// More and more, with the old or without.
+fn list(random: &mut Random, strategy: Strategy) -> Strategy {
+    let mut steps = Vec::new();
+    for _ in 0..=random.below(3) {
+        let old = pick(random, &[Old::Follow, Old::Follow, Old::Keep]);
+        steps.push(Step::Scale { to: share(random), old });
+        bake(random, &mut steps);
+    }
+    steps.push(Step::Scale { to: Amount::percent(100), old: pick(random, &[Old::Follow, Old::Follow, Old::Keep]) });
+    bake(random, &mut steps);
+    Strategy { steps, ..strategy }
+}

@@ -1,0 +1,105 @@
+//! Rule 6, in part: a gate is left when what it says is so, counted from when it was reached.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Scene, Verdict};
+use crate::analysis::Says;
+use crate::id::{Actor, StepIx};
+use crate::rollout::{Ending, Event, Hold, MAX_VIEW_AGE, Phase, Recorded, Step, StepState};
+use crate::time::Timestamp;
+
+/// A silence of the process longer than this is not counted.
+const SILENCE: Duration = Duration::from_secs(2 * MAX_VIEW_AGE.as_secs());
+
+/// A gate that is waited for.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    step: StepIx,
+    /// When it was reached, and later for as long as nobody waited.
+    since: Timestamp,
+    paused: Option<Timestamp>,
+    /// Whether somebody has opened it.
+    pub(super) promoted: bool,
+    pub(super) approved: BTreeSet<Actor>,
+    /// When its judge was asked last, and what it said.
+    pub(super) word: Option<(Timestamp, Says)>,
+}
+
+/// The step whose gate a phase waits for.
+fn waits(phase: &Phase) -> Option<StepIx> {
+    match phase.under() {
+        Phase::Stepping { step, at: StepState::Gating { .. } } => Some(*step),
+        _ => None,
+    }
+}
+
+impl Gate {
+    /// What of a gate remains when a phase follows on another.
+    pub(super) fn follow(gate: Option<Self>, from: &Phase, to: &Phase, at: Timestamp) -> Option<Self> {
+        let step = waits(to)?;
+        let anew = Self { step, since: at, paused: None, promoted: false, approved: BTreeSet::new(), word: None };
+        let gate = match gate.filter(|gate| gate.step == step) {
+            None => anew,
+            Some(gate) => match (from, to) {
+                (Phase::Held { why: Hold::Paused { .. }, .. }, Phase::Stepping { .. }) => {
+                    let paused = gate.paused.map_or(Duration::ZERO, |paused| at.since(paused));
+                    Self { since: gate.since + paused, paused: None, ..gate }
+                }
+                // Who tries again waits again; who has approved has approved.
+                (Phase::Held { .. }, Phase::Stepping { .. }) => Self { approved: gate.approved, ..anew },
+                (_, Phase::Held { .. }) => Self { paused: Some(at), ..gate },
+                _ => gate,
+            },
+        };
+        Some(gate)
+    }
+
+    /// Nobody was there to watch for so long.
+    pub(super) fn silent(&mut self, silent: Duration) {
+        if self.paused.is_none() && silent > SILENCE {
+            self.since = self.since + silent;
+        }
+    }
+
+    /// Why it may not be left now.
+    fn is_shut(&self, gate: &Step, at: Timestamp) -> Option<String> {
+        let said =
+            || self.word.map_or_else(|| "its judge has said nothing".to_owned(), |(_, says)| format!("its judge says {says:?}"));
+        match gate {
+            _ if self.promoted => None,
+            Step::Bake { lasting } if at < self.since + *lasting => Some(format!("it bakes until {}", self.since + *lasting)),
+            Step::Check(_) if !matches!(self.word, Some((_, Says::Pass))) => Some(said()),
+            Step::Analyse(analyse) => match self.word {
+                Some((asked, Says::Pass)) if asked >= self.since + analyse.lasting => None,
+                Some((asked, Says::Pass)) => Some(format!("what its judge said at {asked} is not of all the time")),
+                _ => Some(said()),
+            },
+            Step::Approve(approve) => {
+                let have = self.approved.intersection(&approve.by).count();
+                (have < usize::try_from(approve.least).unwrap_or(usize::MAX)).then(|| format!("{have} have approved"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Who goes on past a gate has found it open.
+pub(super) fn left(scene: &Scene, recorded: &Recorded) -> Verdict {
+    let Some(chapter) = &scene.book.chapter else { return Ok(()) };
+    let Some(gate) = chapter.gate.as_ref().filter(|_| waits(&chapter.phase).is_some()) else { return Ok(()) };
+    let on = match &recorded.event {
+        Event::Moved { to } => match to {
+            Phase::Stepping { .. } => waits(to) != Some(gate.step),
+            Phase::Finishing { ending, .. } => matches!(ending, Ending::Forward | Ending::Keep),
+            _ => false,
+        },
+        Event::Proven { .. } => true,
+        _ => false,
+    };
+    let shut = chapter.plan.strategy().steps().get(usize::from(gate.step.0)).and_then(|step| gate.is_shut(step, recorded.at));
+    match shut.filter(|_| on) {
+        Some(why) => Err(format!("the gate of step {} is left, and {why}", gate.step)),
+        None => Ok(()),
+    }
+}
