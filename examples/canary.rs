@@ -105,7 +105,8 @@ async fn walk(args: Args, time: told::Time) -> Result<()> {
 
 fn share(text: &str) -> Result<Percent> {
     match text.trim().parse()? {
-        Amount::Percent(percent) => Ok(percent),
+        Amount::Percent(percent) if (1..100).contains(&percent.of_up(100)) => Ok(percent),
+        Amount::Percent(percent) => Err(Error::invalid(format!("{percent} is no share to begin with; use 1% to 99%"))),
         Amount::Count(count) => Err(Error::invalid(format!("`{count}` is no share; write a percentage, as in {count}%"))),
     }
 }

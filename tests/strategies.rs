@@ -44,6 +44,8 @@ fn wrong_input_gives_one_clear_line() {
     refused("blue_green", &["--size", "many"], "`many` is no size for this walk");
     refused("canary", &["--shares", "10"], "`10` is no share; write a percentage, as in 10%");
     refused("canary", &["--shares", "a few"], "`a few` is not a number of instances");
+    refused("canary", &["--shares", "0%,50%"], "0% is no share to begin with; use 1% to 99%");
+    refused("canary", &["--shares", "50%,10%"], "scale up from step to step");
     refused("custom_strategy", &["--steps", "scale"], "these are no steps: expected value at line 1 column 1");
     refused("custom_strategy", &["--steps", "[]"], "a strategy whose last scale does not go to 100% never ends");
     refused("custom_strategy", &["--steps", r#"[{"scale":{"to":"50%"}}]"#], "never ends; add `Step::scale` to 100%");
