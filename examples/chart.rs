@@ -66,6 +66,8 @@ const CAPACITY: f64 = 170.0;
 const TRAFFIC: f64 = 70.0;
 const STRIP: f64 = 18.0;
 const GAP: f64 = 24.0;
+/// So many seconds before it begins are drawn too.
+pub(crate) const BEFORE: f64 = 15.0;
 /// About as wide as a letter is.
 const LETTER: f64 = 6.1;
 
@@ -153,7 +155,7 @@ impl Chart {
             let (x, wide) = (self.x(*at), self.x(until) - self.x(*at));
             let words = rollback.words();
             put(format!(r#"<rect class="{}" x="{x:.1}" y="{strip}" width="{wide:.1}" height="{STRIP}"/>"#, rollback.class()));
-            if wide > LETTER * words.len() as f64 + 4.0 {
+            if wide > LETTER * words.len() as f64 + 1.0 {
                 put(format!(r#"<text x="{:.1}" y="{}" text-anchor="middle">{words}</text>"#, x + wide / 2.0, strip + 13.0));
             } else if until >= self.end {
                 put(format!(r#"<text x="{}" y="{}">{words}</text>"#, RIGHT + 6.0, strip + 13.0));
@@ -197,7 +199,7 @@ impl Chart {
     }
 
     fn x(&self, at: f64) -> f64 {
-        LEFT + (RIGHT - LEFT) * at / self.end
+        LEFT + (RIGHT - LEFT) * (at + BEFORE) / (self.end + BEFORE)
     }
 
     /// For each step the lane of its name, where it stands, and whether it ends there.

@@ -168,7 +168,10 @@ impl Scene {
         }
         let mut rollback: Vec<(f64, Rollback)> = reports.into_iter().map(|(at, rollback)| (since(at), rollback)).collect();
         rollback.dedup_by_key(|(_, rollback)| *rollback);
-        let moments = moments(&cloud.effects(), start).into_iter().map(|(at, moment)| (since(at), moment)).collect();
+        let mut moments: Vec<_> = moments(&cloud.effects(), start).into_iter().map(|(at, moment)| (since(at), moment)).collect();
+        if let Some((before, _)) = moments.first_mut() {
+            *before = -chart::BEFORE;
+        }
         let (title, end) = (self.title.to_owned(), since(end) + 15.0);
         Ok(Chart { title, moments, steps, rollback, floor: budget.floor, ceiling: budget.ceiling, end })
     }
@@ -213,6 +216,10 @@ fn moments(effects: &[Effect], start: Timestamp) -> Vec<(Timestamp, Moment)> {
             }
             (What::Lives(key, life), _) => {
                 machines.entry(key.clone()).and_modify(|(_, is, _)| *is = *life);
+            }
+            // Who drains gets nothing new: it is as good as gone.
+            (What::Draining(_, key), _) => {
+                machines.entry(key.clone()).and_modify(|(_, is, _)| *is = Life::Leaving);
             }
             (What::Judged(key, verdict), _) => {
                 machines.entry(key.clone()).and_modify(|(.., is)| *is = *verdict);
