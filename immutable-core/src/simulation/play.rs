@@ -32,8 +32,8 @@ const BEGIN: Timestamp = Timestamp::from_millis(1_795_233_600_000);
 /// How long a strategy without deadlines waits.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// How often a rollout may be taken up again, besides for the crashes of its script.
-const LIVES: u32 = 200;
+/// How often a rollout may be taken up again, besides for the crashes of its script: also by a journal that refuses everything for an hour.
+const LIVES: u32 = 500;
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -101,6 +101,19 @@ fn what_others_add_is_no_breach_and_nothing_is_raised_above_it() {
 }
 
 #[test]
+fn a_size_that_others_lowered_under_who_stayed_is_set_to_what_is_there() {
+    let mut stage = Stage::rolling_of(Stage::fleet(1), surge(1));
+    stage.ready(2, "d");
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    stage.note(|noted| (noted.progress, noted.sizes) = (Some(1), [(super::kit::group(2), 0)].into()));
+    let held = look().group(1, 0, "").group(2, 0, "d*");
+    row("it would be removed the moment nothing holds it", &stage, &held, "owed 7 raise 0002.0 0 to 1");
+    row("not while the provider works on it", &stage, &held.clone().busy(), "");
+    row("nor of what nobody vouches for", &stage, &held.unheard("1.1.0"), "");
+}
+
+#[test]
 fn the_floor_counts_what_is_ready_alone() {
     let mut stage = Stage::rolling(surge(3).max_unavailable(1));
     stage.ready(2, "d");

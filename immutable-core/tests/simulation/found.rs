@@ -89,6 +89,10 @@ const FOUND: &[(&str, &str)] = &[
         r#"{"seed":6695,"cloud":{"boot":[6,6],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"10%","max_failed":1,"probe_attempts":1,"progress_deadline":"18m","rollback_deadline":"53m","on_first_failure":"tear_down","steps":[{"bake":{"for":"2m 22s"}},{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"38s"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":295,"what":{"silence":3600}}],"crashes":[{"rollout":1,"at":{"before":63},"down":86}]}"#,
     ),
     (
+        "somebody lowered a size under a machine that could not be removed, and a rollback waited for one that was there",
+        r#"{"seed":703233,"cloud":{"boot":[53,53],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":2,"max_unavailable":0,"max_failed":0,"probe_attempts":2,"progress_deadline":"23m","rollback_deadline":"1h","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":6,"release":"never_healthy"}],"disturbances":[{"rollout":1,"at":247,"what":{"protect":[11,105]}},{"rollout":1,"at":564,"what":{"raises_short":2}},{"rollout":1,"at":328,"what":{"set_size":[5,0]}}]}"#,
+    ),
+    (
         "a first release, proven, whose old ones were kept still, could be torn down, which could not follow",
         r#"{"seed":11764,"cloud":{"boot":[34,34],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"37m","rollback_deadline":"31m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}],"keep_old":"5m"},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":701,"what":{"abort":"nothing"}}],"crashes":[{"rollout":1,"at":{"seconds":253},"down":245}]}"#,
     ),

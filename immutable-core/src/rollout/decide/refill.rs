@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::MAX_VIEW_AGE;
 use super::proposal::Proposal;
 use super::view::{GroupView, View};
-use crate::fleet::{GroupId, Resize};
+use crate::fleet::{GenerationId, GroupId, Resize};
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
 
@@ -24,7 +24,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
     let asked = view.sum(wanted, GroupView::promised);
     let missing = aim.goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
-    if missing == 0 {
+    let unkept = if missing == 0 && proposal.probe.is_none() { unkept(view, proposal, wanted, aim.goal) } else { Vec::new() };
+    if missing == 0 && unkept.is_empty() {
         return;
     }
     if let Some(why) = &view.blind {
@@ -33,6 +34,12 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let facts = view.seen.facts.filter(|facts| view.now.since(facts.as_of) <= MAX_VIEW_AGE);
     if !facts.is_some_and(|facts| facts.good.contains(&generation.release().artifact)) {
         return proposal.wait(Blocker::Registry);
+    }
+    for resize in unkept {
+        proposal.call(view, Call::Resize(Arc::new(resize)));
+    }
+    if missing == 0 {
+        return;
     }
     let room = view.budget.ceiling.saturating_sub(view.live);
     if room == 0 {
@@ -43,8 +50,21 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
 }
 
+/// Sizes to be set to what is there: members beyond the size, left behind by somebody who lowered it, are the provider's to remove.
+fn unkept(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, goal: u32) -> Vec<Resize> {
+    let mut lacking = goal.saturating_sub(view.sum(wanted, |group| group.size.max(group.asked)));
+    let still = view.generation(wanted).filter(|(id, group)| group.whole && group.idle && proposal.may_write(view, **id));
+    let resizes = still.filter_map(|(id, group)| {
+        // Who is on standby is no concern of its size.
+        let more = (group.members() - group.held).saturating_sub(group.size).min(lacking);
+        lacking -= more;
+        (more > 0).then(|| Resize::Raise { group: *id, from: group.size, to: group.size + more })
+    });
+    resizes.collect()
+}
+
 /// Fills the groups that have least first, none above its limit.
-fn spread(view: &View<'_>, proposal: &Proposal, wanted: crate::fleet::GenerationId, more: u32) -> BTreeMap<GroupId, (u32, u32)> {
+fn spread(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, more: u32) -> BTreeMap<GroupId, (u32, u32)> {
     let mut raised = BTreeMap::new();
     let Some(generation) = view.state.generations.get(&wanted) else {
         return raised;
