@@ -1,37 +1,19 @@
 //! The quickstart as a newcomer meets it: its transcript, and what it says of wrong input.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod built;
 
-/// Built by the same `cargo test` that built this test, since examples are.
+use std::path::Path;
+use std::process::Command;
+
+use built::{repository, text};
+
 fn quickstart() -> Command {
-    let here = std::env::current_exe().expect("this test's own path");
-    let target = here.ancestors().nth(2).expect("it lies in target/PROFILE/deps");
-    let built = target.join("examples").join("quickstart");
-    assert!(built.exists(), "{} is not there; run cargo test --workspace, which builds it", built.display());
-    Command::new(built)
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
+    built::example("quickstart")
 }
 
 #[test]
 fn its_transcript_is_the_golden_one() {
-    let Output { status, stdout, stderr } = quickstart().output().expect("it runs");
-    let golden = repository().join("tests/golden/quickstart.txt");
-    let transcript = text(&stdout);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&golden, &transcript).expect("the golden file can be written");
-    }
-    let expected = std::fs::read_to_string(&golden).expect("there is a golden file");
-    assert!(status.success(), "{status}: {}", text(&stderr));
-    assert_eq!(transcript, expected, "if this is as it should be now: UPDATE_GOLDEN=1 cargo test --workspace, and read the diff");
-    assert_eq!(transcript.lines().last(), Some("rolled back to acmeinc/web 1.1.0: 12 of 12 proven"));
+    built::is_golden("quickstart", "rolled back to acmeinc/web 1.1.0: 12 of 12 proven");
 }
 
 /// What it says of a manifest made of the one it ships for 1.1.0.

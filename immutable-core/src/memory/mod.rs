@@ -33,6 +33,7 @@
 //!     image: artifact.image_in(&cloud.place()).unwrap().clone(),
 //!     template,
 //!     groups: vec![GroupSpec { cell: 0, placement: Placement::Region, max: 10 }],
+//!     pool: None,
 //!     upkeep: Upkeep::default(),
 //!     labels: Default::default(),
 //! };
