@@ -131,9 +131,8 @@ impl Lines {
         let since = report.at.since(*self.start.get_or_insert(report.at));
         let back = report.back.is_some();
         let turns = back && self.told.as_ref().is_none_or(|told| !told.back);
-        let paused = report.waits.iter().any(|blocker| matches!(blocker, Blocker::Paused { .. }));
         // What waits for nothing goes on within a second. At the end, when nothing is wanted, what is left over is removed, and all is proven.
-        if (report.toward.is_none() && !paused) || (report.waits.is_empty() && !turns) {
+        if report.toward.is_none() || (report.waits.is_empty() && !turns) {
             return;
         }
         let (ready, others) = (report.counts.ready, report.counts.available.saturating_sub(report.counts.ready));
@@ -152,12 +151,8 @@ impl Lines {
             println!("  time  old  new  share  (how many of each are ready, and what share of the requests the new get)");
         }
         let time = format!("{}:{:02}", since.as_secs() / 60, since.as_secs() % 60);
-        if paused {
-            println!("{time:>6}{:19}{report}", "");
-        } else {
-            let share = share.map_or_else(|| "-".to_owned(), |share| format!("{share}%"));
-            println!("{time:>6}{old:>5}{new:>5}{share:>7}  {report}");
-        }
+        let share = share.map_or_else(|| "-".to_owned(), |share| format!("{share}%"));
+        println!("{time:>6}{old:>5}{new:>5}{share:>7}  {report}");
         self.told = Some(told);
     }
 }

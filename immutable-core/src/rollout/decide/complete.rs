@@ -39,7 +39,7 @@ fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, st
         return proposal.move_to(Phase::Stepping { step, at: StepState::Moving { give_up_at } });
     }
     if !holds || !traffic::reached(view, &aim, false) {
-        if holds && proposal.route.is_none() {
+        if holds && view.traffic.as_ref().is_some_and(|traffic| traffic.is_settled(view)) {
             proposal.wait(Blocker::Share);
         }
         return;
