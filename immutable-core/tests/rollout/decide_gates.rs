@@ -129,7 +129,10 @@ fn a_check_passes_fails_or_asks() {
     let asked = heard.now;
     heard.apply(Event::Judged { step: StepIx(1), asked, judgement: Judgement::inconclusive("no data") });
     row("what was heard is not heard again", &heard, &neither, "");
-    heard.pass(600);
+    heard.pass(5);
+    let later = "judged 1 pass: it answers\nmoved step 2 until +1245s";
+    row("what is said later is", &heard, &pass, later);
+    heard.pass(595);
     let asks = "moved held: the gate of step 2 was not opened: `smoke` says neither yes nor no within 10m: no data";
     row("in the end it asks", &heard, &held(), asks);
     stage.pass(600);

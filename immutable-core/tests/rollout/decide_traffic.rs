@@ -189,6 +189,80 @@ fn a_weight_that_others_set_counts_from_when_it_is_seen() {
 }
 
 #[test]
+fn a_view_of_the_pool_from_before_the_route_is_no_view_of_it() {
+    let mut stage = with_one(surge(1), WEIGHTED, &[(1, 1000), (2, 0)]);
+    stage.owe(route(&[(1, 666), (2, 334)]));
+    stage.settle(done(None));
+    stage.pass(10);
+    let after = one_of_four().pool(&[(1, 666), (2, 334)]);
+    row("as old as the route", &stage, &after.clone().pool_aged(10), "owed 9 drain 0001.0 a");
+    row("older", &stage, &after.pool_aged(11), "");
+}
+
+#[test]
+fn who_is_not_in_the_pool_serves_nobody() {
+    let mut stage = Stage::routed(3, surge(1), Split::Pooled);
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    row("it comes in first", &stage, &one_of_four().pool(&[(1, 1)]), "owed 7 route 0001:1,0002:1");
+    stage.owe(route(&[(1, 1), (2, 1)]));
+    stage.settle(done(None));
+    row("and is not counted on before that is so everywhere", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]), "");
+    stage.pass(10);
+    row("then one of the others may go", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]), "owed 8 drain 0001.0 a");
+}
+
+#[test]
+fn while_nobody_has_any_traffic_all_are_counted_together() {
+    let mut stage = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
+    stage.note(|noted| noted.weights = Some([1, 2].map(|id| (immutable_core::fleet::GenerationId(id), 0)).into()));
+    stage.pass(10);
+    let doubt = look().group(1, 3, "a+ b+ c+").group(2, 1, "d?").pool(&[(1, 0), (2, 0)]);
+    row("somebody took it all away, and nobody leaves for that", &stage, &doubt, "owed 8 route 0001:1000,0002:0");
+}
+
+#[test]
+fn a_share_is_reached_when_it_is_what_the_step_says() {
+    let steps = |to: u32| {
+        let all = Percent::new(100).unwrap();
+        [Step::scale_beside(all), Step::shift(Percent::new(to).unwrap()), Step::bake(MINUTE), Step::shift(all)]
+    };
+    let stage = |to: u32, weights: &[(u32, u16)]| {
+        let mut stage = Stage::routed(3, Strategy::new(steps(to)).max_surge(3), WEIGHTED);
+        stage.ready(2, "d e f");
+        stage.owe(route(weights));
+        stage.settle(done(None));
+        stage.pass(10);
+        stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Moving { give_up_at: stage.now + 20 * MINUTE } });
+        stage.note(|noted| noted.progress = Some(3));
+        stage
+    };
+    let both = |weights: &[(u32, u16)]| look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+").pool(weights);
+    for (to, weights, decided) in [
+        (10, [(1, 900), (2, 100)], "moved gate 2 until +130s"),
+        (10, [(1, 901), (2, 99)], "owed 8 route 0001:900,0002:100"),
+        (10, [(1, 902), (2, 98)], "owed 8 route 0001:900,0002:100"),
+        (10, [(1, 0), (2, 1000)], "owed 8 route 0001:900,0002:100"),
+        (100, [(1, 1), (2, 999)], "owed 8 route 0001:0,0002:1000"),
+    ] {
+        row(&format!("{to}% by {weights:?}"), &stage(to, &weights), &both(&weights), decided);
+    }
+}
+
+#[test]
+fn the_first_of_all_passes_its_canary_without_traffic() {
+    let mut stage = Stage::empty(Stage::fleet(2).pool("web"), Strategy::canary([Percent::new(50).unwrap()]));
+    stage.switch = Some(super::kit::switch(WEIGHTED));
+    stage.open("1.0.0");
+    stage.claim();
+    stage.make(1);
+    stage.step();
+    stage.ready(1, "a");
+    stage.note(|noted| noted.progress = Some(1));
+    row("nobody else could have the rest", &stage, &look().group(1, 1, "a+").pool(&[]), "moved gate 1 until +310s");
+}
+
+#[test]
 fn who_serves_finishes_its_requests_and_then_leaves() {
     let mut stage = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
     let weights = [(1, 666), (2, 334)];
@@ -232,7 +306,15 @@ fn what_is_left_over_is_detached_before_it_is_removed() {
     row("it is in the pool still", &stage, &all().pool(&[(1, 0), (2, 1000)]), "owed 10 route 0002:1000");
     stage.owe(route(&[(2, 1000)]));
     stage.settle(done(None));
-    row("its requests may be on their way", &stage, &all().pool(&[(2, 1000)]), "owed 11 destroy 0001");
+    row("it had no requests, so none are on their way", &stage, &all().pool(&[(2, 1000)]), "owed 11 destroy 0001");
+    let mut had = stage.clone();
+    had.owe(route(&[(1, 1000), (2, 0)]));
+    had.settle(done(None));
+    had.owe(route(&[(2, 1000)]));
+    had.settle(done(None));
+    row("otherwise they may be", &had, &all().pool(&[(2, 1000)]), "");
+    had.pass(10);
+    row("and then are not", &had, &all().pool(&[(2, 1000)]), "owed 13 destroy 0001");
 }
 
 #[test]

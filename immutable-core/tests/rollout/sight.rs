@@ -95,6 +95,12 @@ impl Look {
         self
     }
 
+    /// The pool's view is so old.
+    pub(super) fn pool_aged(mut self, seconds: u64) -> Self {
+        self.pool.as_mut().unwrap().age = Duration::from_secs(seconds);
+        self
+    }
+
     /// The pool was seen only in part.
     pub(super) fn pool_partly(mut self) -> Self {
         self.pool.as_mut().unwrap().coverage = Coverage::Part("a page failed".into());

@@ -189,17 +189,18 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
     let total: u64 = current.values().map(|weight| u64::from(*weight)).sum();
     let has = current.get(&wanted).map_or(0, |weight| u64::from(*weight));
     let enough = match traffic.mode {
-        _ if part == 0 => true,
         // Whoever is the first gets everything, and that not before the end.
         _ if total == 0 => part < whole,
         Mode::Together => current.contains_key(&wanted),
         Mode::One { .. } => part < whole || has == total,
         Mode::Weights { .. } if part == whole => has == total,
         // Within one part of it.
-        Mode::Weights { .. } => (has + 1) * whole * u64::from(u16::MAX) >= part * total * u64::from(u16::MAX),
+        Mode::Weights { .. } => (has + 1) * whole >= part * total,
     };
     let alone = !end || current.keys().all(|id| *id == wanted);
-    enough && alone && traffic.seen.is_some() && (traffic.is_settled(view) || traffic.state.weights.is_empty())
+    // More than its share is as little what the step says as less.
+    let meant = target(view, traffic, aim).is_none_or(|target| target == *current);
+    enough && meant && alone && traffic.seen.is_some() && (traffic.is_settled(view) || traffic.state.weights.is_empty())
 }
 
 /// What the weights should be now; `None` if nothing is to be said of them.
