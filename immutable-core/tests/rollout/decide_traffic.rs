@@ -175,6 +175,59 @@ fn the_way_back_is_as_fast_as_instances_come() {
 }
 
 #[test]
+fn all_goes_to_who_is_left_only_if_nobody_else_is() {
+    let stage = with_one(surge(1), WEIGHTED, &[(1, 1000), (2, 0)]);
+    let before = [(1, 1000), (2, 0)];
+    let unseen = look().group(1, 3, "").partly().group(2, 1, "d+").pool(&before);
+    row("who is not seen is not gone", &stage, &unseen, "");
+    let stopped = look().group(1, 3, "a! b! c!").group(2, 1, "d+").pool(&before);
+    row("who has stopped is no help", &stage, &stopped, "owed 8 route 0001:0,0002:1000\nowed 9 lower 0001.0 3 by a");
+    let deleted = look().absent(1).group(2, 1, "d+").pool(&before);
+    row(
+        "what somebody has deleted is not named",
+        &stage,
+        &deleted,
+        "noted gone 0001.0 a,b,c absent 0001\nowed 8 route 0002:1000\nowed 9 raise 0002.0 1 to 3",
+    );
+    let mut one = Stage::routed(3, Strategy::recreate(), Split::Binary);
+    let first = look().group(1, 3, "a+ b+ c+").group(2, 0, "").pool(&[(1, 1)]);
+    row("nobody is no one to shift to", &one, &first, "owed 6 route 0001:1,0002:0\nowed 7 drain 0001.0 a,b,c");
+    one.ready(2, "d");
+    one.note(|noted| noted.progress = Some(1));
+    one.retire(1, "a b c");
+    one.gone(1, "a b c");
+    let alone = look().group(1, 0, "").group(2, 1, "d+").pool(&[(1, 1)]);
+    row("the first that is there gets it all", &one, &alone, "owed 8 route 0002:1\nowed 9 raise 0002.0 1 to 3");
+}
+
+#[test]
+fn one_that_gets_all_is_gone_back_to_when_it_is_full() {
+    let mut stage = Stage::routed(3, Strategy::blue_green(), Split::Binary);
+    stage.ready(2, "d e f");
+    stage.owe(route(&[(1, 0), (2, 1)]));
+    stage.settle(done(None));
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    stage.pass(10);
+    let to = immutable_core::fleet::GenerationId(1);
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to, at });
+    let now = [(1, 0), (2, 1)];
+    let two = look().group(1, 2, "b+ c+").group(2, 3, "d+ e+ f+").pool(&now);
+    row("two of three could not carry it", &stage, &two, "owed 9 raise 0001.0 2 to 3");
+    let dead = look().group(1, 2, "b+ c+").group(2, 3, "d! e! f!").pool(&now);
+    row(
+        "unless there is nobody else",
+        &stage,
+        &dead,
+        "owed 9 route 0001:1,0002:0\nowed 10 lower 0002.0 3 by d,e\nowed 11 raise 0001.0 2 to 3",
+    );
+    stage.ready(1, "g");
+    let three = look().group(1, 3, "b+ c+ g+").group(2, 3, "d+ e+ f+").pool(&now);
+    row("three can", &stage, &three, "owed 10 route 0001:1,0002:0");
+}
+
+#[test]
 fn a_weight_that_others_set_counts_from_when_it_is_seen() {
     let stage = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
     let foreign = one_of_four().pool(&[(1, 1000), (2, 0)]);

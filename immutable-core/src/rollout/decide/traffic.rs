@@ -218,7 +218,7 @@ pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Optio
     let ready = |id: GenerationId| view.sum(id, |group| group.ready_count());
     let there = |id: &GenerationId| view.sum(*id, |group| group.promised()) > 0;
     let others = || view.state.generations.keys().copied().filter(|id| *id != wanted && present(id) && there(id));
-    let whole = view.groups.values().all(|group| group.whole || group.size == 0);
+    let whole = view.groups.values().all(|group| group.whole);
     let all = aim.share.0 >= aim.share.1;
     let full = ready(wanted) > 0 && ready(wanted) >= aim.floor.min(aim.goal);
     let current = traffic.current();
