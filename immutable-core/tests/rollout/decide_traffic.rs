@@ -61,6 +61,9 @@ fn the_first_of_all_gets_its_traffic_when_it_is_all_there() {
     stage.ready(1, "b");
     stage.note(|noted| noted.progress = Some(2));
     row("then it is all", &stage, &look().group(1, 2, "a+ b+").pool(&[]), "owed 4 route 0001:1000");
+    stage.switch = Some(super::kit::switch(Split::Binary));
+    row("in one piece, too", &stage, &look().group(1, 2, "a+ b+").pool(&[]), "owed 4 route 0001:1");
+    row("and not before", &stage, &look().group(1, 2, "a+ b?").pool(&[]), "");
 }
 
 #[test]
@@ -147,6 +150,8 @@ fn blue_green_flips_only_when_full() {
     shifting.settle(done(None));
     let flipped = old().group(2, 3, "d+ e+ f+").pool(&[(1, 0), (2, 1)]);
     row("nobody leaves before it is in force", &shifting, &flipped, "");
+    let lost = old().group(2, 3, "d+ e+ f?").pool(&[(1, 0), (2, 1)]);
+    row("nor is it taken back for one that is in doubt", &shifting, &lost, "");
     shifting.pass(10);
     row("nor then: it bakes", &shifting, &flipped, "moved gate 2 until +380s");
 }

@@ -227,7 +227,6 @@ pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Optio
         Mode::One { attached } => {
             let holds = current.iter().find(|(id, weight)| **weight > 0 && present(id)).map(|(id, _)| *id);
             let gets = match holds {
-                Some(holds) if holds == wanted => wanted,
                 // Who has nobody left keeps nothing.
                 Some(holds) if (all && full) || (whole && ready(holds) == 0 && ready(wanted) > 0) => wanted,
                 Some(holds) => holds,
