@@ -169,20 +169,15 @@ impl Names<'_, '_> {
         self.leave.entry(group).or_default().at_once.insert(key.clone());
     }
 
-    /// How many who serve the same requests as a group are ready, and how many must be.
-    fn pot(&self, group: GroupId) -> (u32, u32) {
-        self.pots.get(&self.view.pot(group.generation)).copied().unwrap_or_default()
-    }
-
     /// Whether too few are ready for the requests that a group serves.
     fn is_broken(&self, group: GroupId) -> bool {
-        let (ready, needed) = self.pot(group);
+        let (ready, needed) = self.pots.get(&self.view.pot(group.generation)).copied().unwrap_or_default();
         ready < needed
     }
 
-    /// How many of a class may be named in a group, as far as the floor goes.
-    fn allows(&self, class: Class, group: GroupId) -> u32 {
-        let (ready, needed) = self.pot(group);
+    /// How many of a class may be named among those who serve the same requests, as far as the floor goes.
+    fn allows(&self, class: Class, pot: Pot) -> u32 {
+        let (ready, needed) = self.pots.get(&pot).copied().unwrap_or_default();
         match class {
             // While the floor is broken only what is down may go, and no faster than it is replaced.
             Class::Down | Class::Failed if ready < needed => self.making_room,
@@ -199,7 +194,7 @@ impl Names<'_, '_> {
             return;
         }
         let view = self.view;
-        let mut left: Vec<(u32, GroupId, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
+        let mut left: Vec<(u32, GroupId, Pot, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
         for id in groups {
             if let Some(group) = view.groups.get(id) {
                 let keys = match class {
@@ -209,15 +204,15 @@ impl Names<'_, '_> {
                     Class::Ready => &group.ready,
                 };
                 let named = self.leave.get(id).map_or(0, |leave| count(leave.at_once.len() + leave.served_first.len()));
-                left.push((group.members().saturating_sub(named), *id, keys.iter()));
+                left.push((group.members().saturating_sub(named), *id, view.pot(id.generation), keys.iter()));
             }
         }
         while *most > 0 {
-            let open = left.iter_mut().filter(|(_, id, keys)| keys.len() > 0 && self.allows(class, *id) > 0);
-            let Some((members, id, keys)) = open.max_by_key(|(members, id, _)| (*members, *id)) else {
+            let open = left.iter_mut().filter(|(_, _, pot, keys)| keys.len() > 0 && self.allows(class, *pot) > 0);
+            let Some((members, id, pot, keys)) = open.max_by_key(|(members, id, ..)| (*members, *id)) else {
                 return;
             };
-            let id = *id;
+            let (id, pot) = (*id, *pot);
             if let Some(key) = keys.next().filter(|key| class != Class::Failed || !self.spared(id, key)) {
                 *members = members.saturating_sub(1);
                 let leave = self.leave.entry(id).or_default();
@@ -228,7 +223,7 @@ impl Names<'_, '_> {
                 *most -= 1;
                 match class {
                     Class::Ready => {
-                        if let Some((ready, _)) = self.pots.get_mut(&view.pot(id.generation)) {
+                        if let Some((ready, _)) = self.pots.get_mut(&pot) {
                             *ready -= 1;
                         }
                     }
