@@ -185,6 +185,11 @@ fn all_goes_to_who_is_left_only_if_nobody_else_is() {
     let before = [(1, 1000), (2, 0)];
     let unseen = look().group(1, 3, "").partly().group(2, 1, "d+").pool(&before);
     row("who is not seen is not gone", &stage, &unseen, "");
+    let served = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
+    let unseen = look().group(1, 3, "").partly().group(2, 1, "d+").pool(&[(1, 666), (2, 334)]);
+    row("nor if it has a share already", &served, &unseen, "");
+    let both = look().group(1, 3, "a! b! c!").group(2, 1, "d?").pool(&before);
+    row("who is in doubt is no help", &stage, &both, "");
     let stopped = look().group(1, 3, "a! b! c!").group(2, 1, "d+").pool(&before);
     row("who has stopped is no help", &stage, &stopped, "owed 8 route 0001:0,0002:1000\nowed 9 lower 0001.0 3 by a");
     let deleted = look().absent(1).group(2, 1, "d+").pool(&before);

@@ -62,7 +62,7 @@ impl<'a> Traffic<'a> {
             Split::Pooled => Mode::Together,
             Split::Binary => Mode::One { attached: true },
             Split::Weighted { generations, parts } => {
-                Mode::Weights { parts: u32::from(parts.max(1)), generations: usize::from(generations.max(2)) }
+                Mode::Weights { parts: u32::from(parts.max(1)), generations: usize::from(generations) }
             }
         };
         let settles = state.settled_at + capabilities.settle;
@@ -233,47 +233,48 @@ pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Optio
                 None if all && full => wanted,
                 None => return None,
             };
-            let beside = std::iter::once(wanted).chain(others()).filter(|_| attached && !(finishing && gets == wanted));
+            let beside = std::iter::once(wanted).chain(others().filter(|_| !finishing)).filter(|_| attached);
             let mut weights: Weights = beside.map(|id| (id, 0)).collect();
             weights.insert(gets, 1);
             Some(weights)
         }
         Mode::Weights { parts, generations } => {
-            let others: Vec<_> =
-                others().filter(|id| ready(*id) > 0 || current.get(id).is_some_and(|weight| *weight > 0)).collect();
-            let serve: u32 = others.iter().map(|id| ready(*id)).fold(0, u32::saturating_add);
-            if serve == 0 {
-                // There is nobody else to have it: the first gets it all when it is its own, or when those who had it are gone.
-                let left = whole && current.iter().any(|(id, weight)| *weight > 0 && *id != wanted) && ready(wanted) > 0;
-                let has = current.get(&wanted).is_some_and(|weight| *weight > 0);
-                if !(has || left || (all && full)) {
+            let others: Vec<_> = others().map(|id| (id, ready(id))).collect();
+            let alone = others.iter().all(|(_, ready)| *ready == 0);
+            if alone {
+                // Nobody else could have it: what others had it takes if they are gone for certain, and if nobody had any, when it is all there.
+                let theirs = current.iter().any(|(id, weight)| *id != wanted && *weight > 0);
+                let ours = current.get(&wanted).is_some_and(|weight| *weight > 0);
+                let takes = if theirs { whole && ready(wanted) > 0 } else { ours || (all && full) };
+                if !takes {
                     return None;
                 }
             }
-            let share = if serve == 0 { parts } else { parts_of(parts, aim.share).min(carried(parts, ready(wanted), aim.floor)) };
-            let mut weights = spread(parts - share, &others.iter().map(|id| (*id, ready(*id))).collect::<Vec<_>>());
-            weights.insert(wanted, share);
+            let share = if alone { parts } else { parts_of(parts, aim.share).min(carried(parts, ready(wanted), aim.floor)) };
             // Beside those that get requests, those that may get some again are attached.
-            let idle = view.state.generations.keys().copied().filter(|id| present(id) && there(id) && !finishing);
-            for id in idle {
-                weights.entry(id).or_insert(0);
-            }
-            weights.retain(|id, weight| *weight > 0 || *id == wanted || !finishing);
-            // More than the switch can divide between are not named, those with least first.
-            while weights.len() > generations {
-                let least = weights.iter().filter(|(id, _)| **id != wanted).min_by_key(|(id, weight)| (**weight, **id));
-                let Some((least, weight)) = least.map(|(id, weight)| (*id, *weight)) else { break };
-                weights.remove(&least);
-                let most = weights.iter_mut().filter(|(id, _)| **id != wanted).max_by_key(|(_, weight)| **weight);
-                if let Some((_, most)) = most {
-                    *most += weight;
-                }
-            }
+            let mut weights = spread(parts - share, &others);
+            weights.retain(|_, weight| *weight > 0 || !finishing);
+            weights.insert(wanted, share);
+            let weights = narrowed(weights, wanted, generations);
             let weights: Weights =
                 weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
             allowed(view, traffic, aim, &weights).then_some(weights)
         }
     }
+}
+
+/// As many as a switch can divide between: those with least are not named, and what they had goes to the one of the others that has most.
+fn narrowed(mut weights: BTreeMap<GenerationId, u32>, wanted: GenerationId, most: usize) -> BTreeMap<GenerationId, u32> {
+    let mut others: Vec<_> = weights.iter().filter(|(id, _)| **id != wanted).map(|(id, weight)| (*weight, *id)).collect();
+    others.sort_unstable();
+    let beyond = weights.len().saturating_sub(most.max(2));
+    for (weight, id) in others.iter().take(beyond) {
+        weights.remove(id);
+        if let Some(largest) = others.last().and_then(|(_, id)| weights.get_mut(id)) {
+            *largest += weight;
+        }
+    }
+    weights
 }
 
 /// A share in weight parts, at least one if it is any.
@@ -320,4 +321,78 @@ fn allowed(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim, weights: &Weights)
         let in_proportion = new.saturating_sub(1) * serve <= ready(*id) * total;
         less || in_proportion || ready(*id) >= u64::from(needed(traffic.mode, weights, *id, aim.floor))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weights(of: &[(u32, u32)]) -> BTreeMap<GenerationId, u32> {
+        of.iter().map(|(id, weight)| (GenerationId(*id), *weight)).collect()
+    }
+
+    #[test]
+    fn a_share_needs_its_part_of_the_floor_less_one_part_and_somebody() {
+        let weighted = Mode::Weights { parts: 1000, generations: 5 };
+        for (mode, of, floor, most) in [
+            (weighted, [0, 1000], 10, [0, 10]),
+            (weighted, [1, 999], 10, [1, 10]),
+            (weighted, [101, 899], 10, [1, 9]),
+            (weighted, [102, 898], 10, [2, 9]),
+            (weighted, [500, 500], 10, [5, 5]),
+            (weighted, [502, 498], 10, [6, 5]),
+            // Others divide by a hundred: a part of ours is a thousandth all the same.
+            (weighted, [50, 50], 10, [5, 5]),
+            (weighted, [51, 49], 10, [6, 5]),
+            (weighted, [500, 500], 0, [0, 0]),
+            (Mode::One { attached: true }, [0, 1], 10, [0, 10]),
+            (Mode::One { attached: true }, [0, 0], 10, [0, 0]),
+        ] {
+            let map: Weights = (1..).map(GenerationId).zip(of).collect();
+            let needs = [1, 2].map(|id| needed(mode, &map, GenerationId(id), floor));
+            assert_eq!(needs, most, "{of:?} of {floor}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_rounded_to_parts_and_is_at_least_one() {
+        for (parts, share, rounded) in [
+            (1000, (1, 3), 333),
+            (1000, (2, 3), 667),
+            (10, (1, 100), 1),
+            (10, (0, 100), 0),
+            (10, (25, 100), 3),
+            (999, (1, 1), 999),
+        ] {
+            assert_eq!(parts_of(parts, share), rounded, "{share:?} of {parts}");
+        }
+    }
+
+    #[test]
+    fn who_is_ready_carries_its_part_of_the_floor() {
+        for (ready, floor, carries) in
+            [(0, 10, 0), (0, 0, 0), (1, 0, 100), (1, 10, 10), (1, 3, 34), (2, 3, 67), (3, 3, 100), (4, 3, 100)]
+        {
+            assert_eq!(carried(100, ready, floor), carries, "{ready} of {floor}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_where_it_is_divided() {
+        let of = |among: &[(u32, u32)]| among.iter().map(|(id, ready)| (GenerationId(*id), *ready)).collect::<Vec<_>>();
+        assert_eq!(spread(100, &of(&[(1, 1), (2, 1), (3, 1)])), weights(&[(1, 33), (2, 33), (3, 34)]));
+        assert_eq!(spread(100, &of(&[(1, 3), (2, 0), (3, 1)])), weights(&[(1, 75), (2, 0), (3, 25)]));
+        assert_eq!(spread(100, &of(&[(1, 0), (2, 0)])), weights(&[(1, 0), (2, 0)]));
+        assert_eq!(spread(0, &of(&[(1, 5)])), weights(&[(1, 0)]));
+    }
+
+    #[test]
+    fn those_with_least_are_not_named_where_not_all_can_be() {
+        let four = || weights(&[(1, 20), (2, 30), (3, 10), (4, 40)]);
+        let narrow = |most| narrowed(four(), GenerationId(3), most);
+        assert_eq!(narrow(4), four());
+        assert_eq!(narrow(3), weights(&[(2, 30), (3, 10), (4, 60)]));
+        assert_eq!(narrow(2), weights(&[(3, 10), (4, 90)]));
+        assert_eq!(narrow(0), narrow(2), "to go from one to another takes two");
+    }
 }
