@@ -51,7 +51,7 @@ impl Group {
 
     /// What was promised and did not come, comes after all: it has been on its way for long.
     pub(super) fn arrive_late(&mut self, env: &mut Env) {
-        for _ in 0..std::mem::take(&mut self.late) {
+        for _ in 0..std::mem::take(&mut self.late).min(self.short) {
             self.short = self.short.saturating_sub(1);
             let launched = self.room(env).ok().and_then(|zone| self.launch(env, zone, Cause::Provider));
             if let Some(at) = launched.and_then(|(ordinal, incarnation)| self.find(ordinal, incarnation)) {

@@ -160,14 +160,18 @@ impl World {
         let (at, found) = self.pools.get_mut(pool)?;
         found.fleet = Some(fleet.clone());
         found.touch(now);
-        found.routes += 1;
+        // The same once more delays nothing.
+        let changed = found.set != *weights;
+        found.routes += u64::from(changed);
         let before = std::mem::replace(&mut found.set, weights.clone());
         let left = before.into_keys().filter(|id| !weights.contains_key(id));
         found.detached.extend(left.map(|id| (id, now)));
         found.detached.retain(|id, _| !weights.contains_key(id));
         let (tag, route) = (found.tag(), found.routes);
         self.env.note(by, fleet, None, || What::Routed(pool.clone(), weights.clone()));
-        self.env.after(self.env.settings.settle, Event::Settle { pool: at, route });
+        if changed {
+            self.env.after(self.env.settings.settle, Event::Settle { pool: at, route });
+        }
         Ok(tag)
     }
 

@@ -184,7 +184,7 @@ fn all_goes_to_who_is_left_only_if_nobody_else_is() {
     let stage = with_one(surge(1), WEIGHTED, &[(1, 1000), (2, 0)]);
     let before = [(1, 1000), (2, 0)];
     let unseen = look().group(1, 3, "").partly().group(2, 1, "d+").pool(&before);
-    row("who is not seen is not gone", &stage, &unseen, "");
+    row("who is not seen is not gone, and keeps what it may carry", &stage, &unseen, "owed 8 route 0001:666,0002:334");
     let served = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
     let unseen = look().group(1, 3, "").partly().group(2, 1, "d+").pool(&[(1, 666), (2, 334)]);
     row("nor if it has a share already", &served, &unseen, "");
@@ -242,10 +242,10 @@ fn a_weight_that_others_set_counts_from_when_it_is_seen() {
     let stage = with_one(surge(1), WEIGHTED, &[(1, 666), (2, 334)]);
     let foreign = one_of_four().pool(&[(1, 1000), (2, 0)]);
     row(
-        "it is noted, and nobody leaves on what was set",
+        "it is noted, nobody leaves on what was set, and no route follows before it is in force",
         &stage,
         &foreign,
-        "noted weights 0001:1000,0002:0\nowed 8 route 0001:666,0002:334",
+        "noted weights 0001:1000,0002:0",
     );
     let partly = one_of_four().pool(&[(1, 666), (2, 334)]).pool_partly();
     row("of a pool that is not wholly seen nobody drains", &stage, &partly, "");

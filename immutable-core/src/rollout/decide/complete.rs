@@ -130,7 +130,7 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
 fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
     let wanted = aim.wanted.is_none_or(|wanted| {
         // More than the goal, made by others, are not waited for where the floor does not let them go.
-        let pot = view.pot(wanted);
+        let pot = view.pot(wanted, None);
         let kept = !end && view.ready_in(pot) <= view.needed_in(pot, aim.floor, None);
         let is_goal = |number: u32| number == aim.goal || (kept && number > aim.goal);
         let sum = |of: fn(&super::view::GroupView<'_>) -> u32| view.sum(wanted, of);

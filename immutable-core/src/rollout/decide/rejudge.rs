@@ -43,7 +43,9 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
     let resize = match &owed.call {
         Call::Resize(resize) => resize,
         Call::Route(route) => {
-            let (traffic, aim) = (view.traffic.as_ref().filter(|traffic| traffic.seen.is_some())?, aim?);
+            let traffic = view.traffic.as_ref().filter(|traffic| traffic.seen.is_some())?;
+            // Where nothing moves no share does.
+            let Some(aim) = aim else { return Some(false) };
             return Some(traffic::target(view, traffic, &aim).as_ref() == Some(route.weights()));
         }
         Call::Drain { group, .. } => return Some(holds(view, *group, aim)),
@@ -74,7 +76,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
 /// Whether the floor holds without those named to leave a group, who are not counted as ready already.
 fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
     let floor = aim.map_or(view.budget.floor, |aim| aim.floor);
-    let pot = view.pot(group.generation);
+    let pot = view.pot(group.generation, None);
     !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None)
 }
 

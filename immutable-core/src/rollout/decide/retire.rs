@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::proposal::{Aim, Proposal};
-use super::traffic::Pot;
+use super::traffic::{Pot, Traffic, Weights};
 use super::view::{GroupView, View, count};
 use crate::fleet::{GenerationId, GroupId, Resize, TargetState};
 use crate::id::InstanceKey;
@@ -18,7 +18,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     };
     let (making_room, probation) = (making_room(view, &aim, proposal.probe), proposal.probe.is_some());
-    let mut names = Names { view, pots: pots(view, proposal, &aim), making_room, probation, leave: BTreeMap::new() };
+    let route = proposal.route.clone();
+    let mut names =
+        Names { view, route: route.as_ref(), pots: pots(view, proposal, &aim), making_room, probation, leave: BTreeMap::new() };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
     let groups = |which: &dyn Fn(GenerationId) -> bool| -> Vec<GroupId> {
         view.groups.keys().filter(|id| which(id.generation) && writable(id)).copied().collect()
@@ -68,11 +70,20 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 /// Terminates those who may go, and lets those who still serve finish first: one call a group at a time.
 fn retire(view: &View<'_>, proposal: &mut Proposal, group: GroupId, leave: Leave, served: BTreeSet<InstanceKey>) {
     let mut go = served;
+    let patience = view.rollout().map(|rollout| rollout.plan.strategy().drain_deadline).unwrap_or_default();
+    // By others, only now: from when it is seen.
+    let out = |traffic: &Traffic<'_>| if view.noted.weights.is_some() { view.now } else { traffic.state.settled_at };
+    let detached = view.traffic.as_ref().map_or(view.now, |traffic| out(traffic) + patience);
     let mut drain = BTreeSet::new();
     go.extend(leave.at_once);
     for key in leave.served_first {
         match target(view, &key) {
             Some(Some(TargetState::Attached)) => drop(drain.insert(key)),
+            // Detached with all of its generation: it finishes what it has.
+            Some(Some(TargetState::Draining)) if view.now < detached => {
+                proposal.wake_at(view, detached);
+                proposal.wait(Blocker::Draining { instances: 1, until: detached });
+            }
             Some(_) => drop(go.insert(key)),
             None => proposal.wait(Blocker::View { why: "of the pool".into() }),
         }
@@ -115,7 +126,7 @@ fn drained<'v>(view: &'v View<'_>, proposal: &mut Proposal, group: &'v GroupView
 
 /// For each that shares its requests with nobody, and for all that share them: how many are ready, and how many must be.
 fn pots(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> BTreeMap<Pot, (u32, u32)> {
-    let pots: BTreeSet<Pot> = view.state.generations.keys().map(|id| view.pot(*id)).collect();
+    let pots: BTreeSet<Pot> = view.state.generations.keys().map(|id| view.pot(*id, proposal.route.as_ref())).collect();
     let needed = |pot: &Pot| (view.ready_in(*pot), view.needed_in(*pot, aim.floor, proposal.route.as_ref()));
     pots.into_iter().map(|pot| (pot, needed(&pot))).collect()
 }
@@ -143,6 +154,8 @@ enum Class {
 
 struct Names<'v, 'a> {
     view: &'v View<'a>,
+    /// The route that is proposed.
+    route: Option<&'v Weights>,
     pots: BTreeMap<Pot, (u32, u32)>,
     making_room: u32,
     probation: bool,
@@ -169,9 +182,13 @@ impl Names<'_, '_> {
         self.leave.entry(group).or_default().at_once.insert(key.clone());
     }
 
+    fn pot_of(&self, id: GenerationId) -> Pot {
+        self.view.pot(id, self.route)
+    }
+
     /// Whether too few are ready for the requests that a group serves.
     fn is_broken(&self, group: GroupId) -> bool {
-        let (ready, needed) = self.pots.get(&self.view.pot(group.generation)).copied().unwrap_or_default();
+        let (ready, needed) = self.pots.get(&self.pot_of(group.generation)).copied().unwrap_or_default();
         ready < needed
     }
 
@@ -204,7 +221,7 @@ impl Names<'_, '_> {
                     Class::Ready => &group.ready,
                 };
                 let named = self.leave.get(id).map_or(0, |leave| count(leave.at_once.len() + leave.served_first.len()));
-                left.push((group.members().saturating_sub(named), *id, view.pot(id.generation), keys.iter()));
+                left.push((group.members().saturating_sub(named), *id, self.pot_of(id.generation), keys.iter()));
             }
         }
         while *most > 0 {

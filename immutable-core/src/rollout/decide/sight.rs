@@ -74,6 +74,7 @@ impl<'a> View<'a> {
             Exit::None if member.draining.is_some() => group.draining.extend(member.draining.map(|since| (key, since))),
             Exit::None => {
                 group.doubt.push(key);
+                group.suspended += u32::from(member.healthy.is_some());
                 group.unseen = (group.unseen.0 + 1, group.unseen.1 + u32::from(member.once));
             }
         }
@@ -143,6 +144,10 @@ impl<'a> View<'a> {
         if let Some(since) = known.draining {
             return group.draining.push((key, since));
         }
+        // A call that was taken for failed was done: it gets no more requests, and cannot be given any.
+        if let Some(since) = self.traffic.as_ref().and_then(|traffic| traffic.drains(id.generation, key)) {
+            return group.draining.push((key, since));
+        }
         let protected = instance.held == Some(Held::Protected);
         if instance.held.is_some() && !protected {
             group.held += 1;
@@ -167,6 +172,7 @@ impl<'a> View<'a> {
         }
         if protected {
             group.held += 1;
+            group.suspended += u32::from(known.healthy.is_some());
         } else if ill || late || stopped {
             group.down.push(key);
             if (ill && known.once) || late || stopped {
@@ -185,6 +191,7 @@ impl<'a> View<'a> {
             }
         } else {
             group.doubt.push(key);
+            group.suspended += u32::from(known.healthy.is_some());
             if !known.once {
                 self.boots(deadline, key, group);
             }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::MAX_VIEW_AGE;
 use super::proposal::{Aim, Proposal};
 use super::view::View;
-use crate::fleet::{Coverage, GenerationId, Route, Split, TrafficCapabilities, TrafficSeen};
+use crate::fleet::{Coverage, GenerationId, Route, Split, TargetState, TrafficCapabilities, TrafficSeen};
+use crate::id::InstanceKey;
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Ending, Phase};
 use crate::rollout::report::Blocker;
@@ -47,7 +48,7 @@ pub(super) struct Traffic<'a> {
     /// When it was seen.
     pub(super) as_of: Timestamp,
     /// Each of these may be in force, for some requests.
-    maps: Vec<&'a Weights>,
+    pub(super) maps: Vec<&'a Weights>,
     /// Until when the last route may not be in force everywhere.
     pub(super) settles: Timestamp,
 }
@@ -74,6 +75,10 @@ impl<'a> Traffic<'a> {
         maps.extend(recent.map(|seen| &seen.weights));
         if view.now < settles {
             maps.push(&state.before);
+            // One was set before the other was in force.
+            if state.settled_at < state.before_at + capabilities.settle {
+                maps.push(&state.earlier);
+            }
         }
         maps.retain(|map| map.values().any(|weight| *weight > 0));
         let whole = recent.filter(|seen| seen.coverage == Coverage::Whole && as_of >= state.settled_at);
@@ -83,6 +88,19 @@ impl<'a> Traffic<'a> {
     /// The weights as they are, whoever set them.
     pub(super) fn current(&self) -> &'a Weights {
         self.seen.map_or(&self.state.weights, |seen| &seen.weights)
+    }
+
+    /// Weights that others have set, seen only now, may not be in force for as long as a route of ours.
+    pub(super) fn settles_from(&mut self, now: Timestamp) {
+        self.settles = self.settles.max(now + self.capabilities.settle);
+    }
+
+    /// Since when an instance of a generation that is attached is seen to get no more requests, if it is.
+    pub(super) fn drains(&self, id: GenerationId, key: &InstanceKey) -> Option<Timestamp> {
+        let targets = &self.seen.filter(|_| self.capabilities.drains && self.current().contains_key(&id))?.targets;
+        let at = targets.binary_search_by(|target| target.key.cmp(key)).ok()?;
+        let served = targets.get(at).is_some_and(|target| target.state != TargetState::Attached);
+        served.then_some(self.as_of)
     }
 
     /// Whether it may be in force anywhere that a generation gets requests, or is attached.
@@ -100,10 +118,10 @@ impl<'a> Traffic<'a> {
 pub(super) type Pot = Option<GenerationId>;
 
 impl View<'_> {
-    /// With whom a generation shares its requests: `None` with all that are together.
-    pub(super) fn pot(&self, id: GenerationId) -> Pot {
+    /// With whom a generation shares its requests, by a route that is proposed too: `None` with all that are together.
+    pub(super) fn pot(&self, id: GenerationId, proposed: Option<&Weights>) -> Pot {
         let traffic = self.traffic.as_ref().filter(|traffic| !traffic.maps.is_empty())?;
-        let attached = traffic.maps.iter().any(|map| map.contains_key(&id));
+        let attached = traffic.maps.iter().copied().chain(proposed).any(|map| map.contains_key(&id));
         (traffic.mode != Mode::Together || !attached).then_some(id)
     }
 
@@ -189,8 +207,10 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
     let total: u64 = current.values().map(|weight| u64::from(*weight)).sum();
     let has = current.get(&wanted).map_or(0, |weight| u64::from(*weight));
     let enough = match traffic.mode {
+        // Nobody is to serve yet, or at all.
+        _ if aim.goal == 0 && !end => true,
         // Whoever is the first gets everything, and that not before the end.
-        _ if total == 0 => part < whole,
+        _ if total == 0 => part < whole || aim.goal == 0,
         Mode::Together => current.contains_key(&wanted),
         Mode::One { .. } => part < whole || has == total,
         Mode::Weights { .. } if part == whole => has == total,
@@ -220,7 +240,10 @@ pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Optio
     let others = || view.state.generations.keys().copied().filter(|id| *id != wanted && present(id) && there(id));
     let whole = view.groups.values().all(|group| group.whole);
     let all = aim.share.0 >= aim.share.1;
-    let full = ready(wanted) > 0 && ready(wanted) >= aim.floor.min(aim.goal);
+    // Of a fleet that is to be empty the pool is left to whom it would be.
+    let may_serve = |id: GenerationId| view.sum(id, |group| group.may_serve());
+    let nobody = aim.goal == 0 && whole && others().all(|id| may_serve(id) == 0);
+    let full = nobody || (ready(wanted) > 0 && ready(wanted) >= aim.floor.min(aim.goal));
     let current = traffic.current();
     match traffic.mode {
         Mode::Together => Some(std::iter::once(wanted).chain(others()).map(|id| (id, 1)).collect()),
@@ -228,7 +251,7 @@ pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Optio
             let holds = current.iter().find(|(id, weight)| **weight > 0 && present(id)).map(|(id, _)| *id);
             let gets = match holds {
                 // Who has nobody left keeps nothing.
-                Some(holds) if (all && full) || (whole && ready(holds) == 0 && ready(wanted) > 0) => wanted,
+                Some(holds) if (all && full) || (whole && may_serve(holds) == 0 && ready(wanted) > 0) => wanted,
                 Some(holds) => holds,
                 None if all && full => wanted,
                 None => return None,
@@ -239,20 +262,25 @@ pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Optio
             Some(weights)
         }
         Mode::Weights { parts, generations } => {
-            let others: Vec<_> = others().map(|id| (id, ready(id))).collect();
-            let alone = others.iter().all(|(_, ready)| *ready == 0);
+            // Who has a share keeps it for as long as it may serve: not to be seen is not to be gone.
+            let has = |id: GenerationId| current.get(&id).map_or(0, |weight| u32::from(*weight));
+            let holds = |id: GenerationId| if has(id) > 0 { may_serve(id) } else { ready(id) };
+            let others: Vec<_> = others().map(|id| (id, holds(id))).collect();
+            let alone = others.iter().all(|(_, serve)| *serve == 0);
             if alone {
                 // Nobody else could have it: what others had it takes if they are gone for certain, and if nobody had any, when it is all there.
                 let theirs = current.iter().any(|(id, weight)| *id != wanted && *weight > 0);
-                let ours = current.get(&wanted).is_some_and(|weight| *weight > 0);
-                let takes = if theirs { whole && ready(wanted) > 0 } else { ours || (all && full) };
+                let takes = if theirs { whole && (nobody || ready(wanted) > 0) } else { has(wanted) > 0 || (all && full) };
                 if !takes {
                     return None;
                 }
             }
-            let share = if alone { parts } else { parts_of(parts, aim.share).min(carried(parts, ready(wanted), aim.floor)) };
+            let total = current.values().map(|weight| u32::from(*weight)).sum();
+            let kept = parts_of(parts, (has(wanted), total)).min(carried(parts, holds(wanted), aim.floor));
+            let carried = carried(parts, ready(wanted), aim.floor).max(kept);
+            let share = if alone { parts } else { parts_of(parts, aim.share).min(carried) };
             // Beside those that get requests, those that may get some again are attached.
-            let mut weights = spread(parts - share, &others);
+            let mut weights = spread(parts, parts - share, aim.floor, others, has);
             weights.retain(|_, weight| *weight > 0 || !finishing);
             weights.insert(wanted, share);
             let weights = narrowed(weights, wanted, generations);
@@ -293,23 +321,38 @@ fn carried(parts: u32, ready: u32, floor: u32) -> u32 {
     }
 }
 
-/// Divides parts among generations by how many of each are ready, none lost in rounding.
-fn spread(parts: u32, among: &[(GenerationId, u32)]) -> BTreeMap<GenerationId, u32> {
-    let mut left: u64 = among.iter().map(|(_, ready)| u64::from(*ready)).sum();
-    let mut rest = u64::from(parts);
-    let mut weights = BTreeMap::new();
-    for (id, ready) in among {
-        let weight = (rest * u64::from(*ready)).checked_div(left).unwrap_or(0);
-        (rest, left) = (rest - weight, left - u64::from(*ready));
-        weights.insert(*id, u32::try_from(weight).unwrap_or(u32::MAX));
+/// Divides the rest of the parts among generations of which so many serve, none lost: those that have most keep it as far as they carry it, and whoever is not
+/// needed for that gets nothing and may leave.
+fn spread(
+    parts: u32,
+    rest: u32,
+    floor: u32,
+    mut among: Vec<(GenerationId, u32)>,
+    has: impl Fn(GenerationId) -> u32,
+) -> BTreeMap<GenerationId, u32> {
+    among.sort_by_key(|(id, serve)| (std::cmp::Reverse((has(*id), *serve)), *id));
+    let (mut rest, mut weights) = (rest, BTreeMap::new());
+    for (id, serve) in &among {
+        let weight = rest.min(carried(parts, *serve, floor));
+        rest -= weight;
+        weights.insert(*id, weight);
+    }
+    // More than they can carry is theirs by how many serve.
+    let mut left: u64 = among.iter().map(|(_, serve)| u64::from(*serve)).sum();
+    for (id, serve) in &among {
+        let more = u32::try_from((u64::from(rest) * u64::from(*serve)).checked_div(left).unwrap_or(0)).unwrap_or(0);
+        (rest, left) = (rest - more, left - u64::from(*serve));
+        *weights.entry(*id).or_default() += more;
     }
     weights
 }
 
-/// Whether each generation could carry its share; one that cannot may keep what it has, or get no more than its part of those ready.
+/// Whether each generation could carry its share; one that cannot may keep what it has, or get no more than its part of those who may be ready:
+/// nobody loses what is theirs for not being seen.
 fn allowed(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim, weights: &Weights) -> bool {
     let ready = |id: GenerationId| u64::from(view.sum(id, |group| group.ready_count()));
-    let serve: u64 = weights.keys().map(|id| ready(*id)).sum();
+    let may_serve = |id: &GenerationId| u64::from(view.sum(*id, |group| group.may_serve()));
+    let all: u64 = weights.keys().map(may_serve).sum();
     let of = |map: &Weights, id: &GenerationId| {
         let total: u64 = map.values().map(|weight| u64::from(*weight)).sum();
         (map.get(id).map_or(0, |weight| u64::from(*weight)), total.max(1))
@@ -318,7 +361,8 @@ fn allowed(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim, weights: &Weights)
         let (new, total) = of(weights, id);
         let (old, old_total) = of(traffic.current(), id);
         let less = new * old_total <= old * total;
-        let in_proportion = new.saturating_sub(1) * serve <= ready(*id) * total;
+        let serve = ready(*id) + all.saturating_sub(may_serve(id));
+        let in_proportion = ready(*id) > 0 && new.saturating_sub(1) * serve <= ready(*id) * total;
         less || in_proportion || ready(*id) >= u64::from(needed(traffic.mode, weights, *id, aim.floor))
     })
 }
@@ -380,10 +424,26 @@ mod tests {
     #[test]
     fn nothing_is_lost_where_it_is_divided() {
         let of = |among: &[(u32, u32)]| among.iter().map(|(id, ready)| (GenerationId(*id), *ready)).collect::<Vec<_>>();
-        assert_eq!(spread(100, &of(&[(1, 1), (2, 1), (3, 1)])), weights(&[(1, 33), (2, 33), (3, 34)]));
-        assert_eq!(spread(100, &of(&[(1, 3), (2, 0), (3, 1)])), weights(&[(1, 75), (2, 0), (3, 25)]));
-        assert_eq!(spread(100, &of(&[(1, 0), (2, 0)])), weights(&[(1, 0), (2, 0)]));
-        assert_eq!(spread(0, &of(&[(1, 5)])), weights(&[(1, 0)]));
+        let divided = |rest, floor, among: &[(u32, u32)], has: &[(u32, u32)]| {
+            let had = of(has);
+            spread(100, rest, floor, of(among), |id| had.iter().find(|(one, _)| *one == id).map_or(0, |(_, weight)| *weight))
+        };
+        let none = &[];
+        assert_eq!(
+            divided(100, 3, &[(1, 1), (2, 1), (3, 1)], none),
+            weights(&[(1, 34), (2, 34), (3, 32)]),
+            "each as far as it carries it"
+        );
+        assert_eq!(
+            divided(100, 1, &[(1, 1), (2, 1)], &[(2, 50)]),
+            weights(&[(1, 0), (2, 100)]),
+            "who has it keeps it, the other may leave"
+        );
+        assert_eq!(
+            divided(100, 8, &[(1, 3), (2, 0), (3, 1)], none),
+            weights(&[(1, 74), (2, 0), (3, 26)]),
+            "too few, by how many serve"
+        );
     }
 
     #[test]

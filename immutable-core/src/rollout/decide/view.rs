@@ -64,6 +64,8 @@ pub(super) struct GroupView<'a> {
     pub(super) stray_down: Vec<&'a InstanceKey>,
     /// Members that are told to finish the requests they have, since when, and the gone among their targets: they are named next.
     pub(super) draining: Vec<(&'a InstanceKey, Timestamp)>,
+    /// Of those in doubt, the ones that were healthy when last heard of: they may serve.
+    pub(super) suspended: u32,
     /// How many are on their way out.
     pub(super) leavers: u32,
     /// Its size, as settled or as read now.
@@ -101,6 +103,11 @@ impl GroupView<'_> {
     /// Everything that is ready.
     pub(super) fn ready_count(&self) -> u32 {
         count(self.ready.len() + self.kept.len())
+    }
+
+    /// Everything that may serve, known to or not.
+    pub(super) fn may_serve(&self) -> u32 {
+        self.ready_count() + self.suspended
     }
 
     /// Everything that exists and is not on its way out.
@@ -319,6 +326,9 @@ impl<'a> View<'a> {
         let quiet = self.state.route_owed().is_none() && traffic.as_of >= traffic.state.quiet_until;
         let others = traffic.seen.filter(|seen| quiet && seen.weights != traffic.state.weights);
         self.noted.weights = others.map(|seen| seen.weights.clone());
+        if let (Some(_), Some(traffic)) = (&self.noted.weights, &mut self.traffic) {
+            traffic.settles_from(self.now);
+        }
     }
 
     /// The spec of a generation as it is first made.

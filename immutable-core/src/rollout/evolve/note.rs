@@ -37,8 +37,7 @@ impl FleetState {
             }
         }
         if let (Some(weights), Some(pool)) = (&noted.weights, &mut self.pool) {
-            pool.before = std::mem::replace(&mut pool.weights, weights.clone());
-            pool.settled_at = at;
+            pool.set(weights.clone(), at);
         }
         for (id, incidents) in &noted.told {
             if let Some(generation) = self.generations.get_mut(id) {
@@ -66,6 +65,7 @@ impl FleetState {
             if let Some(pool) = &mut self.pool {
                 pool.weights.remove(id);
                 pool.before.remove(id);
+                pool.earlier.remove(id);
             }
         }
         if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {

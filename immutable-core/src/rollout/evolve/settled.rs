@@ -122,10 +122,7 @@ impl FleetState {
 
     fn routed(&mut self, route: &Route, at: Timestamp, echo: Timestamp) {
         if let Some(pool) = &mut self.pool {
-            if pool.weights != *route.weights() {
-                pool.before = std::mem::replace(&mut pool.weights, route.weights().clone());
-            }
-            pool.settled_at = at;
+            pool.set(route.weights().clone(), at);
             (pool.failures, pool.quiet_until) = (0, pool.quiet_until.max(echo));
         }
     }
