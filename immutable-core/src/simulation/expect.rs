@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::mishaps::Wire;
 use super::script::{Release, Script, Trouble};
+use crate::analysis::Says;
 use crate::fleet::Heals;
-use crate::rollout::{AbortTo, Need, Outcome, Step};
+use crate::rollout::{AbortTo, Analyse, Check, Need, Otherwise, Outcome, Step};
 
 /// How patient a run's strategy is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +90,9 @@ impl Expected<'_> {
         let boot = cloud.boot.1.max(terms.boot_deadline) + terms.min_ready + cloud.drain + 5;
         let healing = if cloud.heals == Heals::Never { 0 } else { 30 + 600 };
         let calls = 2 * cloud.operations_take + 4 * terms.poll + 60 + 2 * cloud.latency_ms / 1000;
-        Duration::from_secs(boot + healing + calls + 30)
+        // A share is moved forth, those who had it finish what they have, and so again.
+        let traffic = cloud.pool.map_or(0, |pool| 2 * pool.settle + 2 * cloud.drain + 4 * terms.poll);
+        Duration::from_secs(boot + healing + calls + traffic + 30)
     }
 
     /// How long after the last trouble it must have ended: engine.md's `(⌈N/slots⌉ + attempts) · (B + min_ready + drain + 4P)`, forth and
@@ -100,11 +103,18 @@ impl Expected<'_> {
         let budget = strategy.budget(self.size());
         let steps = u32::try_from(strategy.steps().len()).unwrap_or(u32::MAX);
         let rounds = most.div_ceil(budget.slack().max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 1 + steps;
-        let gates: Duration = strategy.steps().iter().filter_map(Step::lasts).sum();
+        let lasts = |step: &Step| match step {
+            // It goes on where it is inconclusive, and is asked a last time.
+            Step::Analyse(analyse) => Some(analyse.lasting + analyse.extend + analyse.every * 3),
+            step => step.lasts().map(|lasting| lasting + Duration::from_secs(60)),
+        };
+        let gates: Duration = strategy.steps().iter().filter_map(lasts).sum();
         let work = self.one() * rounds * 2 + gates + strategy.keep_old;
+        let retries = u32::try_from(self.troubles().filter(|trouble| **trouble == Trouble::Retry).count()).unwrap_or(0);
+        let work = work * (1 + retries);
         match self.patience {
             Patience::Infinite => work,
-            Patience::Configured => work + strategy.progress_deadline * (1 + steps) + strategy.rollback_deadline * 3,
+            Patience::Configured => work + strategy.progress_deadline * (1 + steps) + strategy.rollback_deadline * (3 + retries),
         }
     }
 
@@ -169,6 +179,58 @@ impl Expected<'_> {
         if self.too_long() {
             allowed.extend([failed, "refused", "needs: stuck leaving", "needs: rollback deadline", "needs: provider silent"]);
         }
+        self.gates(&mut allowed, failed);
         allowed
+    }
+
+    /// What gates may bring it to, and what they keep it from.
+    fn gates(&self, allowed: &mut BTreeSet<&'static str>, failed: &'static str) {
+        // What is proven is resized in one step.
+        if self.release == Release::Again && self.baseline {
+            return;
+        }
+        let neither = |otherwise: Otherwise| match otherwise {
+            Otherwise::Hold => "needs: gate",
+            Otherwise::Back => failed,
+        };
+        let says = self.script.judge.filter(|judging| self.rollout >= judging.from).map_or(Says::Pass, |judging| judging.says);
+        // What takes from the time in which an answer must come.
+        let crashes = self.script.crashes.iter().any(|crash| crash.rollout == self.rollout);
+        let delayed = crashes || self.wires().next().is_some() || self.too_long();
+        let mut shut = false;
+        for step in self.script.strategy.steps() {
+            let (says, otherwise) = match step {
+                Step::Check(Check { otherwise, .. }) | Step::Analyse(Analyse { otherwise, .. }) => (says, *otherwise),
+                Step::Approve(approve) => {
+                    let people: BTreeSet<_> = self
+                        .troubles()
+                        .filter_map(|trouble| if let Trouble::Approve(nth) = trouble { Some(nth % 3) } else { None })
+                        .collect();
+                    let enough = people.len() >= usize::try_from(approve.least).unwrap_or(usize::MAX);
+                    if approve.otherwise == Otherwise::Back {
+                        // In time or not: who is late finds it on its way back.
+                        allowed.insert(failed);
+                    }
+                    (if enough { Says::Pass } else { Says::Inconclusive }, approve.otherwise)
+                }
+                _ => continue,
+            };
+            match says {
+                Says::Pass if delayed => allowed.extend([neither(otherwise)]),
+                Says::Pass => {}
+                Says::Fail => {
+                    allowed.insert(failed);
+                    shut = true;
+                }
+                Says::Inconclusive => {
+                    allowed.insert(neither(otherwise));
+                    shut = true;
+                }
+            }
+        }
+        if shut && !self.any(|trouble| *trouble == Trouble::Promote) {
+            allowed.remove("succeeded");
+            allowed.remove("unexercised");
+        }
     }
 }

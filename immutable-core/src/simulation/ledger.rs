@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::oracle::{Breach, Scene};
 use crate::error::Result;
-use crate::fleet::{Coverage, FleetId, GroupState, Life, Observation, Verdict};
+use crate::fleet::{Coverage, FleetId, GroupState, Life, Observation, TargetState, TrafficSeen, Verdict};
 use crate::id::{StreamId, StreamVersion, WriteId};
 use crate::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
 use crate::memory::MemoryCloud;
@@ -90,13 +90,14 @@ struct Inner {
     work: Work,
     story: Option<Vec<Line>>,
     saw: String,
+    saw_pool: String,
 }
 
 impl Ledger {
     pub(super) fn new(cloud: MemoryCloud, fleet: FleetId, scene: Scene, tell: bool) -> Self {
         let (story, folded) = (tell.then(Vec::new), FleetState::new(fleet));
-        let (head, work, saw) = Default::default();
-        Self(Arc::new(Mutex::new(Inner { cloud, scene, folded, head, illegal: None, work, story, saw })))
+        let (head, work, saw, saw_pool) = Default::default();
+        Self(Arc::new(Mutex::new(Inner { cloud, scene, folded, head, illegal: None, work, story, saw, saw_pool })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -145,6 +146,21 @@ impl Ledger {
             }
         }
         inner.scene.seen(observed, asked);
+    }
+
+    /// The controller has seen this of the pool, having asked then.
+    pub(super) fn saw_pool(&self, seen: &TrafficSeen, asked: Timestamp) {
+        let mut inner = self.lock();
+        inner.work.deliveries += 1;
+        if inner.story.is_some() {
+            inner.catch_up();
+            let what = pool_view(seen);
+            if what != inner.saw_pool {
+                inner.saw_pool.clone_from(&what);
+                inner.tell(asked, Who::Saw, what);
+            }
+        }
+        inner.scene.seen_pool(seen, asked);
     }
 
     /// The script has done this.
@@ -236,6 +252,21 @@ fn view(observed: &Observation) -> String {
         text.push(said);
     }
     text.join("; ")
+}
+
+/// A look at the pool.
+fn pool_view(seen: &TrafficSeen) -> String {
+    let mut said = format!("pool {} {:?}", seen.pool, seen.weights);
+    if let Coverage::Part(why) = &seen.coverage {
+        said += &format!(" in part ({why})");
+    }
+    if !seen.age.is_zero() {
+        said += &format!(" {} s old", seen.age.as_secs());
+    }
+    for target in seen.targets.iter().filter(|target| target.state != TargetState::Attached) {
+        said += &format!(" {}={:?}", target.key, target.state).to_lowercase();
+    }
+    said
 }
 
 /// What a record says, in a line.

@@ -30,6 +30,7 @@
 mod draw;
 mod expect;
 mod failure;
+mod judge;
 mod ledger;
 mod mishaps;
 mod oracle;
@@ -61,7 +62,7 @@ pub use ledger::{Line, Who, Work};
 pub use mishaps::{Crash, Fate, Mishap, Moment, Wire};
 pub use oracle::Breach;
 pub use play::{End, Played};
-pub use script::{Cloud, Disturbance, FleetTerms, Release, Script, Trouble, Wish};
+pub use script::{Cloud, Disturbance, Divides, FleetTerms, Judging, Pool, Release, Script, Trouble, Wish};
 pub use sweep::Swept;
 
 use draw::Given;

@@ -5,24 +5,26 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::{Either, join, select};
+use futures_util::future::{Either, join3, select};
 
 use super::Simulation;
 use super::expect::{Expected, Patience, label};
+use super::judge::{JUDGE, Scripted};
 use super::ledger::{Ledger, Line, Scribe, Work};
 use super::mishaps::Wire;
 use super::oracle::{Breach, Scene};
 use super::process::{Board, Socket};
-use super::script::{Release, Script};
+use super::script::{Divides, Release, Script};
 use super::stage::{Acts, Stage};
 use crate::artifact::{Artifact, Digest};
 use crate::conformance::{Call, Faults, Faulty};
 use crate::controller::Controller;
 use crate::error::Error;
 use crate::fleet::{Fleet, FleetId};
+use crate::id::PoolId;
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
-use crate::provider::{FleetProvider, Provider};
+use crate::provider::{FleetProvider, Provider, TrafficSwitch};
 use crate::rollout::{IllegalEvent, Outcome, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
@@ -71,6 +73,8 @@ pub struct End {
     pub proven: Option<Digest>,
     /// How many machines were launched in all.
     pub launched: u64,
+    /// Which part of a thousand of the requests each artifact gets, of a fleet with a pool.
+    pub traffic: BTreeMap<Digest, u64>,
 }
 
 /// A run that broke a promise.
@@ -87,12 +91,16 @@ pub(super) struct Play<'a> {
     pub(super) clock: VirtualClock,
     pub(super) cloud: MemoryCloud,
     pub(super) fleet: FleetId,
+    /// Where it gets its requests from.
+    pub(super) pool: Option<(PoolId, Divides)>,
     pub(super) ledger: Ledger,
     pub(super) provider: Faulty<dyn FleetProvider>,
     pub(super) journal: Faulty<dyn Journal>,
+    pub(super) switch: Faulty<dyn TrafficSwitch>,
     /// Sees everything as it is.
     pub(super) person: Controller,
     pub(super) proven: Option<Artifact>,
+    judge: Scripted,
 }
 
 impl<'a> Play<'a> {
@@ -108,8 +116,13 @@ impl<'a> Play<'a> {
             .operations_take(seconds(terms.operations_take))
             .heals(terms.heals)
             .effects(usize::MAX);
+        let options = match terms.traffic() {
+            Some(traffic) => options.split(traffic.split).settle(traffic.settle),
+            None => options,
+        };
         let cloud = MemoryCloud::with(if terms.unguarded { options.unguarded() } else { options });
         let fleet = FleetId::new(cloud.place(), "web");
+        let pool = terms.pool.map(|pool| (cloud.pool("web"), pool.divides));
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let (wire, log) = (script.wire.as_ref(), script.journal.as_ref());
         let scripted = script.fates.iter().map(|fate| fate.what.lasts()).max().unwrap_or(0);
@@ -119,8 +132,9 @@ impl<'a> Play<'a> {
         let late = wire.map_or(0, |wire| wire.late_by + 10) + scripted;
         let under_way = seconds(30 + late + terms.operations_take);
         let stale = wire.is_some_and(|wire| wire.stale > 0);
-        let scene =
-            Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale).unguarded(terms.unguarded);
+        let scene = Scene::new(fleet.clone(), seconds(script.fleet.min_ready), under_way, terms.heals, stale)
+            .unguarded(terms.unguarded)
+            .behind(terms);
         let ledger = Ledger::new(cloud.clone(), fleet.clone(), scene, tell);
         let scribe: Arc<dyn Journal> = Arc::new(Scribe {
             journal: cloud.journal(),
@@ -132,9 +146,27 @@ impl<'a> Play<'a> {
         let person = Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person");
         let provider = Faulty::new(Arc::new(cloud.clone()) as Arc<dyn FleetProvider>, shared.clone(), script.seed, faults(wire));
         let journal = Faulty::new((simulation.journal)(scribe), shared, script.seed ^ 1, faults(log));
+        let port = Arc::new(cloud.clone()) as Arc<dyn TrafficSwitch>;
+        let switch = Faulty::new(port, Arc::new(clock.clone()), script.seed ^ 2, faults(wire));
         provider.calm();
         journal.calm();
-        Self { simulation, script, patience, clock, cloud, fleet, ledger, provider, journal, person, proven: None }
+        switch.calm();
+        Self {
+            simulation,
+            script,
+            patience,
+            clock,
+            cloud,
+            fleet,
+            pool,
+            ledger,
+            provider,
+            journal,
+            switch,
+            person,
+            proven: None,
+            judge: Scripted::new(script.judge),
+        }
     }
 
     /// Where everything is written down.
@@ -191,6 +223,7 @@ impl<'a> Play<'a> {
         let scripted = !self.script.fates.is_empty();
         let until = |wire| if scripted { self.now() + FOR_EVER } else { until(wire) };
         self.provider.calm_from(until(&self.script.wire));
+        self.switch.calm_from(until(&self.script.wire));
         self.journal.calm_from(until(&self.script.journal));
     }
 
@@ -205,6 +238,10 @@ impl<'a> Play<'a> {
         let terms = &self.script.fleet;
         let zones = ["a", "b", "c"].into_iter().take(terms.zones).map(Into::into);
         let fleet = Fleet::new("web", self.cloud.place()).size(size).zones(zones);
+        let fleet = match &self.pool {
+            Some((pool, _)) => fleet.pool(pool.clone()),
+            None => fleet,
+        };
         fleet.min_ready(Duration::from_secs(terms.min_ready)).boot_deadline(Duration::from_secs(terms.boot_deadline))
     }
 
@@ -215,13 +252,18 @@ impl<'a> Play<'a> {
         let port = (self.simulation.provider)(Arc::new(self.provider.clone()));
         let fleets =
             Socket { board: board.clone(), ledger: ledger.clone(), clock: clock.clone(), port, wire: self.provider.clone() };
+        let port: Arc<dyn TrafficSwitch> = Arc::new(self.switch.clone());
+        let traffic =
+            Socket { board: board.clone(), ledger: ledger.clone(), clock: clock.clone(), port, wire: self.switch.clone() };
         let log: Arc<dyn Journal> = Arc::new(self.journal.clone());
         let journal = Socket { board, ledger, clock: clock.clone(), port: log, wire: self.journal.clone() };
         let provider = Provider::new(self.cloud.place(), Arc::new(fleets)).images(Arc::new(self.cloud.clone()));
+        let provider = if self.pool.is_some() { provider.traffic(Arc::new(traffic)) } else { provider };
         Controller::new(provider, journal)
             .with_clock(clock)
             .poll(Duration::from_secs(self.script.fleet.poll))
             .owner(format!("process-{life}"))
+            .judge(JUDGE, self.judge.clone())
             .deciding(self.simulation.decide)
     }
 
@@ -245,6 +287,7 @@ impl<'a> Play<'a> {
             clock: Arc::new(self.clock.clone()),
             ledger: self.ledger.clone(),
             fleet: self.fleet.clone(),
+            pool: self.pool.clone(),
             artifact: artifact.clone(),
             person: self.person.clone(),
             acts: Mutex::new(Acts::of(
@@ -256,7 +299,7 @@ impl<'a> Play<'a> {
         let (clock, fleet) = (self.clock.clone(), self.fleet(wish.size));
         let latest = opened + expected.calm_after() + expected.within();
         let ended = clock.run(async {
-            let lives = pin!(self.lives(&board, &fleet, &artifact, before));
+            let lives = pin!(self.lives(&board, &stage, &fleet, &artifact, before));
             let world = pin!(stage.perform());
             let death = pin!(board.dies_in_time(&clock, opened));
             match select(select(lives, select(world, death)), clock.sleep_until(latest)).await {
@@ -311,7 +354,14 @@ impl<'a> Play<'a> {
     }
 
     /// Drives a rollout to its end, in one process after the other.
-    async fn lives(&self, board: &Board, fleet: &Fleet, artifact: &Artifact, before: usize) -> Result<Outcome, String> {
+    async fn lives(
+        &self,
+        board: &Board,
+        stage: &Stage,
+        fleet: &Fleet,
+        artifact: &Artifact,
+        before: usize,
+    ) -> Result<Outcome, String> {
         let lives = LIVES + u32::try_from(self.script.crashes.len()).unwrap_or(0);
         let mut last = String::new();
         for life in 0..lives {
@@ -322,7 +372,10 @@ impl<'a> Play<'a> {
                     self.pass(Duration::from_secs(down)).await;
                     board.revive();
                 }
-                Ok(Ok(outcome)) => return Ok(outcome),
+                Ok(Ok(outcome)) => match stage.answer_at().await.filter(|_| matches!(outcome, Outcome::Needs(_))) {
+                    Some(at) => self.pass((at + Duration::from_secs(1)).since(self.now())).await,
+                    None => return Ok(outcome),
+                },
                 Ok(Err(error)) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     last = format!("{error} {source}");
@@ -347,7 +400,7 @@ impl<'a> Play<'a> {
     /// Time passes while nobody drives; what is on its way arrives.
     async fn pass(&self, time: Duration) {
         let arrivals = async {
-            join(self.provider.settle(), self.journal.settle()).await;
+            join3(self.provider.settle(), self.switch.settle(), self.journal.settle()).await;
             std::future::pending::<()>().await;
         };
         select(self.clock.sleep_until(self.now() + time), pin!(arrivals)).await;

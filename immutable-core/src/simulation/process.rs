@@ -16,11 +16,11 @@ use crate::conformance::{self, Fault, Faulty};
 use crate::error::Result;
 use crate::fleet::{
     Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Observation, Op, Resize,
-    Resized, Ticket, TicketState, Upkeep,
+    Resized, Route, Routed, Ticket, TicketState, TrafficCapabilities, TrafficSeen, Upkeep,
 };
-use crate::id::{NativeRef, StreamId, StreamVersion, WriteId};
+use crate::id::{InstanceKey, NativeRef, PoolId, StreamId, StreamVersion, WriteId};
 use crate::journal::{After, Append, Appended, Compact, Journal, Loaded};
-use crate::provider::FleetProvider;
+use crate::provider::{FleetProvider, TrafficSwitch};
 use crate::time::{Clock, Timestamp};
 
 /// What happens to the calls of one rollout, over all the processes that drive it.
@@ -208,6 +208,28 @@ impl<P: FleetProvider + ?Sized, W: ?Sized + Send + Sync> FleetProvider for Socke
         let asked = self.clock.now();
         let seen = self.pass(conformance::Call::Observe, self.port.observe(fleet, known)).await?;
         self.ledger.saw(&seen, asked);
+        Ok(seen)
+    }
+}
+
+#[async_trait]
+impl<P: TrafficSwitch + ?Sized, W: ?Sized + Send + Sync> TrafficSwitch for Socket<P, W> {
+    fn capabilities(&self) -> &TrafficCapabilities {
+        self.port.capabilities()
+    }
+
+    async fn route(&self, op: &Op, route: &Route) -> Result<Routed> {
+        self.pass(conformance::Call::Route, self.port.route(op, route)).await
+    }
+
+    async fn drain(&self, op: &Op, pool: &PoolId, leaving: &BTreeSet<InstanceKey>) -> Result<()> {
+        self.pass(conformance::Call::Drain, self.port.drain(op, pool, leaving)).await
+    }
+
+    async fn observe(&self, pool: &PoolId) -> Result<TrafficSeen> {
+        let asked = self.clock.now();
+        let seen = self.pass(conformance::Call::ObservePool, self.port.observe(pool)).await?;
+        self.ledger.saw_pool(&seen, asked);
         Ok(seen)
     }
 }

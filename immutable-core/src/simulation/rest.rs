@@ -7,23 +7,31 @@ use super::oracle::Breach;
 use super::play::{End, Play};
 use crate::artifact::{Artifact, Digest};
 use crate::error::Error;
-use crate::fleet::{Fleet, GenerationId, Life};
+use crate::fleet::{Fleet, GenerationId, GroupId, Life, TrafficSeen};
 use crate::id::StreamVersion;
 use crate::journal::{After, Journal as _};
-use crate::provider::FleetProvider as _;
+use crate::provider::{FleetProvider, TrafficSwitch};
 use crate::rollout::{Facts, Outcome, Seen};
 use crate::time::Clock as _;
 
 impl Play<'_> {
+    fn pool_seen(&self) -> Option<TrafficSeen> {
+        let (pool, _) = self.pool.as_ref()?;
+        self.clock.run(TrafficSwitch::observe(&self.cloud, pool)).ok()
+    }
+
     /// Where a rollout stands, and what it waits for.
     pub(super) fn stuck(&self, artifact: &Artifact) -> String {
         let Ok(state) = self.clock.run(self.person.state(&self.fleet)) else { return "its journal cannot be read".to_owned() };
-        let Ok(seen) = self.clock.run(self.cloud.observe(&self.fleet, &state.known_groups())) else {
+        let Ok(seen) = self.clock.run(FleetProvider::observe(&self.cloud, &self.fleet, &state.known_groups())) else {
             return "the fleet cannot be seen".to_owned();
         };
         let good = self.proven.iter().chain([artifact]).map(Artifact::digest).collect();
         let facts = Facts { as_of: self.now(), good, ..Facts::default() };
-        let decision = (self.simulation.decide)(&state, &Seen::new(&seen, self.now()).facts(&facts), self.now());
+        let (pool, switch) = (self.pool_seen(), self.script.cloud.traffic());
+        let mut seen = Seen::new(&seen, self.now()).facts(&facts);
+        (seen.pool, seen.switch) = (pool.as_ref(), switch.as_ref());
+        let decision = (self.simulation.decide)(&state, &seen, self.now());
         let phase = state.rollout().map(|running| format!("{:?}", running.phase)).unwrap_or_default();
         format!("{}: {phase}", decision.report)
     }
@@ -47,7 +55,7 @@ impl Play<'_> {
             if state.rollout().is_some() != asks {
                 return Err(self.breach("fixpoint", format!("rollout {rollout} ended as {outcome}, and one runs: {}", !asks)));
             }
-            let seen = self.cloud.observe(&self.fleet, &state.known_groups()).await.map_err(wrong)?;
+            let seen = FleetProvider::observe(&self.cloud, &self.fleet, &state.known_groups()).await.map_err(wrong)?;
             if !asks {
                 let decision = (self.simulation.decide)(&state, &Seen::new(&seen, self.now()), self.now());
                 if !decision.events.is_empty() {
@@ -111,8 +119,16 @@ impl Play<'_> {
         let terms = &self.script.cloud;
         self.clock.run(async {
             self.provider.settle().await;
+            self.switch.settle().await;
             self.journal.settle().await;
-            self.clock.sleep_until(self.now() + Duration::from_secs(terms.drain + terms.operations_take + 60)).await;
+            self.clock
+                .sleep_until(
+                    self.now()
+                        + Duration::from_secs(
+                            terms.drain + terms.pool.map_or(0, |pool| pool.settle) + terms.operations_take + 60,
+                        ),
+                )
+                .await;
         });
         self.ledger.breach().map_or(Ok(()), Err)
     }
@@ -130,7 +146,9 @@ impl Play<'_> {
         let Some(proven) = self.proven.as_ref().filter(whole).filter(|_| succeeded) else { return Ok(()) };
         let calls = self.cloud.calls();
         let outcome = self.clock.run(async {
-            let plan = self.person.plan(&self.fleet(size), proven, self.strategy()).await?;
+            let mut strategy = self.strategy();
+            strategy.steps.retain(|step| !step.is_gate());
+            let plan = self.person.plan(&self.fleet(size), proven, strategy).await?;
             self.person.run(plan).await
         });
         match outcome {
@@ -155,7 +173,19 @@ impl Play<'_> {
             size: groups.values().sum(),
             proven: self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact),
             launched: self.cloud.launched(),
+            traffic: self.traffic(&groups),
         }
+    }
+
+    /// Who gets which part of a thousand of the requests.
+    fn traffic(&self, groups: &BTreeMap<GroupId, u32>) -> BTreeMap<Digest, u64> {
+        let weights = self.pool.as_ref().and_then(|(pool, _)| self.cloud.in_force(pool).ok()).unwrap_or_default();
+        let all: u64 = weights.values().map(|weight| u64::from(*weight)).sum();
+        let specs = self.clock.run(self.person.state(&self.fleet)).ok();
+        let artifact = |id: &GenerationId| specs.as_ref()?.generations().get(id).map(|one| one.release().artifact);
+        let there = weights.iter().filter(|(id, _)| groups.keys().any(|group| group.generation == **id));
+        let part = |weight: u16| u64::from(weight) * 1000 / all.max(1);
+        there.filter_map(|(id, weight)| Some((artifact(id)?, part(*weight)))).collect()
     }
 
     pub(super) fn bytes(&self) -> Digest {

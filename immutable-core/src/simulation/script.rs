@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::mishaps::{Crash, Fate, Wire};
+use crate::analysis::Says;
 use crate::error::{Error, Result};
-use crate::fleet::Heals;
+use crate::fleet::{Heals, Split, TrafficCapabilities};
 use crate::rollout::{AbortTo, Strategy};
 
 /// One world, and everything that is done to it. Times are in seconds where nothing else is said.
@@ -23,6 +24,9 @@ pub struct Script {
     pub fleet: FleetTerms,
     /// How it is replaced.
     pub strategy: Strategy,
+    /// What the judge of its gates says, if it has any: it is called `judge`, and without this says yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Judging>,
     /// The rollouts, one after the other.
     pub rollouts: Vec<Wish>,
     /// What goes wrong in the world.
@@ -60,11 +64,90 @@ pub struct Cloud {
     /// Whether resizes are done whatever the size is by then, and a copy of one is one more.
     #[serde(default, skip_serializing_if = "is_not")]
     pub unguarded: bool,
+    /// The pool that the fleet gets its requests from, if it does. Where instances take time to leave it drains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Pool>,
+}
+
+/// How a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Pool {
+    /// How it divides requests.
+    pub divides: Divides,
+    /// How long after its acknowledgement a route is in force.
+    pub settle: u64,
+}
+
+impl Pool {
+    /// One that divides requests so, and in which a route is in force so many seconds after it is acknowledged.
+    pub const fn new(divides: Divides, settle: u64) -> Self {
+        Self { divides, settle }
+    }
+}
+
+/// How a pool divides requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Divides {
+    /// All attached instances get the same.
+    Pooled,
+    /// One generation gets all.
+    Binary,
+    /// By weights, in so many parts.
+    Weighted(u16),
+}
+
+impl Divides {
+    pub(super) fn split(self) -> Split {
+        match self {
+            Self::Pooled => Split::Pooled,
+            Self::Binary => Split::Binary,
+            Self::Weighted(parts) => Split::Weighted { generations: 5, parts },
+        }
+    }
+}
+
+impl Cloud {
+    /// What its switch can do, if there is a pool.
+    pub(super) fn traffic(&self) -> Option<TrafficCapabilities> {
+        self.pool.map(|pool| TrafficCapabilities {
+            split: pool.divides.split(),
+            settle: Duration::from_secs(pool.settle),
+            probes_unrouted: true,
+            drains: self.drain > 0,
+            request_lifetime: Duration::ZERO,
+        })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_not(flag: &bool) -> bool {
     !flag
+}
+
+/// What a judge says when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Judging {
+    /// From which rollout on; before that it says yes.
+    pub from: usize,
+    /// In the end.
+    pub says: Says,
+    /// How often it is inconclusive before that.
+    pub after: u32,
+    /// Every which answer is an error; 0: none is.
+    pub errors: u32,
+}
+
+impl Judging {
+    /// This, from a rollout on, at once.
+    pub const fn new(from: usize, says: Says) -> Self {
+        Self { from, says, after: 0, errors: 0 }
+    }
 }
 
 /// How the fleet is.
@@ -174,12 +257,26 @@ pub enum Trouble {
     SetSize(u32, u32),
     /// Somebody deletes the nth group with all that is in it.
     DeleteGroup(u32),
+    /// Somebody gives this weight, of a hundred, to the nth generation, and the rest to the next; or all to the nth, where weights are not divided.
+    SetWeights(u32, u16),
+    /// Looks at the pool lack half of its targets, and say so.
+    PartialPool(u64),
+    /// Every other look at the pool is answered by a replica that lags behind.
+    FlickerPool(u64),
     /// Somebody else has the name that the next generation would have.
     TakeName,
     /// The wanted release is revoked.
     Revoke,
     /// A person stops the rollout.
     Abort(AbortTo),
+    /// A person lets it rest, and go on so many seconds later.
+    Pause(u64),
+    /// A person opens the gate that is waited for, if one is.
+    Promote,
+    /// From now on the nth of Ann, Bob and Eve approves where a gate asks for it.
+    Approve(u32),
+    /// A person has it try again, once, as soon as somebody is asked.
+    Retry,
 }
 
 impl Trouble {
@@ -196,6 +293,9 @@ impl Trouble {
             | Self::Flicker(seconds)
             | Self::Lie(seconds)
             | Self::Partial(seconds)
+            | Self::PartialPool(seconds)
+            | Self::FlickerPool(seconds)
+            | Self::Pause(seconds)
             | Self::Silence(seconds) => seconds,
             _ => 0,
         }
@@ -236,7 +336,7 @@ impl Script {
         }
         for wish in &self.rollouts {
             let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
-            self.strategy.check(wish.size, terms.0, terms.1, None)?;
+            self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref())?;
         }
         Ok(())
     }

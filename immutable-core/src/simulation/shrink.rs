@@ -74,6 +74,9 @@ fn candidates(script: &Script) -> Vec<Script> {
         });
     }
     with(&|script| script.strategy.keep_old = Duration::ZERO);
+    with(&|script| script.judge = None);
+    with(&|script| script.cloud.pool = None);
+    with(&|script| script.cloud.pool.iter_mut().for_each(|pool| pool.settle = 0));
     with(&|script| script.cloud.latency_ms = 0);
     with(&|script| script.cloud.operations_take = 0);
     with(&|script| script.cloud.drain = 0);

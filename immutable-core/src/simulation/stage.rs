@@ -1,17 +1,18 @@
 //! What the script does to the world while a rollout runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::ledger::Ledger;
-use super::script::{Disturbance, Trouble};
+use super::script::{Disturbance, Divides, Trouble};
 use crate::artifact::Artifact;
 use crate::controller::Controller;
 use crate::fleet::{FleetId, GenerationId, Life, Verdict};
-use crate::id::{Actor, InstanceKey};
+use crate::id::{Actor, InstanceKey, PoolId, StepIx};
 use crate::memory::{Machine, MemoryCloud};
 use crate::registry::Revoke;
+use crate::rollout::{FleetState, Hold, Phase, Step, StepState};
 use crate::time::{Clock, Timestamp};
 
 /// Where it happens.
@@ -20,6 +21,8 @@ pub(super) struct Stage {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ledger: Ledger,
     pub(super) fleet: FleetId,
+    /// Where it gets its requests from.
+    pub(super) pool: Option<(PoolId, Divides)>,
     /// What is wanted.
     pub(super) artifact: Artifact,
     /// A person at a terminal: no wire of theirs is broken.
@@ -67,6 +70,30 @@ enum Act {
     Unprotect(InstanceKey),
     Bury(InstanceKey),
     EndOfScarcity,
+    Resume,
+    Approve(u32),
+    Retry,
+}
+
+/// Who may approve.
+pub(super) const PEOPLE: [&str; 3] = ["ann", "bob", "eve"];
+
+/// How often somebody looks whether they are waited for.
+const LOOKS: u64 = 20;
+
+fn person(nth: u32) -> &'static str {
+    PEOPLE.iter().cycle().nth(usize::try_from(nth).unwrap_or(0) % PEOPLE.len()).copied().unwrap_or("ann")
+}
+
+/// The gate that is waited for.
+fn gate(state: &FleetState) -> Option<(StepIx, &Step)> {
+    let running = state.rollout()?;
+    match running.phase.under() {
+        Phase::Stepping { step, at: StepState::Gating { .. } } => {
+            running.plan.strategy().steps().get(usize::from(step.0)).map(|gate| (*step, gate))
+        }
+        _ => None,
+    }
 }
 
 impl Stage {
@@ -91,7 +118,7 @@ impl Stage {
 
     /// Begins nothing more, and ends what would otherwise go on after the rollout. Who is to die of what was done to it still does.
     pub(super) fn peace(&self) {
-        self.acts().due.retain(|_, act| !matches!(act, Act::Begin(_)));
+        self.acts().due.retain(|_, act| !matches!(act, Act::Begin(_) | Act::Approve(_) | Act::Retry | Act::Resume));
         self.cloud.capacity(None);
         self.cloud.launches_come_short(0);
         self.cloud.launches_come_late(0);
@@ -122,6 +149,68 @@ impl Stage {
         drop(done);
     }
 
+    /// Approves if that is waited for, once; until then looks again.
+    async fn approve(&self, nth: u32) -> Option<(u64, Act)> {
+        let again = Some((LOOKS, Act::Approve(nth)));
+        let Ok(state) = self.person.state(&self.fleet).await else { return again };
+        let (Some((step, Step::Approve(asked))), Some(running)) = (gate(&state), state.rollout()) else { return again };
+        let by = Actor::new(person(nth));
+        let paused = matches!(running.phase, Phase::Held { why: Hold::Paused { .. }, .. });
+        if asked.people().contains(&by)
+            && !running.gate.approved.contains(&by)
+            && !paused
+            && let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await
+        {
+            self.harmless(rollout.approve(step, by).await);
+        }
+        again
+    }
+
+    /// Has it try again if somebody is asked; until then looks again.
+    async fn retry(&self) -> Option<(u64, Act)> {
+        let again = Some((LOOKS, Act::Retry));
+        let Ok(state) = self.person.state(&self.fleet).await else { return again };
+        let asks = matches!(state.rollout().map(|running| &running.phase), Some(Phase::Held { why: Hold::Needs(_), .. }));
+        let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await else { return again };
+        if !asks {
+            return again;
+        }
+        self.harmless(rollout.retry("ann").await);
+        None
+    }
+
+    /// When somebody answers what was asked, if somebody will.
+    pub(super) async fn answer_at(&self) -> Option<Timestamp> {
+        let state = self.person.state(&self.fleet).await.ok()?;
+        let approves = |nth: u32| {
+            let by = Actor::new(person(nth));
+            let asked = gate(&state).is_some_and(|(_, gate)| matches!(gate, Step::Approve(gate) if gate.people().contains(&by)));
+            asked && state.rollout().is_some_and(|running| !running.gate.approved.contains(&by))
+        };
+        let acts = self.acts();
+        let answer = acts.due.iter().find(|(_, act)| match act {
+            Act::Retry | Act::Begin(Trouble::Retry) => true,
+            Act::Approve(nth) | Act::Begin(Trouble::Approve(nth)) => approves(*nth),
+            _ => false,
+        });
+        answer.map(|((at, _), _)| *at)
+    }
+
+    fn set_weights(&self, nth: u32, part: u16) {
+        let Some((pool, divides)) = &self.pool else { return };
+        let there: BTreeSet<_> = self.cloud.sizes(&self.fleet).into_keys().map(|group| group.generation).collect();
+        let mut from = there.iter().cycle().skip(usize::try_from(nth).unwrap_or(0)).take(there.len().min(2));
+        let (one, next) = (from.next(), from.next());
+        let weights: Vec<_> = match divides {
+            Divides::Weighted(parts) => {
+                let all = |weight: u16| u16::try_from(u32::from(weight) * u32::from(*parts) / 100).unwrap_or(0);
+                one.map(|id| (*id, all(part))).into_iter().chain(next.map(|id| (*id, all(100 - part)))).collect()
+            }
+            Divides::Pooled | Divides::Binary => one.map(|id| (*id, 1)).into_iter().collect(),
+        };
+        self.harmless(self.cloud.set_weights(pool, weights));
+    }
+
     /// Does it; and what is to be done later because of it.
     async fn act(&self, act: Act, now: Timestamp) -> Option<(u64, Act)> {
         let lasting = Duration::from_secs;
@@ -146,6 +235,14 @@ impl Stage {
                 cloud.capacity(None);
                 return None;
             }
+            Act::Resume => {
+                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                    self.harmless(rollout.resume("ann").await);
+                }
+                return None;
+            }
+            Act::Approve(nth) => return self.approve(nth).await,
+            Act::Retry => return self.retry().await,
         };
         match trouble {
             Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?.name)),
@@ -193,6 +290,9 @@ impl Stage {
                 let at = usize::try_from(nth).unwrap_or(0).checked_rem(groups.len())?;
                 self.harmless(cloud.delete_group(&self.fleet, *groups.keys().nth(at)?));
             }
+            Trouble::SetWeights(nth, part) => self.set_weights(nth, part),
+            Trouble::PartialPool(seconds) => cloud.partial_pool_views("a page is missing", lasting(seconds)),
+            Trouble::FlickerPool(seconds) => cloud.flicker_pools(lasting(seconds)),
             Trouble::TakeName => {
                 let state = self.person.state(&self.fleet).await.ok()?;
                 self.harmless(cloud.take_name(&self.fleet, GenerationId(state.next_generation)));
@@ -204,6 +304,20 @@ impl Stage {
                     self.ledger.scene(|scene| scene.revoked(self.artifact.digest(), now));
                 }
             }
+            Trouble::Pause(seconds) => {
+                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                    self.harmless(rollout.pause("ann").await);
+                }
+                return Some((seconds, Act::Resume));
+            }
+            Trouble::Promote => {
+                let (state, rollout) =
+                    (self.person.state(&self.fleet).await.ok()?, self.person.rollout(&self.fleet).await.ok()??);
+                let (step, _) = gate(&state)?;
+                self.harmless(rollout.promote(step, "ann").await);
+            }
+            Trouble::Approve(nth) => return self.approve(nth).await,
+            Trouble::Retry => return self.retry().await,
             Trouble::Abort(to) => {
                 if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
                     self.harmless(rollout.abort(to, "ann").await);

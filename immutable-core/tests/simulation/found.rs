@@ -100,6 +100,58 @@ const FOUND: &[(&str, &str)] = &[
         "a first release, proven, whose old ones were kept still, could be torn down, which could not follow",
         r#"{"seed":11764,"cloud":{"boot":[34,34],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"37m","rollback_deadline":"31m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}],"keep_old":"5m"},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":701,"what":{"abort":"nothing"}}],"crashes":[{"rollout":1,"at":{"seconds":253},"down":245}]}"#,
     ),
+    (
+        "a fleet of none behind a pool waited for its share of the requests",
+        r#"{"seed":129,"cloud":{"boot":[18,18],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":0,"max_unavailable":"100%","max_failed":1,"probe_attempts":1,"progress_deadline":"13m","rollback_deadline":"33m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"}]}"#,
+    ),
+    (
+        "in a black-out of the new the one that was left of the old was given all requests",
+        r#"{"seed":391,"cloud":{"boot":[44,107],"drain":90,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":2,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":0,"max_failed":1,"probe_attempts":2,"progress_deadline":"23m","rollback_deadline":"1h 5m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":1,"at":855,"what":{"black_out_of_new":104}}]}"#,
+    ),
+    (
+        "who was not on the page that arrived lost its requests to one that could not carry them",
+        r#"{"seed":305,"cloud":{"boot":[19,19],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":5},"strategy":{"max_surge":"10%","max_unavailable":2,"max_failed":1,"probe_attempts":1,"progress_deadline":"14m","rollback_deadline":"1h 4m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"good"},{"size":4,"release":"good"}],"wire":{"until":88,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":145,"late_by":60,"stale_by":60}}"#,
+    ),
+    (
+        "each page that was missing moved weights, and moved them back when it came",
+        r#"{"seed":14863,"cloud":{"boot":[8,8],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"15m","rollback_deadline":"55m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}],"keep_old":"5m"},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good"}],"wire":{"until":184,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":172,"late_by":20,"stale_by":60}}"#,
+    ),
+    (
+        "who was taken out of the pool was terminated before it had finished what it had",
+        r#"{"seed":425,"cloud":{"boot":[17,129],"drain":5,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"pooled","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"50%","max_failed":"25%","probe_attempts":2,"progress_deadline":"27m","rollback_deadline":"53m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"2m 9s"}},{"shift":{"to":"100%"}},{"bake":{"for":"1m 59s"}}],"keep_old":"30s"},"rollouts":[{"size":1,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":439,"what":{"abort":"back"}}]}"#,
+    ),
+    (
+        "what was in force before somebody else set weights was forgotten with the next route, and the last that served by it was retired",
+        r#"{"seed":13819,"cloud":{"boot":[79,79],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"binary","settle":10}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":1,"max_failed":"25%","probe_attempts":2,"progress_deadline":"16m","rollback_deadline":"1h 17m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":147,"what":{"set_weights":[3,0]}}]}"#,
+    ),
+    (
+        "somebody was retired of those that the very same decision put back into the pool",
+        r#"{"seed":10487,"cloud":{"boot":[31,120],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"pooled","settle":10}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":3,"max_unavailable":0,"max_failed":1,"probe_attempts":2,"progress_deadline":"23m","rollback_deadline":"50m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":756,"what":{"set_weights":[1,0]}}],"crashes":[{"rollout":1,"at":{"seconds":70},"down":893}]}"#,
+    ),
+    (
+        "a route that was owed when a rollout was to be left mixed was owed for ever",
+        r#"{"seed":1220,"cloud":{"boot":[10,10],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":1,"max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"29m","rollback_deadline":"1h 1m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":108,"what":{"abort":"mixed"}}],"crashes":[{"rollout":1,"at":{"before":24},"down":192}]}"#,
+    ),
+    (
+        "of two old generations each was given a part of what one could carry, and neither could make room",
+        r#"{"seed":1220,"cloud":{"boot":[10,10],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":1,"max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"29m","rollback_deadline":"1h 1m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":108,"what":{"abort":"mixed"}}],"crashes":[{"rollout":1,"at":{"before":24},"down":192}]}"#,
+    ),
+    (
+        "where nobody served a dead one was given all requests",
+        r#"{"seed":15866,"cloud":{"boot":[34,34],"drain":20,"latency_ms":0,"operations_take":0,"heals":"switchable","unguarded":true,"pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":1,"max_unavailable":1,"max_failed":1,"probe_attempts":1,"progress_deadline":"14m","rollback_deadline":"28m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"5%"}},{"bake":{"for":"2m 55s"}},{"scale":{"to":"100%"}},{"bake":{"for":"50s"}}]},"rollouts":[{"size":3,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":572,"what":{"sicken":[9,83]}},{"rollout":1,"at":566,"what":{"sicken":[5,107]}}],"wire":{"until":582,"error":0,"throttled":165,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":334,"partial":0,"late_by":60,"stale_by":60}}"#,
+    ),
+    (
+        "a route set before the one before it was in force made what was in force still forgotten",
+        r#"{"seed":36719,"cloud":{"boot":[84,109],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":3,"max_unavailable":3,"max_failed":1,"probe_attempts":2,"progress_deadline":"18m","rollback_deadline":"23m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":218,"what":{"set_weights":[2,0]}}]}"#,
+    ),
+    (
+        "one that a call taken for failed had drained was taken for ready at the end",
+        r#"{"seed":37405,"cloud":{"boot":[18,42],"drain":90,"latency_ms":3000,"operations_take":0,"heals":"switchable","pool":{"divides":"binary","settle":45}},"fleet":{"zones":2,"min_ready":10,"boot_deadline":240,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"25m","rollback_deadline":"55m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"1m 10s"}},{"analyse":{"judge":"judge","for":"3m","every":"20s","otherwise":"back"}}]},"rollouts":[{"size":5,"release":"good"},{"size":1,"release":"again"}],"wire":{"until":5,"error":88,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":5,"stale_by":10},"crashes":[{"rollout":1,"at":{"after":17},"down":0}]}"#,
+    ),
+    (
+        "the same, and it was terminated before it had finished what it had",
+        r#"{"seed":37405,"cloud":{"boot":[18,18],"drain":90,"latency_ms":3000,"operations_take":0,"heals":"never","pool":{"divides":"binary","settle":0}},"fleet":{"zones":2,"min_ready":10,"boot_deadline":240,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"25m","rollback_deadline":"55m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"1m 10s"}},{"analyse":{"judge":"judge","for":"3m","every":"20s","otherwise":"back"}}]},"rollouts":[{"size":2,"release":"good"},{"size":0,"release":"again"}],"wire":{"until":11,"error":88,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":5,"stale_by":10},"crashes":[{"rollout":1,"at":{"after":17},"down":0}]}"#,
+    ),
 ];
 
 #[test]

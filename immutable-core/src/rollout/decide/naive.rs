@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::proposal::Proposal;
 use super::view::View;
-use super::{Decision, RULES, decide, decide_by};
-use crate::fleet::{Coverage, FailureClass, GroupState, Health, Instance, Life, Observation, Resize, Verdict};
+use super::{Decision, RULES, decide, decide_by, traffic};
+use crate::fleet::{Coverage, FailureClass, GroupState, Health, Instance, Life, Observation, Resize, Route, Verdict};
 use crate::rollout::event::{Call, Charge};
+use crate::rollout::phase::Phase;
 use crate::rollout::seen::Seen;
 use crate::rollout::state::{Exit, FleetState};
 use crate::time::Timestamp;
@@ -122,6 +123,39 @@ pub(crate) fn a_name_is_a_machine(state: &FleetState, seen: &Seen<'_>, now: Time
 /// What an answer does not show is not there.
 pub(crate) fn a_part_is_the_whole(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
     seeing(state, seen, now, |fleet| fleet.groups.iter_mut().for_each(|group| group.coverage = Coverage::Whole))
+}
+
+/// Going back is one switch.
+pub(crate) fn back_is_one_switch(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    let rules: Vec<_> =
+        RULES.iter().copied().map(|(name, rule)| (name, if name == "traffic" { switch_back } else { rule })).collect();
+    decide_by(&rules, |_| {}, state, seen, now)
+}
+
+fn switch_back(view: &View<'_>, proposal: &mut Proposal) {
+    let back = match view.rollout().map(|rollout| &rollout.phase) {
+        Some(Phase::Reverting { to, .. }) => Some(*to),
+        _ => None,
+    };
+    let (Some(to), Some(traffic)) = (back, &view.traffic) else { return traffic::rule(view, proposal) };
+    let Some(seen) = traffic.seen.filter(|_| view.state.route_owed().is_none()) else { return };
+    let all: u16 = traffic.current().values().sum();
+    let weights = traffic.current().keys().map(|id| (*id, if *id == to { all } else { 0 })).collect();
+    if weights != *traffic.current()
+        && let Ok(route) = Route::new(traffic.state.id.clone(), seen.tag.clone(), weights)
+    {
+        proposal.call(view, Call::Route(Arc::new(route)));
+    }
+}
+
+/// What is acknowledged is in force.
+pub(crate) fn acknowledged_is_in_force(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    let mut state = state.clone();
+    if let Some(pool) = &mut state.pool {
+        pool.before.clear();
+        pool.earlier.clear();
+    }
+    decide(&state, seen, now)
 }
 
 /// What is not found was deleted.

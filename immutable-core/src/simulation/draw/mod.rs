@@ -1,12 +1,13 @@
 //! What a seed means: each kind of trouble is drawn by a generator of its own, from a stream of its own, so that a new kind shifts nothing
 //! that others drew.
 
+mod gates;
 mod strategy;
 
 use std::ops::RangeInclusive;
 
 use super::mishaps::{Crash, Moment, Wire};
-use super::script::{Cloud, Disturbance, FleetTerms, Release, Script, Trouble, Wish};
+use super::script::{Cloud, Disturbance, Divides, FleetTerms, Pool, Release, Script, Trouble, Wish};
 use crate::fleet::Heals;
 use crate::memory::Random;
 use crate::rollout::{AbortTo, Strategy};
@@ -40,15 +41,25 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("outage", 15, outage),
     ("mixed", 25, mixed),
     ("revoked", 25, revoked),
+    ("weights", 6, weights),
+    ("commands", 6, commands),
 ];
 
 /// The script of a seed.
 pub(super) fn script(seed: u64, given: &Given) -> Script {
     let mut script = calm(seed, given);
+    let random = &mut Random::named(seed, "pool");
+    if random.below(3) == 0 || given.always.contains(&"pool") {
+        strategy::pool(random, &mut script, given.strategy.is_some());
+    }
     let random = &mut Random::named(seed, "steps");
     let drawn = random.below(3) == 0 || given.always.contains(&"steps");
     if drawn && given.strategy.is_none() {
         strategy::steps(random, &mut script);
+    }
+    let random = &mut Random::named(seed, "gates");
+    if (random.below(4) == 0 || given.always.contains(&"gates")) && given.strategy.is_none() {
+        gates::gates(random, &mut script);
     }
     for (name, of, generator) in GENERATORS {
         let random = &mut Random::named(seed, name);
@@ -71,6 +82,7 @@ fn calm(seed: u64, given: &Given) -> Script {
         operations_take: pick(random, &[0, 0, 0, 10, 70]),
         heals: pick(random, &[Heals::Switchable, Heals::Switchable, Heals::Never, Heals::Always]),
         unguarded: false,
+        pool: None,
     };
     // A provider that replaces what is ill faster than it removes what is named can keep a bad release for ever.
     let cloud = if cloud.heals == Heals::Always { Cloud { operations_take: 0, ..cloud } } else { cloud };
@@ -109,6 +121,7 @@ fn calm(seed: u64, given: &Given) -> Script {
         cloud,
         fleet,
         strategy,
+        judge: None,
         rollouts,
         disturbances: Vec::new(),
         wire: None,
@@ -116,6 +129,10 @@ fn calm(seed: u64, given: &Given) -> Script {
         crashes: Vec::new(),
         fates: Vec::new(),
     };
+    // A strategy of one's own that shifts traffic needs a pool.
+    if given.strategy.is_some() && script.strategy.shifts() {
+        script.cloud.pool = Some(Pool::new(Divides::Weighted(100), 10));
+    }
     // A budget that cannot replace anything is refused when planned; here it gets one more.
     if given.strategy.is_none() && script.check().is_err() {
         script.strategy = script.strategy.max_surge(1);
@@ -306,6 +323,26 @@ fn mixed(random: &mut Random, script: &mut Script) {
     let release = pick(random, &[Release::NeverHealthy, Release::NeverBoots]);
     script.rollouts.truncate(rollout + 1);
     script.rollouts.push(Wish::new(size, release));
+}
+
+/// Somebody else sets weights, or not all of the pool is seen.
+fn weights(random: &mut Random, script: &mut Script) {
+    if script.cloud.pool.is_some() {
+        disturb(random, script, 2, |random| match random.below(4) {
+            0 => Trouble::PartialPool(lasting(random)),
+            1 => Trouble::FlickerPool(lasting(random)),
+            _ => Trouble::SetWeights(random.below(4), pick(random, &[0, 30, 50, 100])),
+        });
+    }
+}
+
+/// People let it rest, and go on, open gates, and let it try again.
+fn commands(random: &mut Random, script: &mut Script) {
+    disturb(random, script, 2, |random| match random.below(5) {
+        0 | 1 => Trouble::Pause(lasting(random)),
+        2 => Trouble::Retry,
+        _ => Trouble::Promote,
+    });
 }
 
 /// What is wanted turns out to be flawed.

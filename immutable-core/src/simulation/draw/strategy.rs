@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::pick;
 use crate::memory::Random;
 use crate::rollout::{Amount, Old, Percent, Step, Strategy};
-use crate::simulation::script::Script;
+use crate::simulation::script::{Divides, Pool, Script};
 
 /// Step by step as room allows, under a budget of any kind.
 pub(super) fn rolling(random: &mut Random) -> Strategy {
@@ -23,10 +23,30 @@ pub(super) fn rolling(random: &mut Random) -> Strategy {
         .rollback_deadline(minutes(random, 20, 60))
 }
 
+/// A pool, and a strategy that it can carry.
+pub(super) fn pool(random: &mut Random, script: &mut Script, own: bool) {
+    let parts = pick(random, &[10, 100, 999]);
+    let divides = pick(random, &[Divides::Pooled, Divides::Binary, Divides::Weighted(parts), Divides::Weighted(parts)]);
+    let before = script.clone();
+    script.cloud.pool = Some(Pool::new(divides, pick(random, &[0, 10, 45])));
+    let drain_deadline = Duration::from_secs(pick(random, &[30, 300]));
+    if !own {
+        script.strategy = script.strategy.clone().drain_deadline(drain_deadline);
+        if script.check().is_err() {
+            script.strategy = script.strategy.clone().max_surge(Percent::known(100));
+        }
+    }
+    if script.check().is_err() {
+        *script = before;
+    }
+}
+
 /// Several steps in place of the one, and a budget that has room for them.
 pub(super) fn steps(random: &mut Random, script: &mut Script) {
     let one = script.strategy.clone();
-    let drawn = match random.below(6) {
+    let pooled = script.cloud.pool.map(|pool| pool.divides);
+    let drawn = match random.below(if pooled.is_some() { 10 } else { 6 }) {
+        6.. => blue_green(random, one.clone(), matches!(pooled, Some(Divides::Weighted(_)))),
         0 | 1 => canary(random, one.clone()),
         2 => recreate(one.clone()),
         3 => beside(random, one.clone()),
@@ -83,6 +103,22 @@ fn beside(random: &mut Random, strategy: Strategy) -> Strategy {
     bake(random, &mut steps);
     let keep_old = Duration::from_secs(pick(random, &[0, 30, 300]));
     // Of an empty fleet nothing can be kept, but nothing is wrong with that.
+    Strategy { steps, max_surge: Amount::percent(100), keep_old, ..strategy }
+}
+
+/// The new ones beside the old, and then their share of the requests.
+fn blue_green(random: &mut Random, strategy: Strategy, weighted: bool) -> Strategy {
+    let mut steps = vec![Step::scale_beside(Percent::known(100))];
+    bake(random, &mut steps);
+    for to in [10, 50] {
+        if weighted && random.below(2) == 0 {
+            steps.push(Step::shift(Percent::known(to)));
+            bake(random, &mut steps);
+        }
+    }
+    steps.push(Step::shift(Percent::known(100)));
+    bake(random, &mut steps);
+    let keep_old = Duration::from_secs(pick(random, &[0, 30, 300]));
     Strategy { steps, max_surge: Amount::percent(100), keep_old, ..strategy }
 }
 

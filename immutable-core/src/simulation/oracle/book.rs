@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::gate::Gate;
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release};
-use crate::id::OpId;
+use crate::id::{InstanceKey, OpId};
 use crate::rollout::{
     Amount, Budget, Call, Command, CommandId, Ending, Event, Noted, Old, OpResult, Outcome, Phase, Plan, Recorded, Step,
     StepState, What,
@@ -31,6 +31,8 @@ pub(super) struct Chapter {
     pub(super) opened: Timestamp,
     /// How many were ready then.
     pub(super) ready_then: u32,
+    /// How often somebody had it try again.
+    pub(super) retries: u32,
     /// The gate that is waited for.
     pub(super) gate: Option<Gate>,
 }
@@ -90,12 +92,16 @@ pub(super) struct Journaled {
     /// The oldest whole view of any group that it can rest on, and the oldest of any kind.
     pub(super) whole: Timestamp,
     pub(super) fresh: Timestamp,
+    /// The view of the pool that it rests on.
+    pub(super) pool: Timestamp,
     pub(super) floor: u32,
     pub(super) ceiling: u32,
     /// Where its rollout was moving when it was decided.
     pub(super) moves_to: Option<GenerationId>,
     /// What its steps asked for then.
     pub(super) goal: Option<(u32, u32)>,
+    /// How many of what is wanted were asked for then.
+    pub(super) most: u32,
     /// How many it has launched, sent away and resized.
     pub(super) launched: u32,
     pub(super) left: u32,
@@ -126,6 +132,10 @@ pub(super) struct Book {
     pub(super) answered: BTreeMap<(GenerationId, Option<GroupId>), Timestamp>,
     /// What was noted last, if nothing else was written since.
     pub(super) noted: Option<Noted>,
+    /// When the controller that drives now has seen the pool.
+    pub(super) pool: Option<Timestamp>,
+    /// When whom was first told to finish the requests it has.
+    pub(super) drains: BTreeMap<InstanceKey, Timestamp>,
     /// What people have asked for.
     pub(super) commands: BTreeMap<CommandId, Command>,
     /// When something was written last.
@@ -159,6 +169,7 @@ impl Book {
                 self.gate(|gate| gate.silent(silent));
                 // Nothing read before a claim is used after it.
                 self.sights.clear();
+                self.pool = None;
                 let chapter = self.chapter.as_mut();
                 chapter.and_then(|chapter| chapter.give_up_at.as_mut()).into_iter().for_each(|by| *by = *by + silent);
             }
@@ -173,14 +184,21 @@ impl Book {
                     again: self.proven.is_some_and(|(_, release)| self.release(plan.wanted().id()) == Some(release)),
                     opened: recorded.at,
                     ready_then,
+                    retries: 0,
                     gate: None,
                     plan: (**plan).clone(),
                 });
                 self.opened += 1;
             }
             Event::Owed { op, call, basis } => {
-                if let Call::Ensure(spec) = call {
-                    self.specs.insert(spec.id, spec.clone());
+                match call {
+                    Call::Ensure(spec) => drop(self.specs.insert(spec.id, spec.clone())),
+                    Call::Drain { leaving, .. } => {
+                        for key in leaving.iter() {
+                            self.drains.entry(key.clone()).or_insert(recorded.at);
+                        }
+                    }
+                    _ => {}
                 }
                 let mut journaled = Journaled {
                     call: call.clone(),
@@ -189,10 +207,12 @@ impl Book {
                     accepted: false,
                     whole: *basis,
                     fresh: *basis,
+                    pool: *basis,
                     floor: 0,
                     ceiling: u32::MAX,
                     moves_to: None,
                     goal: None,
+                    most: 0,
                     launched: 0,
                     left: 0,
                     sized: 0,
@@ -213,7 +233,9 @@ impl Book {
                     match result {
                         OpResult::Done { .. } | OpResult::Failed(_) => {
                             journaled.settled = true;
-                            let about = journaled.call.generation().map(|id| (id, journaled.call.group()));
+                            // Who drains is a member as before.
+                            let drains = matches!(journaled.call, Call::Drain { .. });
+                            let about = journaled.call.generation().filter(|_| !drains).map(|id| (id, journaled.call.group()));
                             // A refusal changes nothing.
                             if let (OpResult::Done { .. }, Some(about)) = (result, about) {
                                 self.answered.insert(about, recorded.at);
@@ -253,11 +275,11 @@ impl Book {
                 }
                 self.noted = Some(noted.clone());
             }
-            Event::Heard { command, refused: None, .. } => {
-                if let Some(What::Promote(_)) = self.commands.get(command).map(|command| command.what) {
-                    self.gate(|gate| gate.promoted = true);
-                }
-            }
+            Event::Heard { command, refused: None, .. } => match self.commands.get(command).map(|command| command.what) {
+                Some(What::Promote(_)) => self.gate(|gate| gate.promoted = true),
+                Some(What::Retry) => self.chapter.iter_mut().for_each(|chapter| chapter.retries += 1),
+                _ => {}
+            },
             Event::Judged { asked, judgement, .. } => self.gate(|gate| gate.word = Some((*asked, judgement.says))),
             Event::Approved { by, .. } => self.gate(|gate| gate.approved.extend([by.clone()])),
             Event::Heard { .. } => {}
@@ -274,12 +296,15 @@ impl Book {
     fn rest(&self, journaled: &mut Journaled, basis: Timestamp) {
         let oldest = |of: fn(&Sight) -> Option<Timestamp>| self.sights.values().filter_map(of).fold(basis, Timestamp::min);
         journaled.basis = basis;
+        journaled.pool = self.pool.unwrap_or(basis).min(basis);
         (journaled.whole, journaled.fresh) = (oldest(|sight| sight.whole), oldest(|sight| sight.any));
         if let Some(chapter) = &self.chapter {
             let budget = chapter.budget();
             let tear_down = matches!(chapter.phase, Phase::Finishing { ending: Ending::Nothing, .. });
             (journaled.floor, journaled.ceiling) = (if tear_down { 0 } else { budget.floor }, budget.ceiling);
             (journaled.moves_to, journaled.goal) = (chapter.moves_to(), chapter.goal());
+            let stepping = matches!(chapter.phase.under(), Phase::Stepping { .. });
+            journaled.most = journaled.goal.filter(|_| stepping).map_or(chapter.desired, |(wanted, _)| wanted);
         }
     }
 }

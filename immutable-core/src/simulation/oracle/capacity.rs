@@ -24,7 +24,11 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
 
 /// Rule 3: whoever was ready when a call was decided, and leaves because of it, leaves enough behind, but for whom others took since.
 pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
-    let (What::Lives(_, Life::Leaving | Life::Gone), true) = (&change.effect.what, change.left()) else { return Ok(()) };
+    match change.effect.what {
+        What::Lives(_, Life::Leaving | Life::Gone) if change.left() => {}
+        What::Draining(..) => {}
+        _ => return Ok(()),
+    }
     let was_ready =
         |since| change.was.as_ref().is_some_and(|was| was.ready() && was.healthy.is_some_and(|healthy| healthy < since));
     let op = match change.effect.by {
@@ -36,18 +40,43 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
         _ => return Ok(()),
     };
     let Some(journaled) = scene.book.ops.get(&op).filter(|journaled| was_ready(journaled.fresh)) else { return Ok(()) };
-    let (ready, others) = (scene.truth.ready(), scene.truth.lost_since(journaled.fresh));
+    let generation = change.group.generation;
+    let shares: Vec<_> = scene.traffic.maps().collect();
+    // Who gets which share now is not what this call rests on, if others have set it since.
+    if !shares.is_empty() && scene.traffic.foreign_since(journaled.pool) > 0 {
+        return Ok(());
+    }
+    // Who was told to finish what it has, by a pool that had it out already, is named to leave: that others give it requests again keeps it no
+    // longer than its deadline.
+    if let What::Lives(key, _) = &change.effect.what
+        && let Some(told) = scene.book.drains.get(key)
+        && scene.traffic.foreign_since(*told) > 0
+    {
+        return Ok(());
+    }
+    let carried = shares.iter().filter_map(|map| scene.traffic.carried(&scene.truth, map, generation, journaled.floor));
+    let lost = scene.truth.lost_since(journaled.fresh);
+    let short = carried.max_by_key(|(ready, needed)| needed.saturating_sub(*ready));
+    let Some((ready, needed)) = short.or(shares.is_empty().then(|| (scene.truth.ready(), journaled.floor))) else {
+        return Ok(());
+    };
+    let others = if scene.traffic.is_divided() { scene.truth.lost_of(generation, journaled.fresh) } else { lost };
     // A lie cannot be told from an illness if it is about few, or if nobody else has served yet who could be ill of the same, or if only an old
     // view of some group still shows it.
     let alone = !journaled
         .moves_to
         .and_then(|wanted| scene.book.release(wanted))
         .is_some_and(|wanted| scene.book.exercised.contains(&wanted));
+    // Nor if nobody else is there any more.
+    let others_served = |machine: &super::truth::Machine| {
+        machine.group.generation != generation && machine.member() && (machine.healthy.is_some() || machine.was_healthy.is_some())
+    };
+    let alone = alone || !scene.truth.machines.values().any(others_served);
     let lied = (ready <= 1 || alone || scene.stale) && scene.lied_within(journaled.fresh, journaled.basis);
-    if ready.saturating_add(others) >= journaled.floor || lied {
+    if ready.saturating_add(others) >= needed || lied {
         return Ok(());
     }
-    Err(format!("{ready} ready, {} must be, and others have taken {others} since", journaled.floor))
+    Err(format!("{ready} ready, {needed} must be, and others have taken {others} since"))
 }
 
 /// Rule 4: nobody launches anything for a generation but what it is of; what is put in its place by others is theirs.

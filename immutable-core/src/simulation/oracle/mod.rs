@@ -11,6 +11,7 @@ mod order;
 mod probe;
 mod proof;
 mod rest;
+mod traffic;
 mod truth;
 mod work;
 
@@ -19,12 +20,14 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::artifact::Digest;
-use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Observation, Release};
-use crate::memory::{Cause, Effect};
+use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Observation, Release, TrafficSeen};
+use crate::memory::{Cause, Effect, What};
 use crate::rollout::{Command, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
 
+use super::script::Cloud;
 use book::Book;
+use traffic::{Rerouted, Traffic};
 use truth::{Change, Truth};
 
 /// A promise that was broken.
@@ -48,6 +51,7 @@ impl fmt::Display for Breach {
 type Verdict = Result<(), String>;
 
 type OfEffects = fn(&Scene, &Change<'_>) -> Verdict;
+type OfRoutes = fn(&Scene, &Rerouted<'_>) -> Verdict;
 type OfRecords = fn(&Scene, &Recorded) -> Verdict;
 
 /// Oracles that judge what happens in the world.
@@ -57,6 +61,9 @@ const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("ours", once::ours),
     ("ceiling", capacity::ceiling),
     ("floor", capacity::floor),
+    ("drain", traffic::drained),
+    ("once", traffic::named),
+    ("share", traffic::routed),
     ("same", capacity::same),
     ("order", order::moves),
     ("order", order::first),
@@ -65,6 +72,9 @@ const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("probe", probe::one_at_a_time),
     ("evidence", back::evidenced),
 ];
+
+/// Oracles that judge who is given which share of the requests.
+const OF_ROUTES: &[(&str, OfRoutes)] = &[("once", traffic::journaled), ("share", traffic::shares)];
 
 /// Oracles that judge what is written.
 const OF_RECORDS: &[(&str, OfRecords)] = &[
@@ -75,6 +85,7 @@ const OF_RECORDS: &[(&str, OfRecords)] = &[
     ("order", gate::left),
     ("proof", proof::proven),
     ("proof", proof::ended),
+    ("share", traffic::ended),
     ("rest", rest::once),
     ("work", work::bounded),
 ];
@@ -83,6 +94,7 @@ const OF_RECORDS: &[(&str, OfRecords)] = &[
 #[derive(Debug)]
 pub(super) struct Scene {
     truth: Truth,
+    traffic: Traffic,
     book: Book,
     done: work::Done,
     fleet: FleetId,
@@ -102,9 +114,10 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(fleet: FleetId, min_ready: Duration, under_way: Duration, heals: Heals, stale: bool) -> Self {
-        let (truth, book, done) = Default::default();
+        let (truth, traffic, book, done) = Default::default();
         Self {
             truth,
+            traffic,
             book,
             done,
             fleet,
@@ -132,8 +145,17 @@ impl Scene {
             }
             return;
         }
-        let Some(group) = effect.group else { return };
+        let group = match &effect.what {
+            What::Routed(..) | What::InForce(..) => return self.rerouted(effect),
+            What::Draining(_, key) => self.truth.machines.get(key).map(|machine| machine.group),
+            _ => effect.group,
+        };
+        let Some(group) = group else { return };
         let change = self.truth.follow(effect, group);
+        let generation = group.generation;
+        if effect.what == What::Deleted && !self.truth.groups.keys().any(|group| group.generation == generation) {
+            self.traffic.gone(generation);
+        }
         if let Cause::Call(op) = effect.by {
             once::count(&mut self.book, op, &change);
         }
@@ -143,6 +165,18 @@ impl Scene {
         probe::exercise(&self.truth, &mut self.book, &change, self.min_ready);
         for (rule, oracle) in OF_EFFECTS {
             if let Err(why) = oracle(self, &change) {
+                return self.broken(rule, effect.at, format!("{why}: {effect}"));
+            }
+        }
+    }
+
+    fn rerouted(&mut self, effect: &Effect) {
+        let route = self.traffic.follow(effect);
+        if let What::Routed(..) = effect.what {
+            self.done.rerouted(effect.by);
+        }
+        for (rule, oracle) in OF_ROUTES {
+            if let Err(why) = oracle(self, &route) {
                 return self.broken(rule, effect.at, format!("{why}: {effect}"));
             }
         }
@@ -182,6 +216,11 @@ impl Scene {
         self.book.commands.insert(command.id, command);
     }
 
+    /// The controller has seen the pool, having asked then.
+    pub(super) fn seen_pool(&mut self, seen: &TrafficSeen, asked: Timestamp) {
+        self.book.pool = self.book.pool.max(Some(asked - seen.age));
+    }
+
     /// Health is lied about from now on, for so long.
     pub(super) fn lied(&mut self, now: Timestamp, seconds: Duration) {
         self.lies.push((now, now + seconds));
@@ -214,6 +253,13 @@ impl Scene {
         self
     }
 
+    /// With the pool of this cloud.
+    pub(super) fn behind(mut self, cloud: &Cloud) -> Self {
+        let divides = cloud.pool.map(|pool| pool.divides);
+        self.traffic = Traffic::behind(divides, Duration::from_secs(cloud.drain));
+        self
+    }
+
     pub(super) fn opened(&self) -> usize {
         self.book.opened
     }
@@ -239,7 +285,6 @@ mod tests {
     use crate::artifact::Place;
     use crate::fleet::{GroupId, Life, Verdict};
     use crate::id::{InstanceKey, OpId};
-    use crate::memory::What;
 
     /// What nobody in our own cloud does is judged all the same: a fake of another may.
     #[test]

@@ -11,7 +11,7 @@ use crate::memory::{Cause, What};
 use crate::rollout::{Call, Event, MAX_VIEW_AGE, Recorded};
 
 /// How much later than its view allows a call may be sent: it is looked at, decided, journaled and sent in between.
-const SENDING: Duration = Duration::from_secs(1);
+pub(super) const SENDING: Duration = Duration::from_secs(1);
 
 /// Counts what a call did.
 pub(super) fn count(book: &mut Book, op: OpId, change: &Change<'_>) {

@@ -47,7 +47,8 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
             return Err(format!("{there} of a release that never was ready"));
         }
         let launched = scene.truth.machines.values().filter(|machine| machine.group.generation == wanted).count();
-        let (launched, attempts) = (u32::try_from(launched).unwrap_or(u32::MAX), chapter.plan.strategy().probe_attempts);
+        let (launched, attempts) =
+            (u32::try_from(launched).unwrap_or(u32::MAX), chapter.plan.strategy().probe_attempts * (1 + chapter.retries));
         if launched > attempts + by_others {
             return Err(format!("{launched} were launched, {attempts} may be tried"));
         }
@@ -57,7 +58,8 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         return Ok(());
     }
     // Named by a call of this rollout.
-    let leaves = matches!(change.effect.what, What::Lives(_, Life::Leaving | Life::Gone)) && change.ours() && change.lost_ready();
+    let goes = matches!(change.effect.what, What::Lives(_, Life::Leaving | Life::Gone) | What::Draining(..));
+    let leaves = goes && change.ours() && change.lost_ready();
     if leaves && change.group.generation != wanted && chapter.desired > 0 {
         let ready = scene.truth.ready();
         let (desired, others) = (chapter.desired, scene.truth.lost_since(chapter.opened));

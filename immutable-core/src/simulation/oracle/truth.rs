@@ -17,6 +17,9 @@ pub(super) struct Machine {
     pub(super) healthy: Option<Timestamp>,
     /// When it was healthy last, of one that is not.
     pub(super) was_healthy: Option<Timestamp>,
+    /// Since when it runs, and since when it was told to finish the requests it has.
+    pub(super) running: Option<Timestamp>,
+    pub(super) draining: Option<Timestamp>,
     /// When it was gone.
     pub(super) gone: Option<Timestamp>,
     /// Whether it runs what its generation does.
@@ -29,6 +32,11 @@ impl Machine {
     }
 
     pub(super) fn ready(&self) -> bool {
+        self.well() && self.draining.is_none()
+    }
+
+    /// Whether it could serve, told to leave or not.
+    fn well(&self) -> bool {
         self.life == Life::Running && self.healthy.is_some() && self.own_image
     }
 
@@ -39,7 +47,7 @@ impl Machine {
 
     /// Whether it was healthy at every moment of that time.
     pub(super) fn healthy_throughout(&self, from: Timestamp) -> bool {
-        self.ready() && self.healthy.is_some_and(|since| since < from)
+        self.well() && self.healthy.is_some_and(|since| since < from)
     }
 }
 
@@ -62,7 +70,7 @@ pub(super) struct Truth {
     /// When something was launched, or began to leave, by nobody's call of ours.
     added: Vec<Timestamp>,
     /// When somebody ready was lost by nobody's call of ours.
-    lost: Vec<Timestamp>,
+    lost: Vec<(Timestamp, GenerationId)>,
 }
 
 /// What an effect changed.
@@ -97,7 +105,9 @@ impl Truth {
     pub(super) fn follow<'a>(&mut self, effect: &'a Effect, group: GroupId) -> Change<'a> {
         let (at, ours) = (effect.at, matches!(effect.by, Cause::Call(_)));
         let key = match &effect.what {
-            What::Launched(key) | What::Lives(key, _) | What::Judged(key, _) | What::Runs(key, _) => Some(key),
+            What::Launched(key) | What::Lives(key, _) | What::Judged(key, _) | What::Runs(key, _) | What::Draining(_, key) => {
+                Some(key)
+            }
             _ => None,
         };
         let was = key.and_then(|key| self.machines.get(key)).cloned();
@@ -114,7 +124,16 @@ impl Truth {
                 }
             }
             What::Launched(key) => {
-                let new = Machine { group, life: Life::Requested, healthy: None, was_healthy: None, gone: None, own_image: true };
+                let new = Machine {
+                    group,
+                    life: Life::Requested,
+                    healthy: None,
+                    was_healthy: None,
+                    running: None,
+                    draining: None,
+                    gone: None,
+                    own_image: true,
+                };
                 self.machines.insert(key.clone(), new);
                 let size = self.groups.get(&group).map_or(0, |group| group.size);
                 if !ours && self.members(group) > size {
@@ -124,6 +143,9 @@ impl Truth {
             What::Lives(key, life) => {
                 if let Some(machine) = self.machines.get_mut(key) {
                     machine.life = *life;
+                    if *life == Life::Running {
+                        machine.running = machine.running.or(Some(at));
+                    }
                     if *life == Life::Gone {
                         ill(machine, at);
                         machine.gone = Some(at);
@@ -143,6 +165,11 @@ impl Truth {
                     machine.own_image = false;
                 }
             }
+            What::Draining(_, key) => {
+                if let Some(machine) = self.machines.get_mut(key) {
+                    machine.draining = Some(at);
+                }
+            }
             What::Deleting => self.groups.entry(group).or_default().deleting = true,
             What::Deleted => {
                 self.groups.remove(&group);
@@ -155,7 +182,7 @@ impl Truth {
             self.added.push(at);
         }
         if !ours && change.lost_ready() {
-            self.lost.push(at);
+            self.lost.push((at, group.generation));
         }
         change
     }
@@ -198,7 +225,22 @@ impl Truth {
 
     /// How many that were ready others have taken since then.
     pub(super) fn lost_since(&self, then: Timestamp) -> u32 {
-        since(&self.lost, then)
+        count(self.lost.iter().rev().take_while(|(at, _)| *at >= then))
+    }
+
+    /// How many of a generation that were ready others have taken since then.
+    pub(super) fn lost_of(&self, generation: GenerationId, then: Timestamp) -> u32 {
+        count(self.lost.iter().rev().take_while(|(at, _)| *at >= then).filter(|(_, of)| *of == generation))
+    }
+
+    /// How many of a generation are ready, and have been healthy since before then.
+    pub(super) fn ready_since(&self, generation: GenerationId, then: Timestamp) -> u32 {
+        let long = |machine: &Machine| machine.ready() && machine.healthy.is_some_and(|since| since < then);
+        count(self.of(generation).filter(|(_, machine)| long(machine)))
+    }
+
+    pub(super) fn ready_of(&self, generation: GenerationId) -> u32 {
+        count(self.of(generation).filter(|(_, machine)| machine.ready()))
     }
 
     /// Whether an instance of this generation has been healthy for long enough by now.

@@ -2,8 +2,8 @@
 
 use super::truth::Change;
 use super::{Scene, Verdict};
-use crate::memory::What;
-use crate::rollout::{Event, Phase, Recorded};
+use crate::memory::{Cause, What};
+use crate::rollout::{Call, Event, Phase, Recorded};
 use crate::time::Timestamp;
 
 /// What was done in a rollout.
@@ -25,13 +25,19 @@ pub(super) struct Done {
     added: u32,
     /// How often it was turned round.
     reverts: u32,
-    /// Calls that were journaled.
+    /// Calls that were journaled, besides routes.
     calls: u32,
+    /// Routes that were set by its calls, and by others.
+    routes: u32,
+    foreign: u32,
+    /// How often somebody else changed whether an instance serves.
+    flaps: u32,
 }
 
 impl Done {
     /// In a group of what is wanted, or not. Who is sent away was well since `since`, or was said not to be: `lied`.
     pub(super) fn happened(&mut self, change: &Change<'_>, wanted: bool, since: Timestamp, lied: bool) {
+        self.flaps += u32::from(!change.ours() && matches!(change.effect.what, What::Judged(..)));
         if matches!(change.effect.what, What::Launched(_)) {
             self.appeared += 1;
         }
@@ -47,10 +53,19 @@ impl Done {
         }
     }
 
+    /// A route was set.
+    pub(super) fn rerouted(&mut self, by: Cause) {
+        match by {
+            Cause::Call(_) => self.routes += 1,
+            _ => self.foreign += 1,
+        }
+    }
+
     pub(super) fn written(&mut self, recorded: &Recorded, there: u32) {
         match &recorded.event {
             Event::Opened { .. } => *self = Self { opened: recorded.at, initial: there, ..Self::default() },
             Event::Moved { to: Phase::Reverting { .. } } => self.reverts += 1,
+            Event::Owed { call: Call::Route(_), .. } => {}
             Event::Owed { .. } => self.calls += 1,
             _ => {}
         }
@@ -60,7 +75,8 @@ impl Done {
 /// At the end no more was launched, sent away or called than there was cause for.
 pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     let (Event::Ended { .. }, Some(chapter)) = (&recorded.event, &scene.book.chapter) else { return Ok(()) };
-    let Done { opened, initial, launched, appeared, sent_away, unready, lost, added, reverts, calls } = scene.done;
+    let Done { opened, initial, launched, appeared, sent_away, unready, lost, added, reverts, calls, routes, foreign, flaps } =
+        scene.done;
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = chapter.desired.max(chapter.plan.fleet().desired()).max(1) * (1 + reverts);
     let most = goal + unready + lost + added;
@@ -74,9 +90,15 @@ pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     }
     let groups = u32::try_from(scene.truth.groups.len() + 6).unwrap_or(u32::MAX);
     let minutes = u32::try_from(recorded.at.since(opened).as_secs() / 60).unwrap_or(u32::MAX);
-    let most = 4 * groups + 2 * (launched + sent_away + lost + added) + groups.saturating_mul(minutes);
+    let most = 4 * groups + 2 * launched + 3 * sent_away + 2 * (lost + added) + groups.saturating_mul(minutes);
     if calls > most {
         return Err(format!("{calls} calls were journaled for {launched} launched and {sent_away} sent away in {minutes} min"));
+    }
+    // A share follows those who serve, one by one, forth and back.
+    let steps = u32::try_from(chapter.plan.strategy().steps().len()).unwrap_or(u32::MAX);
+    let most = 2 * (steps + reverts + 1) + 2 * (launched + sent_away + lost) + 2 * foreign + flaps;
+    if routes > most {
+        return Err(format!("{routes} routes were set, {most} had to be, with {foreign} of others"));
     }
     Ok(())
 }

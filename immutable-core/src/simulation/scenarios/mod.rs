@@ -1,6 +1,7 @@
 //! The nastiest worlds, one file each: what must happen in them, what must not, and what a naive engine makes of them.
 
 mod accepted;
+mod back;
 mod blackout;
 mod echo;
 mod flicker;
@@ -83,9 +84,18 @@ fn calm(rollouts: impl IntoIterator<Item = (u32, Release)>) -> Script {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     Script {
         seed: 1,
-        cloud: Cloud { boot: (20, 20), drain: 5, latency_ms: 0, operations_take: 0, heals: Heals::Never, unguarded: false },
+        cloud: Cloud {
+            boot: (20, 20),
+            drain: 5,
+            latency_ms: 0,
+            operations_take: 0,
+            heals: Heals::Never,
+            unguarded: false,
+            pool: None,
+        },
         fleet: FleetTerms { zones: 0, min_ready: 0, boot_deadline: 120, poll: 5 },
         strategy: Strategy::rolling().max_surge(1).progress_deadline(minutes(60)).rollback_deadline(minutes(60)),
+        judge: None,
         rollouts: rollouts.into_iter().map(|(size, release)| Wish::new(size, release)).collect(),
         disturbances: Vec::new(),
         wire: None,

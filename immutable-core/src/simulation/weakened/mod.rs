@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::expect::Patience;
-use super::{Breach, Release, Script, Simulation, Wire, Wish};
+use super::{Breach, Divides, Pool, Release, Script, Simulation, Wire, Wish};
 use crate::fleet::Heals;
 use crate::rollout::decide::weakened::engines;
 
@@ -45,6 +45,16 @@ const WEATHER: &[(&str, &[&str], Change)] = &[
     ("succeeds on a part", &["wire"], |_| {}),
     ("never gives up a slot", &["capacity"], |_| {}),
     ("raises what was revoked", &["revoked"], |_| {}),
+    ("forgets the share that was in force", &["pool"], slowly_in_force),
+    ("takes a route for settled", &["pool"], slowly_in_force),
+    ("counts who is not attached", &["pool", "weights"], pooled),
+    ("gives some parts too many", &["pool"], |_| {}),
+    ("routes to one with none", &["pool"], |_| {}),
+    ("takes weights of others for its own", &["pool", "weights"], |_| {}),
+    ("retires without a drain", &["pool"], |_| {}),
+    ("opens every gate at once", &["steps"], |_| {}),
+    ("keeps nobody", &["steps"], |_| {}),
+    ("launches before the others have left", &["steps"], |_| {}),
 ];
 
 /// Groups have leavers for long, and not all at the same time.
@@ -58,6 +68,16 @@ fn slowly_zone_by_zone(script: &mut Script) {
 fn copies_come_late(script: &mut Script) {
     (script.cloud.unguarded, script.cloud.latency_ms) = (true, 0);
     script.wire = Some(Wire { late: 250, doubled: 250, until: 3600, late_by: 60, ..Wire::default() });
+}
+
+/// A route is in force only after a while.
+fn slowly_in_force(script: &mut Script) {
+    script.cloud.pool.iter_mut().for_each(|pool| pool.settle = 45);
+}
+
+/// Others take generations out of a pool in which all are together.
+fn pooled(script: &mut Script) {
+    script.cloud.pool = Some(Pool::new(Divides::Pooled, 45));
 }
 
 /// A call stays owed for long.

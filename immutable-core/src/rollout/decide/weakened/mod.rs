@@ -6,11 +6,12 @@
 
 mod counts;
 mod promises;
+mod shares;
 mod sights;
 
 use super::view::View;
 use super::{Decision, RULES, Rule, decide_by};
-use crate::fleet::Observation;
+use crate::fleet::{Observation, TrafficCapabilities, TrafficSeen};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::seen::{Facts, Seen};
 use crate::rollout::state::FleetState;
@@ -26,7 +27,7 @@ pub(crate) struct Weakened {
 
 /// All of them, rule by rule.
 pub(crate) fn engines() -> impl Iterator<Item = Weakened> {
-    let all = [counts::ENGINES, sights::ENGINES, promises::ENGINES].into_iter().flatten();
+    let all = [counts::ENGINES, sights::ENGINES, promises::ENGINES, shares::ENGINES].into_iter().flatten();
     all.map(|(rule, name, caught_by, decide)| Weakened { name, rule: *rule, caught_by, decide: *decide })
 }
 
@@ -40,6 +41,9 @@ struct Engine {
     state: fn(&mut FleetState),
     /// What it takes the fleet for.
     sight: fn(&FleetState, &mut Observation),
+    /// What it takes the pool for, and what can be done with it.
+    pool: fn(&FleetState, &mut TrafficSeen),
+    switch: fn(&mut TrafficCapabilities),
     /// What it takes the registry's word for.
     facts: fn(&mut Facts),
     /// What it counts, once that is counted.
@@ -48,7 +52,16 @@ struct Engine {
     events: fn(&FleetState, &mut Vec<Event>),
 }
 
-const SOUND: Engine = Engine { rules: &[], state: |_| {}, sight: |_, _| {}, facts: |_| {}, view: |_| {}, events: |_, _| {} };
+const SOUND: Engine = Engine {
+    rules: &[],
+    state: |_| {},
+    sight: |_, _| {},
+    pool: |_, _| {},
+    switch: |_| {},
+    facts: |_| {},
+    view: |_| {},
+    events: |_, _| {},
+};
 
 impl Engine {
     fn decide(&self, state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
@@ -60,7 +73,10 @@ impl Engine {
             .iter()
             .map(|(name, rule)| (*name, self.rules.iter().find(|(other, _)| other == name).map_or(*rule, |(_, other)| *other)))
             .collect();
-        let seen = Seen { fleet: &fleet, facts: facts.as_ref(), ..*seen };
+        let (mut pool, mut switch) = (seen.pool.cloned(), seen.switch.cloned());
+        pool.iter_mut().for_each(|pool| (self.pool)(state, pool));
+        switch.iter_mut().for_each(self.switch);
+        let seen = Seen { fleet: &fleet, facts: facts.as_ref(), pool: pool.as_ref(), switch: switch.as_ref(), ..*seen };
         let mut decision = decide_by(&rules, self.view, &believed, &seen, now);
         (self.events)(state, &mut decision.events);
         decision
