@@ -35,7 +35,7 @@ fn open(owed: &Owed, now: Timestamp, why: &Refused) -> bool {
     let another = match owed.call {
         Call::Resize(_) => sent,
         // Whoever refuses this copy refuses an earlier one too, unless that was there before it.
-        Call::Route(_) => return sent && now < owed.echo_until,
+        Call::Route(_) | Call::Drain { .. } => return sent && now < owed.echo_until,
         _ => false,
     };
     // Of a group that is not there nothing needs to be told.

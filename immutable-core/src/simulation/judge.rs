@@ -1,6 +1,7 @@
 //! A judge that says what its script says.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -18,19 +19,26 @@ pub(super) const JUDGE: &str = "judge";
 #[derive(Clone, Debug)]
 pub(super) struct Scripted {
     judging: Option<Judging>,
+    /// Which of the script's rollouts runs: one that could not begin has no number in the journal.
+    rollout: Arc<AtomicUsize>,
     asked: Arc<Mutex<BTreeMap<(RolloutId, StepIx), u32>>>,
 }
 
 impl Scripted {
     pub(super) fn new(judging: Option<Judging>) -> Self {
-        Self { judging, asked: Arc::default() }
+        Self { judging, rollout: Arc::default(), asked: Arc::default() }
+    }
+
+    /// This rollout of the script runs now.
+    pub(super) fn at(&self, rollout: usize) {
+        self.rollout.store(rollout, Ordering::Relaxed);
     }
 }
 
 #[async_trait]
 impl Judge for Scripted {
     async fn judge(&self, trial: &Trial) -> Result<Judgement> {
-        let rollout = usize::try_from(trial.rollout.0).unwrap_or(usize::MAX).saturating_sub(1);
+        let rollout = self.rollout.load(Ordering::Relaxed);
         let Some(judging) = self.judging.filter(|judging| rollout >= judging.from) else {
             return Ok(Judgement::pass("all is well"));
         };

@@ -190,6 +190,7 @@ impl<'a> Play<'a> {
     fn rollouts(&mut self) -> Result<Played, Breach> {
         let (mut outcomes, mut calls, mut spent) = (Vec::new(), Vec::new(), true);
         for rollout in 0..self.script.rollouts.len() {
+            self.judge.at(rollout);
             if rollout == self.script.first_disturbed() {
                 self.trouble_begins();
             }

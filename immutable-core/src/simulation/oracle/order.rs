@@ -41,15 +41,18 @@ pub(super) fn first(scene: &Scene, change: &Change<'_>) -> Verdict {
     if there <= others { Ok(()) } else { Err(format!("{there} of the others are there still")) }
 }
 
-/// The others shrink only as the goal lets them.
+/// The others shrink only as the goal lets them. Who drains is told to leave, and serves nobody whatever comes.
 pub(super) fn shrinks(scene: &Scene, change: &Change<'_>) -> Verdict {
-    let (Cause::Call(op), true) = (change.effect.by, change.left()) else { return Ok(()) };
+    let drains = |machine: &super::truth::Machine| machine.draining.is_some();
+    let goes = matches!(change.effect.what, What::Draining(..)) || (change.left() && !change.was.as_ref().is_some_and(drains));
+    let (Cause::Call(op), true) = (change.effect.by, goes) else { return Ok(()) };
     let Some(journaled) = scene.book.ops.get(&op) else { return Ok(()) };
     let (Some((_, goal)), Some(wanted)) = (journaled.goal, journaled.moves_to) else { return Ok(()) };
     if change.group.generation == wanted {
         return Ok(());
     }
-    let others = scene.truth.machines.values().filter(|machine| machine.member() && machine.group.generation != wanted).count();
+    let stays = |machine: &&super::truth::Machine| machine.member() && !drains(machine) && machine.group.generation != wanted;
+    let others = scene.truth.machines.values().filter(stays).count();
     let others = u32::try_from(others).unwrap_or(u32::MAX);
     let lost = scene.truth.added_since(journaled.fresh);
     if others.saturating_add(lost) >= goal {

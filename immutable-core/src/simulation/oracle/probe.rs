@@ -7,7 +7,7 @@ use super::truth::{Change, Truth};
 use super::{Scene, Verdict};
 use crate::fleet::{Heals, Life};
 use crate::memory::{Cause, What};
-use crate::rollout::{Old, Step};
+use crate::rollout::{MAX_VIEW_AGE, Old, Step};
 
 /// Notes which releases have had a ready instance, before what happens now takes it away.
 pub(super) fn exercise(truth: &Truth, book: &mut Book, change: &Change<'_>, min_ready: Duration) {
@@ -63,7 +63,9 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
     if leaves && change.group.generation != wanted && chapter.desired > 0 {
         let ready = scene.truth.ready();
         let (desired, others) = (chapter.desired, scene.truth.lost_since(chapter.opened));
-        if ready.saturating_add(others).saturating_add(1) < desired.min(chapter.ready_then) {
+        // As long as nothing else has served that could be ill of the same, a lie about the old cannot be told from an illness that is to be mended.
+        let lied = scene.lied_within(change.effect.at - MAX_VIEW_AGE, change.effect.at);
+        if ready.saturating_add(others).saturating_add(1) < desired.min(chapter.ready_then) && !lied {
             return Err(format!("{ready} are ready while nobody knows whether the new release works"));
         }
     }
