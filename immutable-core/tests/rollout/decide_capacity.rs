@@ -101,6 +101,18 @@ fn what_others_add_is_no_breach_and_nothing_is_raised_above_it() {
 }
 
 #[test]
+fn a_view_of_a_group_from_before_the_last_call_shows_no_room() {
+    let mut stage = Stage::rolling(surge(2));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.retire(1, "a");
+    let seen = look().group(1, 2, "b+ c+").group(2, 1, "d+");
+    row("after it there is room for one", &stage, &seen, "noted gone 0001.0 a progress 1\nowed 7 raise 0002.0 1 to 3");
+    let before = look().group(1, 2, "b+ c+").aged(5).group(2, 1, "d+");
+    row("before it nobody knows", &stage, &before, "");
+}
+
+#[test]
 fn a_size_that_others_lowered_under_who_stayed_is_set_to_what_is_there() {
     let mut stage = Stage::rolling_of(Stage::fleet(1), surge(1));
     stage.ready(2, "d");

@@ -74,6 +74,7 @@ fn traffic_follows_the_instances_where_nothing_else_is_said() {
     let mut owed = at_0.clone();
     owed.owe(route(&[(1, 666), (2, 334)]));
     row("nor while it is owed", &owed, &one_of_four().pool(&[(1, 1000), (2, 0)]), "");
+    row("nor while only the pool says that it was done", &owed, &one_of_four().pool(&[(1, 666), (2, 334)]), "");
     owed.settle(done(None));
     row("nor while it settles", &owed, &one_of_four().pool(&[(1, 666), (2, 334)]), "");
     tells(
