@@ -50,6 +50,12 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         }
         names.take(&others, Class::Down, &mut may_leave);
         names.take(&others, Class::Doubt, &mut may_leave);
+        if proposal.spare_for_probe.is_some() {
+            // Whoever serves nobody makes the room, once their group can be written to.
+            let idle = |group: &GroupView<'_>| group.members() - group.ready_count();
+            let waited = view.groups.iter().filter(|(id, _)| aim.leaves(id.generation) && !others.contains(id));
+            may_leave = may_leave.saturating_sub(waited.map(|(_, group)| idle(group)).fold(0, u32::saturating_add));
+        }
         names.take(&others, Class::Ready, &mut may_leave);
         let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
         let mut failed = members;
