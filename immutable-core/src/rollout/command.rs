@@ -179,9 +179,9 @@ fn approve(rollout: &RolloutState, step: StepIx, by: &Actor, now: Timestamp) -> 
         return Err(format!("{by} has approved already"));
     }
     let mut events = vec![Event::Approved { step, by: by.clone() }];
-    // Late, and yet: it is held for nothing else.
+    // Late, and yet: if that is what a person was asked about.
     let enough = rollout.gate.approved.len() + 1 >= usize::try_from(gate.least).unwrap_or(usize::MAX);
-    if matches!(rollout.phase, Phase::Held { why: Hold::Needs(_), .. }) && enough {
+    if matches!(rollout.phase, Phase::Held { why: Hold::Needs(Need::Gate { .. }), .. }) && enough {
         events.push(Event::Moved { to: onward(rollout, step, now) });
     }
     Ok(events)
@@ -198,6 +198,9 @@ fn again(rollout: &RolloutState, phase: &Phase, now: Timestamp) -> Phase {
         }
         Phase::Stepping { step, .. } => Phase::Stepping { step, at: begun(strategy, step, now) },
         Phase::Reverting { why, to, .. } => Phase::Reverting { why, to, at: StepState::Moving { give_up_at: rollback } },
+        Phase::Finishing { ending: Ending::Keep, .. } => {
+            Phase::Finishing { ending: Ending::Keep, give_up_at: now + strategy.keep_old }
+        }
         Phase::Finishing { ending, .. } => Phase::Finishing { ending, give_up_at: rollback },
         held @ Phase::Held { .. } => held,
     }

@@ -202,6 +202,9 @@ fn those_who_are_named_approve_once() {
     let mut held = stage.clone();
     needs(&mut held, Need::Gate { step: StepIx(1), why: "1 of 2 have approved in time".into() });
     assert_eq!(give(&mut held, "bob", step(1)), format!("{HEARD}approved 1 by bob; moved step 2 until +1230s"), "late, and yet");
+    let mut other = stage.clone();
+    needs(&mut other, Need::Irreversible { mark: "schema 12".into(), why: "asked for".into() });
+    assert_eq!(give(&mut other, "bob", step(1)), format!("{HEARD}approved 1 by bob"), "that was not what was asked");
     let mut paused = stage.clone();
     give(&mut paused, "sam", What::Pause);
     assert_eq!(give(&mut paused, "bob", step(1)), format!("{HEARD}approved 1 by bob"), "also while it is paused");
@@ -244,6 +247,11 @@ fn another_try_has_all_its_time_and_what_failed_is_forgiven() {
         };
         assert_eq!(give(&mut stage, "ann", What::Retry), format!("{HEARD}moved {to}"), "{name}");
     }
+    let mut kept =
+        Stage::rolling(Strategy::new([Step::scale_beside(Percent::new(100).unwrap())]).max_surge(3).keep_old(5 * MINUTE));
+    kept.moved(Phase::Finishing { ending: Ending::Keep, give_up_at: kept.now + MINUTE });
+    needs(&mut kept, Need::StuckLeaving);
+    assert_eq!(give(&mut kept, "ann", What::Retry), format!("{HEARD}moved finishing and keeping until +330s"));
     let mut gate = gated(Approve::by(["ann"]).within(MINUTE));
     needs(&mut gate, Need::Gate { step: StepIx(1), why: "x".into() });
     assert_eq!(give(&mut gate, "ann", What::Retry), format!("{HEARD}moved gate 1 until +90s"));

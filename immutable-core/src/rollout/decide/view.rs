@@ -62,7 +62,7 @@ pub(super) struct GroupView<'a> {
     pub(super) stray: Vec<&'a InstanceKey>,
     /// The same, of those that are down.
     pub(super) stray_down: Vec<&'a InstanceKey>,
-    /// Members that are told to finish the requests they have, since when, and the gone among their targets: they are named next.
+    /// Members that finish the requests they have, and since when: once they have, they are named to leave.
     pub(super) draining: Vec<(&'a InstanceKey, Timestamp)>,
     /// Of those in doubt, the ones that were healthy when last heard of: they may serve.
     pub(super) suspended: u32,

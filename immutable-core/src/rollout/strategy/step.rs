@@ -246,7 +246,7 @@ impl Step {
     }
 }
 
-/// `25% of the new, the old stay`
+/// `scale to 25% beside the old`
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let then = |otherwise: &Otherwise| match otherwise {
