@@ -2,7 +2,7 @@
 
 use super::gates::onward;
 use super::proposal::{Aim, Proposal};
-use super::traffic;
+use super::route;
 use super::view::{View, count};
 use crate::artifact::Digest;
 use crate::fleet::GenerationId;
@@ -33,12 +33,12 @@ fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, st
     let strategy = rollout.plan.strategy();
     let last = usize::from(step.0) + 1 == strategy.steps().len();
     let holds = reached(view, aim, last);
-    if waited && (last || !holds || !traffic::reached(view, &aim, false)) {
+    if waited && (last || !holds || !route::reached(view, &aim, false)) {
         // The gate is open; what was lost while it was waited for comes back first, and the last step is proven, in the time that a step has.
         let give_up_at = view.now + strategy.progress_deadline;
         return proposal.move_to(Phase::Stepping { step, at: StepState::Moving { give_up_at } });
     }
-    if !holds || !traffic::reached(view, &aim, false) {
+    if !holds || !route::reached(view, &aim, false) {
         if holds && view.traffic.as_ref().is_some_and(|traffic| traffic.is_settled(view)) {
             proposal.wait(Blocker::Share);
         }
@@ -62,7 +62,7 @@ fn stepping(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, st
 }
 
 fn reverting(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, to: GenerationId, aim: Aim) {
-    if reached(view, aim, true) && traffic::reached(view, &aim, false) && restored(view, proposal, to) && proposal.quiet(view) {
+    if reached(view, aim, true) && route::reached(view, &aim, false) && restored(view, proposal, to) && proposal.quiet(view) {
         finish(view, proposal, rollout, Ending::Back { to });
     }
 }
@@ -105,7 +105,7 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         return;
     }
     let holds = aim.is_none_or(|aim| reached(view, aim, true) && aim.wanted.is_none_or(|id| view.upkeep_wanted(id).is_none()));
-    let routed = aim.is_none_or(|aim| traffic::reached(view, &aim, true));
+    let routed = aim.is_none_or(|aim| route::reached(view, &aim, true));
     if aim.is_some() && !(holds && routed && read_back(view)) {
         return;
     }

@@ -3,6 +3,7 @@
 mod blame;
 mod complete;
 mod deadlines;
+mod divide;
 mod gates;
 mod give_up;
 mod prepare;
@@ -12,6 +13,7 @@ mod refill;
 mod rejudge;
 mod retire;
 mod rollback;
+mod route;
 mod sight;
 mod traffic;
 mod view;
@@ -52,7 +54,7 @@ const RULES: &[(&str, Rule)] = &[
     ("rollback", rollback::rule),
     ("deadlines", deadlines::rule),
     ("gates", gates::rule),
-    ("traffic", traffic::rule),
+    ("route", route::rule),
     ("probe", probe::rule),
     ("retire", retire::rule),
     ("give_up", give_up::rule),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::proposal::Proposal;
 use super::view::View;
-use super::{Decision, RULES, decide, decide_by, traffic};
+use super::{Decision, RULES, decide, decide_by, route};
 use crate::fleet::{Coverage, FailureClass, GroupState, Health, Instance, Life, Observation, Resize, Route, Verdict};
 use crate::rollout::event::{Call, Charge};
 use crate::rollout::phase::Phase;
@@ -128,7 +128,7 @@ pub(crate) fn a_part_is_the_whole(state: &FleetState, seen: &Seen<'_>, now: Time
 /// Going back is one switch.
 pub(crate) fn back_is_one_switch(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
     let rules: Vec<_> =
-        RULES.iter().copied().map(|(name, rule)| (name, if name == "traffic" { switch_back } else { rule })).collect();
+        RULES.iter().copied().map(|(name, rule)| (name, if name == "route" { switch_back } else { rule })).collect();
     decide_by(&rules, |_| {}, state, seen, now)
 }
 
@@ -137,7 +137,7 @@ fn switch_back(view: &View<'_>, proposal: &mut Proposal) {
         Some(Phase::Reverting { to, .. }) => Some(*to),
         _ => None,
     };
-    let (Some(to), Some(traffic)) = (back, &view.traffic) else { return traffic::rule(view, proposal) };
+    let (Some(to), Some(traffic)) = (back, &view.traffic) else { return route::rule(view, proposal) };
     let Some(seen) = traffic.seen.filter(|_| view.state.route_owed().is_none()) else { return };
     let all: u16 = traffic.current().values().sum();
     let weights = traffic.current().keys().map(|id| (*id, if *id == to { all } else { 0 })).collect();

@@ -3,7 +3,7 @@
 
 use super::MAX_VIEW_AGE;
 use super::proposal::{Aim, Proposal};
-use super::traffic;
+use super::route;
 use super::view::View;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{GroupId, GroupState, Life, Resize, Working};
@@ -46,7 +46,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             let traffic = view.traffic.as_ref().filter(|traffic| traffic.seen.is_some())?;
             // Where nothing moves no share does.
             let Some(aim) = aim else { return Some(false) };
-            return Some(traffic::target(view, traffic, &aim).as_ref() == Some(route.weights()));
+            return Some(route::target(view, traffic, &aim).as_ref() == Some(route.weights()));
         }
         Call::Drain { group, .. } => return Some(holds(view, *group, aim)),
         // Making, removing and upkeep are absolute, and harmless on any view.

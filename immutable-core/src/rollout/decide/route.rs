@@ -1,0 +1,214 @@
+//! Who gets which share of the requests: as much as the step says, and never more than is ready to serve it.
+
+use std::sync::Arc;
+
+use super::divide::{carried, narrowed, parts_of, spread};
+use super::proposal::{Aim, Proposal};
+use super::traffic::{Mode, Traffic, Weights, needed, share};
+use super::view::View;
+use crate::fleet::{GenerationId, Route};
+use crate::rollout::event::Call;
+use crate::rollout::phase::{Ending, Phase};
+use crate::rollout::report::Blocker;
+use crate::rollout::state::GenerationLife;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let (Some(traffic), Some(aim)) = (&view.traffic, proposal.aim) else {
+        return;
+    };
+    if view.state.route_owed().is_some() {
+        return;
+    }
+    let Some(target) = target(view, traffic, &aim) else {
+        return;
+    };
+    if target == *traffic.current() && traffic.seen.is_some() {
+        if !traffic.is_settled(view) {
+            proposal.wake_at(view, traffic.settles);
+            proposal.wait(Blocker::Settling { until: traffic.settles });
+        }
+        return;
+    }
+    // One route after the other: what is not yet in force everywhere is not moved away from.
+    let free = traffic.settles.max(traffic.state.quiet_until);
+    if view.now < free {
+        proposal.wake_at(view, free);
+        return proposal.wait(Blocker::Settling { until: free });
+    }
+    let Some(seen) = traffic.seen.filter(|_| traffic.as_of >= traffic.state.quiet_until) else {
+        return proposal.wait(Blocker::View { why: format!("of pool {}", traffic.state.id).into() });
+    };
+    if view.environment {
+        return;
+    }
+    if let Ok(route) = Route::new(traffic.state.id.clone(), seen.tag.clone(), target) {
+        proposal.call(view, Call::Route(Arc::new(route)));
+    }
+}
+
+/// Whether the wanted generation has the share that it is to have, in force everywhere; at the end also whether nobody else is attached.
+pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
+    let (Some(traffic), Some(wanted)) = (&view.traffic, aim.wanted) else {
+        return true;
+    };
+    let current = traffic.current();
+    let (part, whole) = (u64::from(aim.share.0), u64::from(aim.share.1.max(1)));
+    let (has, total) = share(current, wanted);
+    let enough = match traffic.mode {
+        // Nobody is to serve yet, or at all.
+        _ if aim.goal == 0 && !end => true,
+        // Whoever is the first gets everything, and that not before the end.
+        _ if total == 0 => part < whole || aim.goal == 0,
+        Mode::Together => current.contains_key(&wanted),
+        Mode::One { .. } => part < whole || has == total,
+        Mode::Weights { .. } if part == whole => has == total,
+        // Within one part of it.
+        Mode::Weights { .. } => (has + 1) * whole >= part * total,
+    };
+    let alone = !end || current.keys().all(|id| *id == wanted);
+    // More than its share is as little what the step says as less.
+    let meant = target(view, traffic, aim).is_none_or(|target| target == *current);
+    enough && meant && alone && traffic.seen.is_some() && (traffic.is_settled(view) || traffic.state.weights.is_empty())
+}
+
+/// What the weights should be now; `None` if nothing is to be said of them.
+pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Option<Weights> {
+    let choice = Choice::of(view, traffic, aim)?;
+    match traffic.mode {
+        Mode::Together => Some(choice.attached().map(|id| (id, 1)).collect()),
+        Mode::One { attached } => choice.one(attached),
+        Mode::Weights { parts, generations } => choice.weighted(parts, generations),
+    }
+}
+
+/// Between whom it is to be divided.
+struct Choice<'a> {
+    view: &'a View<'a>,
+    traffic: &'a Traffic<'a>,
+    aim: &'a Aim,
+    wanted: GenerationId,
+    /// The others that are there, or are promised.
+    others: Vec<GenerationId>,
+    /// Whether every group was seen wholly: who was not seen then is not there.
+    whole: bool,
+    /// Whether the fleet is to be empty, and nobody but the wanted generation could serve: the pool is left to whom it would be.
+    nobody: bool,
+    /// Whether the wanted generation is to have everything, and can carry it.
+    all: bool,
+    /// Whether whoever gets nothing is not attached any more.
+    finishing: bool,
+}
+
+impl<'a> Choice<'a> {
+    fn of(view: &'a View<'a>, traffic: &'a Traffic<'a>, aim: &'a Aim) -> Option<Self> {
+        let wanted = aim.wanted.filter(|id| present(view, *id))?;
+        let there = |id: GenerationId| id != wanted && present(view, id) && view.sum(id, |group| group.promised()) > 0;
+        let phase = view.rollout().map(|rollout| &rollout.phase);
+        let mut choice = Self {
+            view,
+            traffic,
+            aim,
+            wanted,
+            others: view.state.generations.keys().copied().filter(|id| there(*id)).collect(),
+            whole: view.groups.values().all(|group| group.whole),
+            nobody: false,
+            all: false,
+            finishing: matches!(phase, Some(Phase::Finishing { ending, .. }) if *ending != Ending::Keep),
+        };
+        choice.nobody = aim.goal == 0 && choice.whole && choice.others.iter().all(|id| choice.may_serve(*id) == 0);
+        let ready = choice.ready(wanted);
+        let full = choice.nobody || (ready > 0 && ready >= aim.floor.min(aim.goal));
+        choice.all = full && aim.share.0 >= aim.share.1;
+        Some(choice)
+    }
+
+    fn ready(&self, id: GenerationId) -> u32 {
+        self.view.sum(id, |group| group.ready_count())
+    }
+
+    fn may_serve(&self, id: GenerationId) -> u32 {
+        self.view.sum(id, |group| group.may_serve())
+    }
+
+    /// The weight that it has now, whoever gave it.
+    fn has(&self, id: GenerationId) -> u32 {
+        self.traffic.current().get(&id).map_or(0, |weight| u32::from(*weight))
+    }
+
+    fn attached(&self) -> impl Iterator<Item = GenerationId> {
+        std::iter::once(self.wanted).chain(self.others.iter().copied())
+    }
+
+    /// All to one: to the one that has it, until the wanted one can take it or the other has nobody left.
+    fn one(&self, attached: bool) -> Option<Weights> {
+        let holds = self.traffic.current().iter().find(|(id, weight)| **weight > 0 && present(self.view, **id));
+        let gets = match holds {
+            Some((holds, _)) if !self.all && !self.replaces(*holds) => *holds,
+            None if !self.all => return None,
+            _ => self.wanted,
+        };
+        let beside = self.attached().filter(|id| attached && (*id == self.wanted || !self.finishing));
+        let mut weights: Weights = beside.map(|id| (id, 0)).collect();
+        weights.insert(gets, 1);
+        Some(weights)
+    }
+
+    /// Whether another generation has nobody left for certain, and the wanted one somebody.
+    fn replaces(&self, other: GenerationId) -> bool {
+        self.whole && self.may_serve(other) == 0 && self.ready(self.wanted) > 0
+    }
+
+    /// To each the share that it can carry, and to the wanted one no more than the step says.
+    fn weighted(&self, parts: u32, generations: usize) -> Option<Weights> {
+        let (wanted, floor) = (self.wanted, self.aim.floor);
+        // Who has a share keeps it for as long as it may serve: not to be seen is not to be gone.
+        let holds = |id: GenerationId| if self.has(id) > 0 { self.may_serve(id) } else { self.ready(id) };
+        let others: Vec<_> = self.others.iter().map(|id| (*id, holds(*id))).collect();
+        let alone = others.iter().all(|(_, serve)| *serve == 0);
+        if alone && !self.takes_all() {
+            return None;
+        }
+        let total = self.traffic.current().values().map(|weight| u32::from(*weight)).sum();
+        let kept = parts_of(parts, (self.has(wanted), total)).min(carried(parts, holds(wanted), floor));
+        let carried = carried(parts, self.ready(wanted), floor).max(kept);
+        let share = if alone { parts } else { parts_of(parts, self.aim.share).min(carried) };
+        // Beside those that get requests, those that may get some again are attached.
+        let mut weights = spread(parts, parts - share, floor, others, |id| self.has(id));
+        weights.retain(|_, weight| *weight > 0 || !self.finishing);
+        weights.insert(wanted, share);
+        let weights = narrowed(weights, wanted, generations).into_iter();
+        let weights = weights.map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
+        self.allowed(&weights).then_some(weights)
+    }
+
+    /// Whether the wanted generation takes what nobody else could have: what others had if they are gone for certain, and if nobody had any, when it is all there.
+    fn takes_all(&self) -> bool {
+        let theirs = self.traffic.current().iter().any(|(id, weight)| *id != self.wanted && *weight > 0);
+        match theirs {
+            true => self.whole && (self.nobody || self.ready(self.wanted) > 0),
+            false => self.has(self.wanted) > 0 || self.all,
+        }
+    }
+
+    /// Whether each generation could carry its share; one that cannot may keep what it has, or get no more than its part of those who may be ready:
+    /// nobody loses what is theirs for not being seen.
+    fn allowed(&self, weights: &Weights) -> bool {
+        let may_serve = |id: GenerationId| u64::from(self.may_serve(id));
+        let all: u64 = weights.keys().copied().map(may_serve).sum();
+        weights.keys().copied().all(|id| {
+            let ready = u64::from(self.ready(id));
+            let (new, total) = share(weights, id);
+            let (old, old_total) = share(self.traffic.current(), id);
+            let less = new * old_total <= old * total;
+            // All of the others may be ready, and of this one only those who are.
+            let serve = ready + all - may_serve(id);
+            let in_proportion = ready > 0 && new.saturating_sub(1) * serve <= ready * total;
+            less || in_proportion || ready >= u64::from(needed(self.traffic.mode, weights, id, self.aim.floor))
+        })
+    }
+}
+
+fn present(view: &View<'_>, id: GenerationId) -> bool {
+    let life = view.state.generations.get(&id).map(|generation| generation.life);
+    life == Some(GenerationLife::Present) && !view.noted.absent.contains(&id)
+}
