@@ -8,6 +8,7 @@ mod rollout {
     mod decide_finish;
     mod decide_gates;
     mod decide_health;
+    mod decide_leftovers;
     mod decide_reports;
     mod decide_traffic;
     mod evolve;

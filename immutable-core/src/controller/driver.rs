@@ -357,6 +357,10 @@ impl Driver {
                 break;
             }
         }
+        let stands = matches!(self.state.rollout().map(|rollout| &rollout.phase), None | Some(Phase::Held { .. }));
+        if !stands && self.now().since(self.state.at()) >= MAX_VIEW_AGE {
+            self.apply([Event::Watched])?;
+        }
         for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
             let size = self.state.slots(seen.group).map_or(0, |slots| slots.size);
             self.earlier.insert(seen.group, (live(seen, size), size));
@@ -366,7 +370,10 @@ impl Driver {
         self.viewed.retain(|group, _| known(group));
         let now = self.now();
         let next = now + if self.failed_looks > 0 { backoff(self.failed_looks) } else { self.controller.poll };
-        self.look_at = wake_at.map_or(next, |wake| wake.min(next));
+        let next = wake_at.map_or(next, |wake| wake.min(next));
+        // In time to say that somebody watches.
+        let says = self.state.at() + MAX_VIEW_AGE;
+        self.look_at = if says > now { next.min(says) } else { next };
         Ok(())
     }
 

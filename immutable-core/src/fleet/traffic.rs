@@ -138,6 +138,14 @@ pub struct TrafficSeen {
     pub residue: Option<Arc<str>>,
 }
 
+impl TrafficSeen {
+    /// What an instance is to the pool, if it is one of its targets.
+    pub fn target(&self, key: &InstanceKey) -> Option<TargetState> {
+        let at = self.targets.binary_search_by(|target| target.key.cmp(key)).ok()?;
+        self.targets.get(at).map(|target| target.state)
+    }
+}
+
 /// One target of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetSeen {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::artifact::sha256;
 use crate::id::{Actor, RolloutId, StepIx, StreamVersion, read_hex, read_text, write_hex};
-use crate::rollout::decide::{begun, held, irreversible, onward, revert, tear_down};
+use crate::rollout::decide::{begun, irreversible, onward, revert, tear_down};
 use crate::rollout::event::Event;
 use crate::rollout::phase::{Ending, Hold, Need, Phase, RevertCause, StepState};
 use crate::rollout::state::{FleetState, RolloutState};
@@ -223,9 +223,10 @@ fn abort(state: &FleetState, rollout: &RolloutState, to: AbortTo, now: Timestamp
             (Some(mark), Phase::Held { why: Hold::Paused { by }, .. }) => {
                 Err(format!("there is no way back, {mark}; to go back all the same resume it first, {by} has paused it"))
             }
-            // A person is asked once; who is asked already has decided.
-            (Some(mark), phase) if !matches!(phase, Phase::Held { .. }) => {
-                Ok(held(rollout, Need::Irreversible { mark, why: RevertCause::Asked.to_string().into() }, now))
+            // A person is asked once; who is asked about this has decided.
+            (Some(mark), phase) if !matches!(phase, Phase::Held { why: Hold::Needs(Need::Irreversible { .. }), .. }) => {
+                let need = Need::Irreversible { mark, why: RevertCause::Asked.to_string().into() };
+                Ok(Phase::Held { why: Hold::Needs(need), resume: Box::new(phase.under().clone()), since: now })
             }
             _ => Ok(revert(state, &[], rollout, RevertCause::Asked, now)),
         },

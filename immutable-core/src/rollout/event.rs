@@ -82,6 +82,8 @@ pub enum Event {
     },
     /// What was seen and could not be read again.
     Noted(Noted),
+    /// Nothing was new for a minute, and somebody watched: by this a successor tells for how long nobody did.
+    Watched,
     /// A gate's judge has spoken.
     Judged {
         /// Of which step's gate.

@@ -200,6 +200,11 @@ pub enum Need {
     RollbackDeadline,
     /// What should leave does not.
     StuckLeaving,
+    /// The pool refuses the route that is wanted.
+    PoolRefuses {
+        /// Why, in its words.
+        why: Arc<str>,
+    },
     /// Nothing can be decided: for too long no whole view, or no word on anybody's health.
     ProviderSilent,
     /// Whether to go back across what cannot be undone.
@@ -227,6 +232,7 @@ impl fmt::Display for Need {
             Self::StuckLeaving => f.write_str("what should be removed does not go"),
             Self::Irreversible { mark, why } => write!(f, "going back is not possible ({mark}), and there is cause to: {why}"),
             Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),
+            Self::PoolRefuses { why } => write!(f, "the pool refuses its route: {why}"),
             Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }
     }

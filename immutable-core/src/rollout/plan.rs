@@ -176,7 +176,6 @@ impl Plan {
         let health = fleet.health();
         fleet.check()?;
         let pool = pool(state, fleet, switch)?;
-        strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch.filter(|_| pool.is_some()))?;
         if let Some(rollout) = &state.rollout {
             return Err(Error::new(
                 ErrorKind::Busy,
@@ -196,6 +195,10 @@ impl Plan {
         let proven = state.proven.as_ref().map(|proven| &proven.spec);
         let of_proven = proven.is_some_and(|proven| proven.release == release).then(|| strategy.of_proven());
         let strategy = of_proven.as_ref().unwrap_or(strategy);
+        let others = state.generations.values().filter(|generation| generation.release() != release);
+        let replaces = others.map(GenerationState::size).any(|size| size > 0);
+        let switch = switch.filter(|_| pool.is_some());
+        strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
         let budget = strategy.budget(fleet.desired());
         let groups = groups(fleet, budget.ceiling.max(1), capabilities)?;
         let spec = GenerationSpec {

@@ -95,6 +95,13 @@ pub enum Blocker {
         /// Until when.
         until: Timestamp,
     },
+    /// A pool that refused its route.
+    Pool {
+        /// Why, in its words.
+        why: Arc<str>,
+        /// When it is asked again.
+        until: Timestamp,
+    },
     /// A fresh, whole view of a group.
     View {
         /// Why there is none.
@@ -247,6 +254,7 @@ impl Report {
             Blocker::Room { live, ceiling } => write!(f, "room: {live} of at most {ceiling} exist"),
             Blocker::Call { op } => write!(f, "the provider's answer to call {op}"),
             Blocker::Backoff { until } => write!(f, "the provider to take calls again (in {})", left(until)),
+            Blocker::Pool { why, until } => write!(f, "the pool to take its route (again in {}; it said: {why})", left(until)),
             Blocker::View { why } => write!(f, "a whole view ({why})"),
             Blocker::Registry => f.write_str("the registry's word on the release"),
             Blocker::Capacity { missing } => write!(f, "capacity: {missing} asked for did not come"),

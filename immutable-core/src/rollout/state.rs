@@ -127,6 +127,9 @@ pub struct PoolState {
     pub quiet_until: Timestamp,
     /// How many routes in a row failed.
     pub failures: u32,
+    /// Why the last one did, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Arc<str>>,
 }
 
 impl PoolState {
@@ -144,7 +147,7 @@ impl PoolState {
     pub(crate) fn new(id: PoolId) -> Self {
         let (weights, before, earlier) = Default::default();
         let never = Timestamp::default();
-        Self { id, weights, before, earlier, before_at: never, settled_at: never, quiet_until: never, failures: 0 }
+        Self { id, weights, before, earlier, before_at: never, settled_at: never, quiet_until: never, failures: 0, refused: None }
     }
 }
 
@@ -226,6 +229,9 @@ pub struct RolloutState {
     pub phase: Phase,
     /// The most ready instances that this step has had.
     pub best: u32,
+    /// Whether it has launched anything of what is wanted, or found it there.
+    #[serde(default)]
+    pub launched: bool,
     /// What is known of the gate that is waited for.
     #[serde(default, skip_serializing_if = "GateState::is_untouched")]
     pub gate: GateState,
@@ -376,6 +382,13 @@ impl GenerationState {
     /// What it runs.
     pub fn release(&self) -> Release {
         self.spec.release
+    }
+
+    /// Nobody who is there now is charged with anything from here on, and nothing is held against their release.
+    pub(crate) fn blame_nobody(&mut self) {
+        self.charged.clear();
+        let members = self.groups.values_mut().flat_map(|slots| slots.members.values_mut());
+        members.for_each(|member| member.charged = true);
     }
 
     /// The sum of its groups' sizes. Saturates: a provider may report anything.

@@ -31,6 +31,7 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::Needs(Need::BaselineUnlaunchable { .. }) => "needs: baseline unlaunchable",
         Outcome::Needs(Need::RollbackDeadline) => "needs: rollback deadline",
         Outcome::Needs(Need::StuckLeaving) => "needs: stuck leaving",
+        Outcome::Needs(Need::PoolRefuses { .. }) => "needs: pool",
         Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",
         Outcome::Needs(Need::Irreversible { .. }) => "needs: irreversible",
         Outcome::Needs(Need::Gate { .. }) => "needs: gate",
@@ -178,6 +179,7 @@ impl Expected<'_> {
         }
         if self.too_long() {
             allowed.extend([failed, "refused", "needs: stuck leaving", "needs: rollback deadline", "needs: provider silent"]);
+            allowed.extend(self.script.cloud.pool.map(|_| "needs: pool"));
         }
         self.gates(&mut allowed, failed);
         allowed

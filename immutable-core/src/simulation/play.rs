@@ -231,7 +231,10 @@ impl<'a> Play<'a> {
     pub(super) fn strategy(&self) -> Strategy {
         match self.patience {
             Patience::Configured => self.script.strategy.clone(),
-            Patience::Infinite => self.script.strategy.clone().progress_deadline(FOR_EVER).rollback_deadline(FOR_EVER),
+            Patience::Infinite => {
+                let strategy = self.script.strategy.clone().progress_deadline(FOR_EVER).rollback_deadline(FOR_EVER);
+                strategy.rollback_attempts(u32::MAX)
+            }
         }
     }
 

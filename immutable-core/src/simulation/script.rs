@@ -336,7 +336,7 @@ impl Script {
         }
         for wish in &self.rollouts {
             let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
-            self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref())?;
+            self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
         }
         Ok(())
     }

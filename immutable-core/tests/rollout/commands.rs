@@ -9,7 +9,7 @@ use immutable_core::rollout::{
     Strategy, What, command,
 };
 
-use super::kit::{MINUTE, Stage};
+use super::kit::{MINUTE, Stage, group, key, paused};
 use super::sight::{look, row, said, tells};
 
 fn asked(stage: &Stage, about: u32, to: AbortTo) -> Vec<Event> {
@@ -327,4 +327,30 @@ fn a_command_survives_json_and_is_known_by_what_it_says() {
         let error = serde_json::from_str::<CommandId>(wrong).unwrap_err().to_string();
         assert!(error.contains("32 hexadecimal digits"), "{wrong}: {error}");
     }
+}
+
+#[test]
+fn nobody_goes_back_across_a_mark_unasked() {
+    let mut stage = Stage::irreversible("schema 12");
+    stage.ready(2, "d");
+    let stepping = stage.state.rollout().unwrap().phase.clone();
+    let held = |why: Hold| Phase::Held { why, resume: Box::new(stepping.clone()), since: stage.now };
+    let mut asked = stage.clone();
+    asked.moved(held(Hold::Needs(Need::ProviderSilent)));
+    let asks = "heard and carried out; moved held: going back is not possible (schema 12), and there is cause to: asked for";
+    assert_eq!(
+        give(&mut asked, "sam", What::Abort(AbortTo::Back)),
+        asks,
+        "who is asked about something else is asked about this"
+    );
+    let back = format!("{HEARD}moved back to 0001 until +3640s: asked for");
+    assert_eq!(give(&mut asked, "sam", What::Abort(AbortTo::Back)), back, "once");
+    let mut deleted = stage.clone();
+    deleted.moved(held(paused()));
+    deleted.note(|noted| drop(noted.gone.insert(group(2), vec![key("d")])));
+    deleted.note(|noted| noted.absent.push(GenerationId(2)));
+    deleted.moved(stepping.clone());
+    let because =
+        "moved held: going back is not possible (schema 12), and there is cause to: generation 0002 was deleted by someone else";
+    row("what was launched and deleted was launched", &deleted, &look().group(1, 3, "a+ b+ c+"), because);
 }

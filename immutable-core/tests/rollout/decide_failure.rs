@@ -2,10 +2,10 @@
 
 use immutable_core::fleet::Heals;
 use immutable_core::id::StepIx;
-use immutable_core::rollout::{Call, Event, OnFirstFailure, Phase, RevertCause, StepState, Strategy};
+use immutable_core::rollout::{Call, Event, Hold, Need, OnFirstFailure, Phase, RevertCause, StepState, Strategy};
 
-use super::kit::{MINUTE, Stage, done, lower, raise};
-use super::sight::{Look, look, row};
+use super::kit::{MINUTE, Stage, done, group, lower, paused, raise};
+use super::sight::{Look, look, row, said};
 
 fn surge(instances: u32) -> Strategy {
     Strategy::rolling().max_surge(instances)
@@ -18,7 +18,7 @@ fn reverting() -> Stage {
     stage.retire(1, "a");
     stage.gone(1, "a");
     let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
-    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: super::kit::group(1).generation, at });
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: group(1).generation, at });
     stage
 }
 
@@ -127,7 +127,7 @@ fn a_rollback_has_a_deadline_and_then_asks() {
     row("it waits", &stage, &look(), "");
     stage.pass(60 * 60 - 59);
     let asks = look().decide(&stage).events;
-    assert_eq!(super::sight::said(asks.last().unwrap()), "moved held: the rollback has taken longer than its deadline");
+    assert_eq!(said(asks.last().unwrap()), "moved held: the rollback has taken longer than its deadline");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_revoked_baseline_is_kept_while_it_runs() {
     let mut stage = Stage::rolling(surge(1));
     stage.ready(2, "d");
     let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
-    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: super::kit::group(1).generation, at });
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: group(1).generation, at });
     row("all of it", &stage, &old_and("d+", 1).revoked("1.0.0"), "owed 6 lower 0002.0 1 by d");
 }
 
@@ -234,7 +234,7 @@ fn what_somebody_else_deleted_is_replaced() {
     );
     let mut without = stage.clone();
     without.gone(1, "a b c");
-    without.note(|noted| noted.absent.push(super::kit::group(1).generation));
+    without.note(|noted| noted.absent.push(group(1).generation));
     let gone = look().absent(2);
     row(
         "then the wanted: the baseline is made anew",
@@ -261,9 +261,9 @@ fn a_baseline_made_anew_has_its_release_under_a_new_ordinal() {
     let mut stage = Stage::rolling(surge(1));
     stage.ready(2, "d");
     stage.gone(1, "a b c");
-    stage.note(|noted| noted.absent.push(super::kit::group(1).generation));
+    stage.note(|noted| noted.absent.push(group(1).generation));
     let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
-    stage.moved(Phase::Reverting { why: RevertCause::Deadline, to: super::kit::group(3).generation, at });
+    stage.moved(Phase::Reverting { why: RevertCause::Deadline, to: group(3).generation, at });
     let look = || look().group(2, 1, "d+");
     row("it is made", &stage, &look(), "owed 6 ensure 0003 of 1.0.0 heal false");
     let Event::Owed { call: Call::Ensure(spec), .. } = look().decide(&stage).events[0].clone() else { panic!() };
@@ -281,7 +281,7 @@ fn a_baseline_made_anew_has_groups_for_the_fleet_as_it_is_now() {
     stage.make(2);
     stage.step();
     let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
-    stage.moved(Phase::Reverting { why: RevertCause::Deadline, to: super::kit::group(3).generation, at });
+    stage.moved(Phase::Reverting { why: RevertCause::Deadline, to: group(3).generation, at });
     let events = look().group(1, 3, "a+ b+ c+").group(2, 0, "").group(2, 0, "").cell(1).decide(&stage).events;
     let Event::Owed { call: Call::Ensure(spec), .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(spec.groups.iter().map(|group| group.max).sum::<u32>(), 200, "for 101 at once, 100 in each");
@@ -297,7 +297,7 @@ fn what_is_made_is_launched_into_unless_somebody_deletes_it() {
     let deleted = "moved finishing refused until +3630s: generation 0002 was deleted by someone else";
     row("it is there", &stage, &old().group(2, 0, ""), "moved step 0 until +1230s");
     row("it is not there any more", &stage, &old().absent(2), &format!("noted absent 0002\n{deleted}"));
-    stage.note(|noted| noted.absent.push(super::kit::group(2).generation));
+    stage.note(|noted| noted.absent.push(group(2).generation));
     row("nor was it at the last look", &stage, &old(), deleted);
 }
 
@@ -357,7 +357,7 @@ fn who_was_named_by_a_call_that_came_to_nothing_is_named_again_while_the_floor_h
     row("another was lost meanwhile: the floor would not hold", &lost, &short().busy().group(2, 1, "d+"), "");
     let idle = short().group(2, 1, "d+");
     row("and of the slots only the one that is empty is given up", &lost, &idle, "owed 7 give up 0001.0 3 to 2");
-    lost.note(|noted| drop(noted.unhealthy.insert(super::kit::group(1), super::kit::keys("a").into_iter().collect())));
+    lost.note(|noted| drop(noted.unhealthy.insert(group(1), super::kit::keys("a").into_iter().collect())));
     lost.pass(1);
     let down = look().group(1, 3, "a- c+").group(2, 1, "d+");
     row("what is down may go whatever the floor", &lost, &down, "owed 7 lower 0001.0 3 by a");
@@ -463,4 +463,59 @@ fn of_a_generation_that_is_being_made_what_is_there_is_counted_and_of_one_refuse
     stage.settle(immutable_core::rollout::OpResult::Failed(why));
     stage.pass(1);
     row("another's", &stage, &there, "noted absent 0002\nmoved finishing refused until +3631s: it is another's");
+}
+
+#[test]
+fn on_the_way_back_a_few_are_tried_and_then_a_person_is_asked() {
+    let mut stage = Stage::rolling(Strategy::rolling().rollback_attempts(2));
+    stage.ready(2, "d e f");
+    stage.retire(1, "a b");
+    stage.gone(1, "a b");
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    let reverting = Phase::Reverting { why: RevertCause::Asked, to: group(1).generation, at };
+    stage.moved(reverting.clone());
+    let ill = look().group(1, 1, "c!").group(2, 3, "d+ e+ f+");
+    row("who was there before is not counted", &stage, &ill, "owed 7 lower 0001.0 1 by c");
+    for name in ["x", "y"] {
+        stage.launch(1, name);
+        let gone = look().group(1, 1, &format!("c+ {name}x")).group(2, 3, "d+ e+ f+");
+        let events = gone.decide(&stage).events;
+        let charged = said(&events[0]);
+        assert!(charged.contains(&format!("charged 0001.0 {name} unknown")), "{charged}");
+        if name == "y" {
+            let asks = "moved held: the proven release cannot be launched: 2 of its instances failed on the way back, 2 are tried; the last: it \
+                        was gone before it was healthy";
+            row("the second", &stage, &gone, &format!("{charged}\n{asks}"));
+        }
+        stage.apply(events[0].clone());
+    }
+    let held = Phase::Held {
+        why: Hold::Needs(Need::BaselineUnlaunchable { why: "2 of its instances failed".into() }),
+        resume: Box::new(reverting.clone()),
+        since: stage.now,
+    };
+    stage.moved(held);
+    stage.moved(reverting);
+    let tried = look().group(1, 1, "c+").group(2, 3, "d+ e+ f+");
+    row("who is to try again has them all again", &stage, &tried, "owed 9 lower 0002.0 3 by d");
+}
+
+#[test]
+fn a_pause_spares_no_probe() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    stage.launch(2, "d");
+    let stepping = stage.state.rollout().unwrap().phase.clone();
+    stage.moved(Phase::Held { why: paused(), resume: Box::new(stepping.clone()), since: stage.now });
+    stage.pass(30);
+    let gone = look().group(1, 3, "a+ b+ c+").group(2, 0, "dx");
+    row("it dies", &stage, &gone, "noted gone 0002.0 d size 0002.0 0 charged 0002.0 d unknown");
+    let noted = gone.decide(&stage).events[0].clone();
+    stage.apply(noted);
+    stage.moved(stepping);
+    row(
+        "and that is the end when it goes on",
+        &stage,
+        &look().group(1, 3, "a+ b+ c+").group(2, 0, ""),
+        "moved back to 0001 until +3660s: its first instance failed: as noted before",
+    );
 }

@@ -212,7 +212,8 @@ fn incidents_are_charged_once() {
         &second,
         "noted charged 0002.0 i-2 image\nmoved back to 0001 until +3640s: 2 instances failed, 1 may; the last: in its words",
     );
-    row("of the old", &ready(), &well().incident("i-3", 1, None, FailureClass::Image), lower);
+    let old = well().incident("i-3", 1, None, FailureClass::Image);
+    row("of the old, and never charged", &ready(), &old, &format!("noted told 0001 i-3\n{lower}"));
     let capacity = well().incident("i-4", 2, None, FailureClass::Capacity).incident("i-5", 2, None, FailureClass::Platform);
     row(
         "not the release's fault",

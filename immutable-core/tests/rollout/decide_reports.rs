@@ -1,12 +1,15 @@
 //! What `decide` says of itself: what is waited for, which number or time would unblock it, and when it looks again.
 
-use immutable_core::fleet::{FailureClass, GenerationId, Ticket, Upkeep};
+use immutable_core::ErrorKind;
+use immutable_core::error::Retry;
+use immutable_core::fleet::{FailureClass, GenerationId, Split, TargetState, Ticket, Upkeep};
+use immutable_core::id::StepIx;
 use immutable_core::rollout::{
-    Call, Counts, Ending, Hold, Need, OnFirstFailure, OpResult, Phase, Refused, RevertCause, StepState, Strategy,
+    Call, Counts, Ending, Event, Hold, Need, OnFirstFailure, OpResult, Phase, Refused, RevertCause, StepState, Strategy,
 };
 
-use super::kit::{MINUTE, Stage, done, give_up, group, in_two_steps, keys, lower, raise};
-use super::sight::{Look, look, tells};
+use super::kit::{MINUTE, Stage, done, give_up, group, in_two_steps, keys, lower, raise, route, upkeep};
+use super::sight::{Look, look, row, tells};
 
 fn surge(instances: u32) -> Strategy {
     Strategy::rolling().max_surge(instances)
@@ -515,4 +518,48 @@ fn of_the_health_of_everything() {
     let first = Stage::first(Stage::fleet(3), surge(1));
     let first = alone(first, 1);
     assert!(!lost(&first, &look().group(1, 3, "g- h- i-")), "it never worked");
+}
+
+#[test]
+fn a_pool_that_refuses_is_named_with_its_words() {
+    let mut stage = Stage::routed(3, Strategy::blue_green(), Split::Binary);
+    stage.ready(2, "d e f");
+    stage.note(|noted| noted.progress = Some(3));
+    stage.owe(route(&[(1, 1), (2, 0)]));
+    stage.settle(done(None));
+    stage.pass(20);
+    stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Moving { give_up_at: stage.now + 20 * MINUTE } });
+    stage.note(|noted| noted.progress = Some(3));
+    stage.owe(route(&[(1, 0), (2, 1)]));
+    let (kind, retry) = (ErrorKind::Denied, Retry::Never);
+    stage.settle(OpResult::Failed(Refused { kind, retry, what: "not allowed".into(), found: None, echo_until: None }));
+    let both = look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+").pool(&[(1, 1), (2, 0)]);
+    let waits = "waiting for the pool to take its route (again in 1s; it said: not allowed), its share of the traffic; rollback now would be instant";
+    tells("while it is tried", &stage, &both, waits, "+81s");
+    let mut done_since = stage.clone();
+    done_since.pass(20 * 60);
+    let there = look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+").pool(&[(1, 0), (2, 1)]);
+    let said = there.says_decide(&done_since);
+    assert!(!said.contains("refuses"), "somebody else has set it: {said}");
+    stage.pass(20 * 60);
+    row("at the deadline", &stage, &both, "moved held: the pool refuses its route: not allowed");
+}
+
+#[test]
+fn all_who_finish_their_requests_are_counted() {
+    let mut stage = Stage::routed(3, Strategy::blue_green(), Split::Binary);
+    stage.ready(2, "d e f");
+    stage.note(|noted| noted.progress = Some(3));
+    stage.owe(route(&[(2, 1)]));
+    stage.settle(done(None));
+    stage.pass(20);
+    stage.owe(upkeep(2));
+    stage.settle(done(None));
+    stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Moving { give_up_at: stage.now + 20 * MINUTE } });
+    stage.note(|noted| noted.progress = Some(3));
+    stage.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"") });
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + 60 * MINUTE });
+    let old = look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+").pool(&[(2, 1)]);
+    let waits = "waiting for 3 to finish their requests (at most 4m 40s), 3 to leave; rollback now would be instant";
+    tells("detached with their generation", &stage, &old.targets("a b c", TargetState::Draining), waits, "+360s");
 }

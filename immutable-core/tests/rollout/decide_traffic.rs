@@ -4,7 +4,7 @@ use immutable_core::fleet::{Split, TargetState};
 use immutable_core::id::StepIx;
 use immutable_core::rollout::{Amount, Ending, Percent, Phase, RevertCause, Step, StepState, Strategy};
 
-use super::kit::{MINUTE, Stage, done, route};
+use super::kit::{MINUTE, Stage, done, lower, route};
 use super::sight::{Look, look, row, tells};
 
 const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 1000 };
@@ -402,4 +402,46 @@ fn the_old_leave_first_where_nothing_may_run_twice() {
     beside.note(|noted| noted.progress = Some(2));
     let both = look().group(1, 3, "a+ b+ c+").group(2, 2, "d+ e+");
     row("and none where they are kept", &beside, &both, "moved step 1 until +1240s");
+}
+
+#[test]
+fn who_was_to_leave_at_once_and_serves_by_now_finishes_first() {
+    let mut stage = with_one(surge(1), Split::Pooled, &[(1, 1), (2, 1)]);
+    let pool = || [(1, 1), (2, 1)];
+    stage.launch(1, "x");
+    stage.pass(20);
+    stage.owe(lower(1, 4, "x"));
+    stage.pass(70);
+    let booting = look().group(1, 4, "a+ b+ c+ x:").group(2, 1, "d+").pool(&pool());
+    row("who boots still may go", &stage, &booting.targets("a b c d x", TargetState::Attached), "renewed 9 +160s");
+    let withdrawn = "failed Stale found Some(4): withdrawn: it was decided on a view that no longer holds";
+    let serves = || look().group(1, 4, "a+ b+ c+ x+").group(2, 1, "d+").pool(&pool());
+    let attached = serves().targets("a b c d x", TargetState::Attached);
+    row("who serves may not", &stage, &attached, &format!("noted healthy 0001.0 x\nsettled 9 {withdrawn}"));
+    row("who has finished may", &stage, &serves().targets("x", TargetState::Drained), "noted healthy 0001.0 x\nrenewed 9 +160s");
+}
+
+#[test]
+fn nobody_who_may_serve_leaves_while_the_pool_is_not_seen() {
+    let mut stage = with_one(surge(1), Split::Pooled, &[(1, 1), (2, 1)]);
+    stage.switch = stage.switch.map(|switch| immutable_core::fleet::TrafficCapabilities { drains: false, ..switch });
+    row("seen", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]), "owed 8 lower 0001.0 3 by a");
+    row("unseen", &stage, &one_of_four(), "");
+    row("in part", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]).pool_partly(), "");
+}
+
+#[test]
+fn what_was_in_force_before_others_set_theirs_may_be_still() {
+    let mut stage = Stage::routed(3, surge(1), WEIGHTED);
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(route(&[(1, 666), (2, 334)]));
+    stage.settle(done(None));
+    stage.pass(10);
+    let theirs = [(1, 0), (2, 1000)];
+    let noted = "noted weights 0001:0,0002:1000";
+    row("theirs is seen when ours is in force", &stage, &one_of_four().pool(&theirs), noted);
+    stage.note(|noted| noted.weights = Some(theirs.map(|(id, weight)| (immutable_core::fleet::GenerationId(id), weight)).into()));
+    stage.pass(9);
+    row("and what was before ours counts until theirs is", &stage, &one_of_four().pool(&theirs), "");
 }

@@ -7,7 +7,7 @@ use immutable_core::rollout::{
     Charge, Ending, Event, GenerationState, Hold, Member, Need, OpResult, Outcome, Phase, RevertCause, StepState, Strategy,
 };
 
-use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, lower, raise};
+use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, lower, paused, raise};
 
 fn rolling() -> Stage {
     Stage::rolling(Strategy::rolling().max_surge(2))
@@ -26,8 +26,8 @@ fn best(stage: &Stage) -> u32 {
 }
 
 #[test]
-fn a_claim_gives_back_a_silence_of_more_than_two_minutes_and_no_shorter_one() {
-    for (silence, given) in [(119, 0), (120, 0), (121, 121)] {
+fn a_claim_gives_back_what_nobody_can_have_watched_of_a_silence_of_more_than_two_minutes() {
+    for (silence, given) in [(119, 0), (120, 0), (121, 61), (3600, 3540)] {
         let mut stage = rolling();
         stage.launch(2, "d e");
         stage.healthy(2, "e");
@@ -39,6 +39,37 @@ fn a_claim_gives_back_a_silence_of_more_than_two_minutes_and_no_shorter_one() {
         let later = |name| member(&stage, 2, name).seen.since(member(&before, 2, name).seen).as_secs();
         assert_eq!((later("d"), later("e")), (given, 0), "who boots, and who was healthy once");
     }
+}
+
+#[test]
+fn what_was_watched_is_not_given_back_and_who_watched_says_so() {
+    let mut stage = rolling();
+    let until = stage.state.rollout().unwrap().phase.give_up_at();
+    for slice in 0..5 {
+        for _ in 0..4 {
+            stage.pass(60);
+            stage.apply(Event::Watched);
+        }
+        stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until: stage.now });
+        assert_eq!(stage.state.rollout().unwrap().phase.give_up_at(), until, "slice {slice}");
+    }
+}
+
+#[test]
+fn who_boots_has_all_the_time_it_had_when_what_stood_still_goes_on() {
+    let mut stage = rolling();
+    stage.launch(2, "d e");
+    stage.healthy(2, "e");
+    let before = stage.clone();
+    let resume = Box::new(stage.state.rollout().unwrap().phase.clone());
+    stage.moved(Phase::Held { why: paused(), resume: resume.clone(), since: stage.now });
+    stage.pass(1000);
+    // Nobody watches what is paused.
+    stage.claim();
+    stage.pass(1000);
+    stage.moved((*resume).clone());
+    let later = |name| member(&stage, 2, name).seen.since(member(&before, 2, name).seen).as_secs();
+    assert_eq!((later("d"), later("e")), (2000, 0));
 }
 
 #[test]

@@ -189,6 +189,12 @@ impl Look {
         self
     }
 
+    /// The registry has this one too.
+    pub(super) fn good(mut self, version: &str) -> Self {
+        self.facts.good.insert(artifact(version).digest());
+        self
+    }
+
     pub(super) fn unheard(mut self, version: &str) -> Self {
         self.facts.good.remove(&artifact(version).digest());
         self

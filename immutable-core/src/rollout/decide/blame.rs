@@ -1,10 +1,12 @@
 //! Who is to blame for what failed: the wanted generation, nobody, or everything at once.
 
+use std::sync::Arc;
+
 use super::view::{View, count};
 use crate::fleet::{FailureClass, GenerationId, GroupId};
 use crate::id::InstanceKey;
 use crate::rollout::event::Charge;
-use crate::rollout::phase::Phase;
+use crate::rollout::phase::{Hold, Phase};
 use crate::rollout::report::burns;
 use crate::rollout::state::RolloutState;
 
@@ -41,7 +43,8 @@ impl View<'_> {
             };
             let known = generation.incidents.contains(&incident.id);
             let charged = incident.instance.as_ref().is_some_and(|key| self.charged(incident.group, key));
-            if matches!(rollout.phase, Phase::Preparing { .. }) && !known {
+            // What is nobody's fault now is nobody's later.
+            if accused != Some(incident.group.generation) && !known {
                 self.noted.told.entry(incident.group.generation).or_default().push(incident.id.clone());
             }
             if accused == Some(incident.group.generation) && !known && !charged {
@@ -79,6 +82,12 @@ impl View<'_> {
         before.saturating_add(count(now.count()))
     }
 
+    /// What the last of the failures that count was.
+    pub(super) fn last_failure(&self) -> Arc<str> {
+        let mut burning = self.noted.charged.iter().filter(|charge| burns(charge.class));
+        burning.next_back().map_or_else(|| "as noted before".into(), |charge| charge.what.clone())
+    }
+
     /// How many attempts a release on probation has used up: by failures of its own, and by an instance that came and went between two
     /// looks. One that was lost to the platform, or sent away while nothing could be told of anybody, does not count.
     pub(super) fn tried(&self, id: GenerationId) -> u32 {
@@ -91,7 +100,15 @@ impl View<'_> {
     }
 }
 
-/// Whose failures are charged now.
+/// Whose failures are charged now: a pause spares nobody.
 pub(super) fn accused(rollout: &RolloutState) -> Option<GenerationId> {
-    matches!(rollout.phase, Phase::Stepping { .. }).then_some(rollout.wanted)
+    let phase = match &rollout.phase {
+        Phase::Held { why: Hold::Paused { .. }, resume, .. } => resume,
+        phase => phase,
+    };
+    match phase {
+        Phase::Stepping { .. } => Some(rollout.wanted),
+        Phase::Reverting { to, .. } => Some(*to),
+        _ => None,
+    }
 }

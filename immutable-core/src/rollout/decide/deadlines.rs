@@ -2,6 +2,7 @@
 
 use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
+use super::route::refused;
 use super::view::{View, count};
 use crate::rollout::phase::{Ending, Need, Phase, RevertCause};
 use crate::rollout::report::Blocker;
@@ -28,14 +29,15 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             let why = format!("the provider has not made the generation within {}", Human(strategy.progress_deadline)).into();
             Phase::Finishing { ending: Ending::Refused { why }, give_up_at: view.now + strategy.rollback_deadline }
         }
+        Phase::Finishing { ending: Ending::Keep, .. } => {
+            Phase::Finishing { ending: Ending::Forward, give_up_at: view.now + strategy.rollback_deadline }
+        }
+        _ if let Some(why) = refused(view, proposal.aim) => held(rollout, Need::PoolRefuses { why }, view.now),
         // All of the wanted are ready, and only the others don't leave: no fault of the release.
         Phase::Stepping { .. } if all_ready(view, proposal.aim) => held(rollout, Need::StuckLeaving, view.now),
         Phase::Stepping { .. } if dark(view) => held(rollout, Need::ProviderSilent, view.now),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),
         Phase::Reverting { .. } => held(rollout, Need::RollbackDeadline, view.now),
-        Phase::Finishing { ending: Ending::Keep, .. } => {
-            Phase::Finishing { ending: Ending::Forward, give_up_at: view.now + strategy.rollback_deadline }
-        }
         Phase::Finishing { .. } => held(rollout, Need::StuckLeaving, view.now),
         Phase::Held { .. } => return,
     };

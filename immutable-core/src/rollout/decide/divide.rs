@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use crate::fleet::GenerationId;
 
 /// As many as a switch can divide between: those with least are not named, and what they had goes to the one of the others that has most.
-pub(super) fn narrowed(mut weights: BTreeMap<GenerationId, u32>, wanted: GenerationId, most: usize) -> BTreeMap<GenerationId, u32> {
+pub(super) fn narrowed(
+    mut weights: BTreeMap<GenerationId, u32>,
+    wanted: GenerationId,
+    most: usize,
+) -> BTreeMap<GenerationId, u32> {
     let mut others: Vec<_> = weights.iter().filter(|(id, _)| **id != wanted).map(|(id, weight)| (*weight, *id)).collect();
     others.sort_unstable();
     let beyond = weights.len().saturating_sub(most.max(2));

@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 
 pub(crate) use gates::{begun, onward};
 use proposal::Proposal;
-pub(crate) use rollback::{held, irreversible, revert, tear_down};
+pub(crate) use rollback::{irreversible, revert, tear_down};
 use view::View;
 
 /// How old a view may be for anything to be decided on it, and how long an owed call may wait before it is judged again.

@@ -1,12 +1,15 @@
 //! A call that was decided on a view now old is not sent again blindly: it is judged on this view, and stands, or is withdrawn once
 //! it is certain whether it took effect.
 
+use std::collections::BTreeMap;
+
 use super::MAX_VIEW_AGE;
 use super::proposal::{Aim, Proposal};
 use super::route;
 use super::view::View;
 use crate::error::{ErrorKind, Retry};
-use crate::fleet::{GroupId, GroupState, Life, Resize, Working};
+use crate::fleet::{GroupId, GroupState, Life, Resize, TargetState, Working};
+use crate::id::InstanceKey;
 use crate::rollout::event::{Call, Event, OpResult, Refused};
 use crate::rollout::phase::{Hold, Phase};
 use crate::rollout::report::Blocker;
@@ -68,7 +71,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // What it asks for is counted as live already.
             wanted && good && view.live <= view.budget.ceiling
         }
-        Resize::Lower { .. } => holds(view, id, aim),
+        Resize::Lower { leave, .. } => holds(view, id, aim) && !leave.iter().any(|key| serves(view, id, key)),
         Resize::GiveUp { to, .. } => group.idle && group.members() <= *to,
     })
 }
@@ -78,6 +81,18 @@ fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
     let floor = aim.map_or(view.budget.floor, |aim| aim.floor);
     let pot = view.pot(group.generation, None);
     !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None)
+}
+
+/// Whether one that was named to leave at once, since it served nobody, gets requests by now.
+fn serves(view: &View<'_>, group: GroupId, key: &InstanceKey) -> bool {
+    let Some(traffic) = view.traffic.as_ref().filter(|traffic| traffic.capabilities.drains) else {
+        return false;
+    };
+    let noted = |noted: &BTreeMap<GroupId, Vec<InstanceKey>>| noted.get(&group).is_some_and(|keys| keys.contains(key));
+    let member = view.state.slots(group).and_then(|slots| slots.members.get(key)).filter(|member| member.draining.is_none());
+    let well =
+        member.is_some_and(|member| member.healthy.is_some() || noted(&view.noted.healthy)) && !noted(&view.noted.unhealthy);
+    well && traffic.seen.and_then(|seen| seen.target(key)) == Some(TargetState::Attached)
 }
 
 /// What a call that may no longer happen came to, once no copy of it can arrive any more, and none that was accepted is still being done.

@@ -61,7 +61,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         let mut failed = members;
         names.take(&ours, Class::Failed, &mut failed);
         let draining = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| count(group.draining.len())));
-        let mut surplus = members.saturating_sub(aim.goal).saturating_sub(members - failed).saturating_sub(draining);
+        // Who was replaced unseen is no surplus.
+        let there = |group: &GroupView<'_>| group.members().min(if group.whole { u32::MAX } else { group.size });
+        let there = aim.wanted.map_or(0, |wanted| view.sum(wanted, there));
+        let mut surplus = there.saturating_sub(aim.goal).saturating_sub(members - failed).saturating_sub(draining);
         names.take(&ours, Class::Doubt, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
     }
@@ -81,18 +84,20 @@ fn retire(view: &View<'_>, proposal: &mut Proposal, group: GroupId, leave: Leave
     let out = |traffic: &Traffic<'_>| if view.noted.weights.is_some() { view.now } else { traffic.state.settled_at };
     let detached = view.traffic.as_ref().map_or(view.now, |traffic| out(traffic) + patience);
     let mut drain = BTreeSet::new();
+    let mut finish = 0;
     go.extend(leave.at_once);
     for key in leave.served_first {
         match target(view, &key) {
             Some(Some(TargetState::Attached)) => drop(drain.insert(key)),
             // Detached with all of its generation: it finishes what it has.
-            Some(Some(TargetState::Draining)) if view.now < detached => {
-                proposal.wake_at(view, detached);
-                proposal.wait(Blocker::Draining { instances: 1, until: detached });
-            }
+            Some(Some(TargetState::Draining)) if view.now < detached => finish += 1,
             Some(_) => drop(go.insert(key)),
             None => proposal.wait(Blocker::View { why: "of the pool".into() }),
         }
+    }
+    if finish > 0 {
+        proposal.wake_at(view, detached);
+        proposal.wait(Blocker::Draining { instances: finish, until: detached });
     }
     if !go.is_empty() {
         let from = view.groups.get(&group).map_or(0, |group| group.size);
@@ -103,14 +108,13 @@ fn retire(view: &View<'_>, proposal: &mut Proposal, group: GroupId, leave: Leave
     }
 }
 
-/// What an instance is to the pool, where it can be told and matters: `Some(None)` if it is none of its targets.
+/// What an instance is to the pool, if that is seen; `Some(None)` if it is none of its targets, or that does not matter.
 fn target(view: &View<'_>, key: &InstanceKey) -> Option<Option<TargetState>> {
-    let Some(traffic) = view.traffic.as_ref().filter(|traffic| traffic.capabilities.drains) else {
+    let Some(traffic) = &view.traffic else {
         return Some(None);
     };
-    let targets = &traffic.seen?.targets;
-    let at = targets.binary_search_by(|target| target.key.cmp(key)).ok();
-    Some(at.and_then(|at| targets.get(at)).map(|target| target.state))
+    let seen = traffic.seen?;
+    Some(seen.target(key).filter(|_| traffic.capabilities.drains))
 }
 
 /// Those of a group who have finished their requests, or had the time to.
@@ -211,13 +215,14 @@ impl Names<'_, '_> {
         }
     }
 
-    /// Names up to `most` of a class, from the groups that have most members first, as far as the floor allows.
+    /// Names up to `most` of a class, as far as the floor allows: of what is not proven first, and then from the groups that have most members.
     fn take(&mut self, groups: &[GroupId], class: Class, most: &mut u32) {
         if *most == 0 {
             return;
         }
         let view = self.view;
-        let mut left: Vec<(u32, GroupId, Pot, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
+        let baseline = view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
+        let mut left: Vec<(bool, u32, GroupId, Pot, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
         for id in groups {
             if let Some(group) = view.groups.get(id) {
                 let keys = match class {
@@ -227,12 +232,20 @@ impl Names<'_, '_> {
                     Class::Ready => &group.ready,
                 };
                 let named = self.leave.get(id).map_or(0, |leave| count(leave.at_once.len() + leave.served_first.len()));
-                left.push((group.members().saturating_sub(named), *id, self.pot_of(id.generation), keys.iter()));
+                let release = view.state.generations.get(&id.generation).map(|generation| generation.release());
+                left.push((
+                    release != baseline,
+                    group.members().saturating_sub(named),
+                    *id,
+                    self.pot_of(id.generation),
+                    keys.iter(),
+                ));
             }
         }
         while *most > 0 {
-            let open = left.iter_mut().filter(|(_, _, pot, keys)| keys.len() > 0 && self.allows(class, *pot) > 0);
-            let Some((members, id, pot, keys)) = open.max_by_key(|(members, id, ..)| (*members, *id)) else {
+            let open = left.iter_mut().filter(|(_, _, _, pot, keys)| keys.len() > 0 && self.allows(class, *pot) > 0);
+            let Some((_, members, id, pot, keys)) = open.max_by_key(|(unproven, members, id, ..)| (*unproven, *members, *id))
+            else {
                 return;
             };
             let (id, pot) = (*id, *pot);

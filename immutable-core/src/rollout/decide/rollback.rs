@@ -7,7 +7,6 @@ use super::view::View;
 use crate::fleet::{GenerationId, Release};
 use crate::rollout::phase::{Ending, Hold, Need, Phase, RevertCause, StepState};
 use crate::rollout::plan::Wanted;
-use crate::rollout::report::burns;
 use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
 use crate::rollout::strategy::OnFirstFailure;
 use crate::time::Timestamp;
@@ -24,7 +23,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         }
         Phase::Reverting { to, .. } => {
             let release = rollout.baseline.as_ref().map(|proven| proven.spec.release);
-            if let Some(why) = unlaunchable(view, *to, release) {
+            if let Some(why) = unlaunchable(view, *to, release).or_else(|| exhausted(view, rollout, *to)) {
                 proposal.move_to(held(rollout, Need::BaselineUnlaunchable { why }, view.now));
             }
         }
@@ -55,6 +54,15 @@ fn unlaunchable(view: &View<'_>, id: GenerationId, release: Option<Release>) -> 
     short.then_some(why)
 }
 
+/// Why nothing more of what is gone back to is launched: too many of those that were have failed.
+fn exhausted(view: &View<'_>, rollout: &RolloutState, to: GenerationId) -> Option<Arc<str>> {
+    let (failures, allowed) = (view.failures(to), rollout.plan.strategy().rollback_attempts);
+    (failures >= allowed).then(|| {
+        let last = view.last_failure();
+        format!("{failures} of its instances failed on the way back, {allowed} are tried; the last: {last}").into()
+    })
+}
+
 /// What the wanted release is given up for, if it is.
 fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
     let deleted = || RevertCause::Failed(format!("generation {} was deleted by someone else", rollout.wanted).into());
@@ -70,8 +78,7 @@ fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
     }
     let failures = view.failures(rollout.wanted);
     let strategy = rollout.plan.strategy();
-    let mut burning = view.noted.charged.iter().filter(|charge| burns(charge.class));
-    let last: Arc<str> = burning.next_back().map_or_else(|| "as noted before".into(), |charge| charge.what.clone());
+    let last = view.last_failure();
     if !view.exercised(release) {
         let tried = view.tried(rollout.wanted);
         let first = if strategy.probe_attempts == 1 {
@@ -104,10 +111,10 @@ pub(super) fn give_up(view: &View<'_>, rollout: &RolloutState, why: RevertCause)
 
 /// Why there is no way back from what the rollout has launched, if there is none: by then it may have done what cannot be undone.
 pub(crate) fn irreversible(state: &FleetState, rollout: &RolloutState) -> Option<Arc<str>> {
-    let wanted = state.generations.get(&rollout.wanted)?;
-    let other = rollout.baseline.as_ref().is_some_and(|baseline| baseline.spec.release != wanted.release());
-    let launched = wanted.asked > 0 || wanted.appeared > 0 || wanted.size() > 0;
-    rollout.plan.to().irreversible.clone().filter(|_| other && launched)
+    let other = rollout.baseline.as_ref().is_some_and(|baseline| baseline.spec.release.artifact != rollout.plan.to().digest);
+    // Somebody else may have launched some.
+    let there = state.generations.get(&rollout.wanted).is_some_and(|wanted| wanted.appeared > 0 || wanted.size() > 0);
+    rollout.plan.to().irreversible.clone().filter(|_| other && (rollout.launched || there))
 }
 
 /// Back to the baseline: to a generation of it that is there, and not among the `absent`, or to one that is made.
@@ -156,6 +163,6 @@ pub(crate) fn tear_down(rollout: &RolloutState, now: Timestamp) -> Phase {
     Phase::Finishing { ending: Ending::Nothing, give_up_at: now + rollout.plan.strategy().rollback_deadline }
 }
 
-pub(crate) fn held(rollout: &RolloutState, need: Need, now: Timestamp) -> Phase {
+pub(super) fn held(rollout: &RolloutState, need: Need, now: Timestamp) -> Phase {
     Phase::Held { why: Hold::Needs(need), resume: Box::new(rollout.phase.clone()), since: now }
 }

@@ -33,7 +33,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let free = traffic.settles.max(traffic.state.quiet_until);
     if view.now < free {
         proposal.wake_at(view, free);
-        return proposal.wait(Blocker::Settling { until: free });
+        return proposal.wait(match &traffic.state.refused {
+            Some(why) if view.now >= traffic.settles => Blocker::Pool { why: why.clone(), until: free },
+            _ => Blocker::Settling { until: free },
+        });
     }
     let Some(seen) = traffic.seen.filter(|_| traffic.as_of >= traffic.state.quiet_until) else {
         return proposal.wait(Blocker::View { why: format!("of pool {}", traffic.state.id).into() });
@@ -44,6 +47,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     if let Ok(route) = Route::new(traffic.state.id.clone(), seen.tag.clone(), target) {
         proposal.call(view, Call::Route(Arc::new(route)));
     }
+}
+
+/// Why the pool does not take the route that is wanted, if that is so.
+pub(super) fn refused(view: &View<'_>, aim: Option<Aim>) -> Option<Arc<str>> {
+    let (traffic, aim) = view.traffic.as_ref().zip(aim)?;
+    let why = traffic.state.refused.clone()?;
+    target(view, traffic, &aim).is_some_and(|target| target != *traffic.current()).then_some(why)
 }
 
 /// Whether the wanted generation has the share that it is to have, in force everywhere; at the end also whether nobody else is attached.
@@ -75,7 +85,7 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
 pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Option<Weights> {
     let choice = Choice::of(view, traffic, aim)?;
     match traffic.mode {
-        Mode::Together => Some(choice.attached().map(|id| (id, 1)).collect()),
+        Mode::Together => Some(choice.together()),
         Mode::One { attached } => choice.one(attached),
         Mode::Weights { parts, generations } => choice.weighted(parts, generations),
     }
@@ -135,34 +145,67 @@ impl<'a> Choice<'a> {
         self.traffic.current().get(&id).map_or(0, |weight| u32::from(*weight))
     }
 
-    fn attached(&self) -> impl Iterator<Item = GenerationId> {
-        std::iter::once(self.wanted).chain(self.others.iter().copied())
+    /// Whether an other may get requests: it has some, or it is of the release that can be gone back to. Whoever was given none was not found good.
+    fn may_get(&self, id: GenerationId) -> bool {
+        let release = self.view.state.generations.get(&id).map(|generation| generation.release());
+        let baseline = self.view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
+        self.has(id) > 0 || (baseline.is_some() && release == baseline)
+    }
+
+    /// Everybody gets the same.
+    fn together(&self) -> Weights {
+        let others = self.others.iter().copied().filter(|id| self.may_get(*id));
+        std::iter::once(self.wanted).chain(others).map(|id| (id, 1)).collect()
     }
 
     /// All to one: to the one that has it, until the wanted one can take it or the other has nobody left.
     fn one(&self, attached: bool) -> Option<Weights> {
-        let holds = self.traffic.current().iter().find(|(id, weight)| **weight > 0 && present(self.view, **id));
-        let gets = match holds {
-            Some((holds, _)) if !self.all && !self.replaces(*holds) => *holds,
-            None if !self.all => return None,
-            _ => self.wanted,
+        let current = self.traffic.current();
+        let had: Weights = current
+            .iter()
+            .filter(|(id, weight)| **weight > 0 && present(self.view, **id))
+            .map(|(id, weight)| (*id, *weight))
+            .collect();
+        if had.is_empty() && !self.all {
+            return None;
+        }
+        let left = had.iter().filter(|(id, _)| !self.is_lost(**id)).map(|(id, weight)| (*id, *weight));
+        let mut gets: Weights = match left.collect() {
+            _ if self.all => Weights::from([(self.wanted, 1)]),
+            // Where more than one has it, none has room for what the others carry.
+            left if !Weights::is_empty(&left) => self.instead_of(&left).unwrap_or(left),
+            _ if self.ready(self.wanted) > 0 => Weights::from([(self.wanted, 1)]),
+            _ => had,
         };
-        let beside = self.attached().filter(|id| attached && (*id == self.wanted || !self.finishing));
-        let mut weights: Weights = beside.map(|id| (id, 0)).collect();
-        weights.insert(gets, 1);
-        Some(weights)
+        let others = self.others.iter().copied().filter(|_| !self.finishing);
+        for id in std::iter::once(self.wanted).chain(others).filter(|_| attached) {
+            gets.entry(id).or_insert(0);
+        }
+        Some(gets)
     }
 
-    /// Whether another generation has nobody left for certain, and the wanted one somebody.
-    fn replaces(&self, other: GenerationId) -> bool {
-        self.whole && self.may_serve(other) == 0 && self.ready(self.wanted) > 0
+    /// Where somebody else has set it to those who cannot carry it: the one that was there before and can.
+    fn instead_of(&self, holders: &Weights) -> Option<Weights> {
+        let carry = self.aim.floor.min(self.aim.goal.max(self.aim.others)).max(1);
+        let serve = holders.keys().map(|id| self.may_serve(*id)).fold(0, u32::saturating_add);
+        let mut full = self.others.iter().filter(|id| self.may_get(**id) && self.ready(**id) >= carry);
+        full.next().filter(|_| serve < carry).map(|id| Weights::from([(*id, 1)]))
+    }
+
+    /// Whether a generation has nobody left, for certain.
+    fn is_lost(&self, id: GenerationId) -> bool {
+        self.whole && self.may_serve(id) == 0
     }
 
     /// To each the share that it can carry, and to the wanted one no more than the step says.
     fn weighted(&self, parts: u32, generations: usize) -> Option<Weights> {
         let (wanted, floor) = (self.wanted, self.aim.floor);
         // Who has a share keeps it for as long as it may serve: not to be seen is not to be gone.
-        let holds = |id: GenerationId| if self.has(id) > 0 { self.may_serve(id) } else { self.ready(id) };
+        let holds = |id: GenerationId| match self.has(id) {
+            0 if id == wanted || self.may_get(id) => self.ready(id),
+            0 => 0,
+            _ => self.may_serve(id),
+        };
         let others: Vec<_> = self.others.iter().map(|id| (*id, holds(*id))).collect();
         let alone = others.iter().all(|(_, serve)| *serve == 0);
         if alone && !self.takes_all() {

@@ -68,10 +68,12 @@ impl<'a> Traffic<'a> {
         maps.extend(view.state.route_owed().map(Route::weights));
         // What others have set counts from when it is seen.
         maps.extend(recent.map(|seen| &seen.weights));
-        if view.now < settles {
+        let others = recent.is_some_and(|seen| seen.weights != state.weights);
+        if others || view.now < settles {
+            // Others may have set theirs before ours was in force.
             maps.push(&state.before);
             // One was set before the other was in force.
-            if state.settled_at < state.before_at + capabilities.settle {
+            if others || state.settled_at < state.before_at + capabilities.settle {
                 maps.push(&state.earlier);
             }
         }
@@ -92,10 +94,8 @@ impl<'a> Traffic<'a> {
 
     /// Since when an instance of a generation that is attached is seen to get no more requests, if it is.
     pub(super) fn drains(&self, id: GenerationId, key: &InstanceKey) -> Option<Timestamp> {
-        let targets = &self.seen.filter(|_| self.capabilities.drains && self.current().contains_key(&id))?.targets;
-        let at = targets.binary_search_by(|target| target.key.cmp(key)).ok()?;
-        let served = targets.get(at).is_some_and(|target| target.state != TargetState::Attached);
-        served.then_some(self.as_of)
+        let seen = self.seen.filter(|_| self.capabilities.drains && self.current().contains_key(&id))?;
+        (seen.target(key)? != TargetState::Attached).then_some(self.as_of)
     }
 
     /// Whether it may be in force anywhere that a generation gets requests, or is attached.

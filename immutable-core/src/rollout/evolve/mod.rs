@@ -12,7 +12,7 @@ use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
 use crate::id::{Epoch, InstanceKey, OpId, PoolId, StepIx};
 use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Recorded};
-use crate::rollout::phase::{Ending, Hold, Outcome, Phase, StepState};
+use crate::rollout::phase::{Ending, Hold, Need, Outcome, Phase, StepState};
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{
     Exit, FleetState, GateState, GenerationLife, GenerationState, Owed, PoolState, Proven, RolloutState, Slots,
@@ -59,24 +59,24 @@ impl FleetState {
         ensure(*epoch == epoch_now, || format!("it is of epoch {epoch}, the fleet is in epoch {epoch_now}"))?;
         match event {
             Event::Claimed { owner, echo_until } => {
-                // A deadline that passed while nobody watched is not missed. A short silence is nothing to tell by.
-                let silent = at.since(self.at);
-                let unwatched = if silent > 2 * MAX_VIEW_AGE { silent } else { Duration::ZERO };
+                // A deadline that passed while nobody watched is not missed.
+                let unwatched = unwatched(at.since(self.at));
                 if let Some(ends_at) = self.rollout.as_mut().and_then(|rollout| rollout.phase.ends_at_mut()) {
                     *ends_at = *ends_at + unwatched;
                 }
+                // What stands still is given its time when it goes on.
+                if self.rollout.as_ref().is_some_and(|rollout| !matches!(rollout.phase, Phase::Held { .. })) {
+                    self.boots_later(unwatched);
+                }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
-                let booting = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
-                for member in booting.flat_map(|slots| slots.members.values_mut()).filter(|member| !member.once) {
-                    member.seen = member.seen + unwatched;
-                }
                 for owed in self.owed.values_mut() {
                     owed.echo_until = owed.echo_until.max(*echo_until);
                     owed.uncertain = true;
                 }
             }
             Event::Opened { .. } => self.open(event, *at)?,
+            Event::Watched => {}
             Event::Heard { inbox, .. } => {
                 ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;
                 self.inbox = *inbox;
@@ -95,7 +95,7 @@ impl FleetState {
                 let new = self.gate(*step)?.approved.insert(by.clone());
                 ensure(new, || format!("{by} approves step {step} again"))?;
             }
-            Event::Moved { to } => self.moved(to)?,
+            Event::Moved { to } => self.moved(to, *at)?,
             Event::Proven { generation, instances, evidence } => {
                 let proves = match self.rollout.as_ref().map(|rollout| (&rollout.phase, rollout.wanted)) {
                     Some((Phase::Stepping { .. }, wanted)) => wanted == *generation,
@@ -139,8 +139,10 @@ impl FleetState {
             }
         }
         // Of a generation that was there before, nobody is charged for who was in it.
-        for slots in self.generations.get_mut(&wanted).into_iter().flat_map(|generation| generation.groups.values_mut()) {
-            slots.members.values_mut().for_each(|member| member.charged = true);
+        let there = self.generations.get_mut(&wanted);
+        let launched = there.as_ref().is_some_and(|generation| generation.size() > 0);
+        if let Some(generation) = there {
+            generation.blame_nobody();
         }
         self.desired = plan.fleet().desired();
         if let Some(pool) = plan.fleet().traffic_pool().filter(|pool| self.pool.as_ref().is_none_or(|known| known.id != **pool)) {
@@ -154,6 +156,7 @@ impl FleetState {
             baseline: self.proven.clone(),
             phase: Phase::Preparing { give_up_at: at + plan.strategy().progress_deadline },
             best: 0,
+            launched,
             gate: GateState::default(),
         });
         Ok(())
@@ -245,7 +248,13 @@ impl FleetState {
             format!("group {group} is resized from {}, its size is {}", resize.from(), slots.size)
         })?;
         match resize {
-            Resize::Raise { from, to, .. } => ensure(to > from, || format!("group {group} is raised from {from} to {to}")),
+            Resize::Raise { from, to, .. } => {
+                ensure(to > from, || format!("group {group} is raised from {from} to {to}"))?;
+                if let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.wanted == group.generation) {
+                    rollout.launched = true;
+                }
+                Ok(())
+            }
             Resize::GiveUp { from, to, .. } => ensure(to < from, || format!("group {group} gives up from {from} to {to}")),
             Resize::Lower { leave, .. } => {
                 ensure(!leave.is_empty(), || format!("group {group} is lowered and nobody is named"))?;
@@ -276,7 +285,15 @@ impl FleetState {
         }
     }
 
-    fn moved(&mut self, to: &Phase) -> Legal {
+    /// Whoever was never healthy has so much longer to boot.
+    fn boots_later(&mut self, by: Duration) {
+        let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
+        for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| !member.once) {
+            member.seen = member.seen + by;
+        }
+    }
+
+    fn moved(&mut self, to: &Phase, at: Timestamp) -> Legal {
         let Some(rollout) = &mut self.rollout else {
             return illegal("a phase without a rollout");
         };
@@ -284,9 +301,11 @@ impl FleetState {
             |lost: GenerationId, to: GenerationId| to.0 == self.next_generation && !self.generations.contains_key(&lost);
         let next = follows(&rollout.phase, to, &made_anew);
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
+        let stood_still = if let Phase::Held { since, .. } = &rollout.phase { at.since(*since) } else { Duration::ZERO };
+        let retried = matches!(rollout.phase, Phase::Held { why: Hold::Needs(_), .. });
         if let (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) = (rollout.phase.under(), to) {
             // Whoever gets another chance is judged anew.
-            if let Phase::Held { why: Hold::Needs(_), .. } = &rollout.phase {
+            if retried {
                 rollout.gate.judged = None;
                 if let Some(wanted) = self.generations.get_mut(&rollout.wanted) {
                     wanted.charged.clear();
@@ -299,6 +318,12 @@ impl FleetState {
         }
         match to {
             Phase::Reverting { to: revert_to, .. } => {
+                // Who is launched on the way back is judged, and nobody who was there before.
+                if !matches!(rollout.phase.under(), Phase::Reverting { to, .. } if to == revert_to && !retried)
+                    && let Some(back) = self.generations.get_mut(revert_to)
+                {
+                    back.blame_nobody();
+                }
                 // Of a plan that changes nothing but the size, the size is what is taken back.
                 if *revert_to == rollout.wanted {
                     self.desired = rollout.plan.basis().desired;
@@ -309,6 +334,7 @@ impl FleetState {
             _ => {}
         }
         rollout.phase = to.clone();
+        self.boots_later(stood_still);
         Ok(())
     }
 
@@ -353,6 +379,11 @@ impl FleetState {
     }
 }
 
+/// How much of a silence nobody watched. Whoever watches says so every [`MAX_VIEW_AGE`], and a short silence is nothing to tell by.
+pub(crate) fn unwatched(silent: Duration) -> Duration {
+    if silent > 2 * MAX_VIEW_AGE { silent - MAX_VIEW_AGE } else { Duration::ZERO }
+}
+
 /// Whether a phase can come next. A generation that was lost while it was wanted again may be `made_anew`.
 fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, GenerationId) -> bool) -> bool {
     match (from, to) {
@@ -362,8 +393,11 @@ fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, Generatio
             let opened =
                 matches!(**resume, Phase::Stepping { at: StepState::Gating { .. }, .. }) && follows(resume, to, made_anew);
             let onward = matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. }) && follows(resume, to, made_anew);
-            let asks = matches!(to, Phase::Held { .. });
-            !asks && (out || onward || opened || same_place(resume, to))
+            if let Phase::Held { why: asks, resume: other, .. } = to {
+                // Who is asked about one thing is asked about another: whether to go back across what cannot be undone.
+                return matches!((why, asks), (Hold::Needs(_), Hold::Needs(Need::Irreversible { .. }))) && resume == other;
+            }
+            out || onward || opened || same_place(resume, to)
         }
         (Phase::Finishing { ending: Ending::Keep, .. }, Phase::Finishing { ending, .. }) => {
             matches!(ending, Ending::Forward | Ending::Mixed)

@@ -38,6 +38,8 @@ impl FleetState {
         }
         if let (Some(weights), Some(pool)) = (&noted.weights, &mut self.pool) {
             pool.set(weights.clone(), at);
+            // Nobody knows when it was: perhaps before what was set last was in force.
+            pool.before_at = at;
         }
         for (id, incidents) in &noted.told {
             if let Some(generation) = self.generations.get_mut(id) {

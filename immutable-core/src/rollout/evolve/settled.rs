@@ -123,7 +123,7 @@ impl FleetState {
     fn routed(&mut self, route: &Route, at: Timestamp, echo: Timestamp) {
         if let Some(pool) = &mut self.pool {
             pool.set(route.weights().clone(), at);
-            (pool.failures, pool.quiet_until) = (0, pool.quiet_until.max(echo));
+            (pool.failures, pool.refused, pool.quiet_until) = (0, None, pool.quiet_until.max(echo));
         }
     }
 
@@ -132,6 +132,7 @@ impl FleetState {
         let begun = ticket.is_some();
         if let (Call::Route(_), Some(pool)) = (call, &mut self.pool) {
             pool.failures += 1;
+            pool.refused = Some(why.what.clone());
             pool.quiet_until = pool.quiet_until.max(echo).max(at + pause(why.retry, pool.failures));
             return;
         }

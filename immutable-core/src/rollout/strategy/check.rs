@@ -16,16 +16,21 @@ fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<()> {
 }
 
 impl Strategy {
-    /// Whether it can work for a fleet of this size whose instances take `boot_deadline` and `min_ready`, behind such a pool.
+    /// Whether it can work for a fleet of this size whose instances take `boot_deadline` and `min_ready`, behind such a pool, and which `replaces`
+    /// others or nobody.
     pub(crate) fn check(
         &self,
         desired: u32,
         boot_deadline: Duration,
         min_ready: Duration,
         traffic: Option<&TrafficCapabilities>,
+        replaces: bool,
     ) -> Result<()> {
         Budget::check(desired, self.max_surge, self.max_unavailable)?;
         ensure(self.probe_attempts > 0, || "probe_attempts 0 never launches anything; allow at least 1".to_owned())?;
+        ensure(self.rollback_attempts > 0, || {
+            "rollback_attempts 0 never launches anything on the way back; allow at least 1".to_owned()
+        })?;
         let needed = boot_deadline.saturating_add(min_ready);
         for (what, deadline) in [("progress", self.progress_deadline), ("rollback", self.rollback_deadline)] {
             ensure(deadline > needed, || {
@@ -43,10 +48,20 @@ impl Strategy {
                 Human(self.progress_deadline)
             )
         })?;
+        let patience = self.rollback_deadline.saturating_sub(needed);
+        ensure(traffic.is_none_or(|traffic| !traffic.drains) || self.drain_deadline < patience, || {
+            format!(
+                "a rollback deadline of {} passes before one instance can be ready and another has finished its requests (boot deadline and min_ready: \
+                 {}, drain deadline: {}); allow more than that",
+                Human(self.rollback_deadline),
+                Human(needed),
+                Human(self.drain_deadline)
+            )
+        })?;
         self.ends()?;
         self.steps.iter().try_for_each(gate)?;
         self.fits(desired)?;
-        self.carries(desired, traffic)
+        self.carries(desired, traffic, replaces)
     }
 
     /// Whether it comes to an end with all of the fleet.
@@ -112,20 +127,38 @@ impl Strategy {
     }
 
     /// Whether a pool can carry it, with as many ready behind each share as the floor says.
-    fn carries(&self, desired: u32, traffic: Option<&TrafficCapabilities>) -> Result<()> {
+    fn carries(&self, desired: u32, traffic: Option<&TrafficCapabilities>, replaces: bool) -> Result<()> {
         let Some(traffic) = traffic else {
             return ensure(!self.shifts(), || {
                 "it shifts traffic and the fleet has no pool; name one with `Fleet::pool`, or leave the shift out".to_owned()
             });
         };
         let Budget { floor, ceiling, .. } = self.budget(desired);
+        if let Split::Weighted { generations, parts } = traffic.split {
+            ensure(generations > 1 && parts > 1, || {
+                format!(
+                    "its pool divides traffic into {parts} parts among {generations} releases, and to go from one to another takes two; call its split `Binary`"
+                )
+            })?;
+            let least = self.steps.iter().enumerate().find_map(|(at, step)| match step {
+                Step::Shift { to } if to.get() > 0 && u64::from(to.get()) * u64::from(parts) < 100 => Some((at, to)),
+                _ => None,
+            });
+            if let Some((at, to)) = least {
+                return refuse(format!(
+                    "step {}: {to} of the traffic is less than one of the {parts} parts that its pool divides it into; shift at least {}",
+                    at + 1,
+                    Percent::known(100_u16.div_ceil(parts))
+                ));
+            }
+        }
         let one_gets_all = match traffic.split {
             Split::Weighted { .. } => false,
             Split::Binary => true,
             Split::Pooled => self.shifts(),
         };
         // Whoever gets all must be as many as must be ready, while whoever has all still is.
-        ensure(!one_gets_all || self.overlaps_not_or(ceiling >= floor.saturating_mul(2)), || {
+        ensure(!one_gets_all || !replaces || self.overlaps_not_or(ceiling >= floor.saturating_mul(2)), || {
             format!(
                 "its pool gives all traffic to one release, so {floor} old and {floor} new must be ready at once, and {ceiling} may be; use \
                  `Strategy::blue_green`, or allow a max_surge of {}",
@@ -223,7 +256,7 @@ mod tests {
     const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 999 };
 
     fn check(strategy: &Strategy, split: Option<Split>) -> std::result::Result<(), String> {
-        strategy.check(12, 10 * MINUTE, MINUTE, split.map(switch).as_ref()).map_err(|error| error.to_string())
+        strategy.check(12, 10 * MINUTE, MINUTE, split.map(switch).as_ref(), true).map_err(|error| error.to_string())
     }
 
     #[track_caller]
@@ -393,6 +426,49 @@ mod tests {
         assert_eq!(Strategy::canary([percent(25)]).goal(0, 12), Goal { wanted: 3, others: 9, first: false, share: (3, 12) });
         assert_eq!(Strategy::rolling().goal(0, 0), Goal { wanted: 0, others: 0, first: false, share: (1, 1) });
         assert!(Strategy::recreate().goal(0, 3).first);
+    }
+
+    #[test]
+    fn a_way_back_has_time_and_attempts() {
+        let drains = switch(WEIGHTED);
+        let slow = Strategy::rolling().progress_deadline(60 * MINUTE).rollback_deadline(21 * MINUTE).drain_deadline(10 * MINUTE);
+        let check_with = |strategy: &Strategy, pool: &TrafficCapabilities| {
+            strategy.check(12, 10 * MINUTE, MINUTE, Some(pool), true).map_err(|error| error.to_string())
+        };
+        let why = "a rollback deadline of 21m passes before one instance can be ready and another has finished its requests (boot deadline and \
+                   min_ready: 11m, drain deadline: 10m); allow more than that";
+        assert_eq!(check_with(&slow, &drains), Err(why.to_owned()));
+        assert_eq!(check_with(&slow, &TrafficCapabilities { drains: false, ..drains.clone() }), Ok(()), "nobody drains");
+        assert_eq!(check_with(&slow.rollback_deadline(22 * MINUTE), &drains), Ok(()));
+        let none = "rollback_attempts 0 never launches anything on the way back; allow at least 1";
+        assert_eq!(check_with(&Strategy::rolling().rollback_attempts(0), &drains), Err(none.to_owned()));
+    }
+
+    #[test]
+    fn a_pool_divides_only_so_finely() {
+        let beside = |part| {
+            Strategy::new([Step::scale_beside(percent(100)), Step::shift(percent(part)), Step::shift(percent(100))]).max_surge(12)
+        };
+        let tenths = |generations, parts| Some(Split::Weighted { generations, parts });
+        let why = "step 2: 9% of the traffic is less than one of the 10 parts that its pool divides it into; shift at least 10%";
+        refused(&beside(9), tenths(5, 10), why);
+        assert_eq!(check(&beside(10), tenths(5, 10)), Ok(()));
+        for (generations, parts) in [(1, 10), (5, 1)] {
+            let why = format!(
+                "its pool divides traffic into {parts} parts among {generations} releases, and to go from one to another takes two; call its split \
+                 `Binary`"
+            );
+            refused(&beside(50), tenths(generations, parts), &why);
+        }
+    }
+
+    #[test]
+    fn where_nobody_is_replaced_nobody_need_stand_beside() {
+        let alone = |replaces| {
+            let binary = switch(Split::Binary);
+            Strategy::rolling().check(12, 10 * MINUTE, MINUTE, Some(&binary), replaces).is_ok()
+        };
+        assert_eq!([alone(true), alone(false)], [false, true]);
     }
 
     #[test]

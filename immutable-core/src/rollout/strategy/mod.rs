@@ -34,6 +34,8 @@ pub struct Strategy {
     pub(crate) rollback_deadline: Duration,
     #[serde(default = "five_minutes", with = "human", skip_serializing_if = "is_five_minutes")]
     pub(crate) drain_deadline: Duration,
+    #[serde(default = "ten")]
+    pub(crate) rollback_attempts: u32,
     pub(crate) on_first_failure: OnFirstFailure,
     pub(crate) steps: Vec<Step>,
     #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
@@ -48,6 +50,10 @@ const fn five_minutes() -> Duration {
 
 fn is_five_minutes(duration: &Duration) -> bool {
     *duration == FIVE_MINUTES
+}
+
+const fn ten() -> u32 {
+    10
 }
 
 /// What becomes of a fleet whose first release fails: there is nothing to go back to.
@@ -90,6 +96,7 @@ impl Strategy {
             progress_deadline: Duration::from_secs(20 * 60),
             rollback_deadline: Duration::from_secs(60 * 60),
             drain_deadline: FIVE_MINUTES,
+            rollback_attempts: ten(),
             on_first_failure: OnFirstFailure::TearDown,
             steps: vec![Step::scale(Percent::known(100))],
             keep_old: Duration::ZERO,
@@ -208,6 +215,14 @@ impl Strategy {
     #[must_use]
     pub fn rollback_deadline(mut self, at_most: Duration) -> Self {
         self.rollback_deadline = at_most;
+        self
+    }
+
+    /// How many instances of the release that is gone back to may fail on the way, each replaced, before a person is asked instead. Default 10, at
+    /// least 1. What failed before counts as little as capacity, quota and platform failures do.
+    #[must_use]
+    pub fn rollback_attempts(mut self, attempts: u32) -> Self {
+        self.rollback_attempts = attempts;
         self
     }
 

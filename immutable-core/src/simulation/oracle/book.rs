@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::gate::Gate;
+use super::gate::{Gate, unwatched};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::{
@@ -166,7 +166,8 @@ impl Book {
         self.noted = None;
         match &recorded.event {
             Event::Claimed { .. } => {
-                self.gate(|gate| gate.silent(silent));
+                let silent = unwatched(silent);
+                self.gate(|gate| gate.unwatched(silent));
                 // Nothing read before a claim is used after it.
                 self.sights.clear();
                 self.pool = None;
@@ -282,7 +283,7 @@ impl Book {
             },
             Event::Judged { asked, judgement, .. } => self.gate(|gate| gate.word = Some((*asked, judgement.says))),
             Event::Approved { by, .. } => self.gate(|gate| gate.approved.extend([by.clone()])),
-            Event::Heard { .. } => {}
+            Event::Heard { .. } | Event::Watched => {}
         }
     }
 

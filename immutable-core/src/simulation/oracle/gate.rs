@@ -9,8 +9,10 @@ use crate::id::{Actor, StepIx};
 use crate::rollout::{Ending, Event, Hold, MAX_VIEW_AGE, Phase, Recorded, Step, StepState};
 use crate::time::Timestamp;
 
-/// A silence of the process longer than this is not counted.
-const SILENCE: Duration = Duration::from_secs(2 * MAX_VIEW_AGE.as_secs());
+/// How much of a silence nobody watched at the least: whoever watches writes something every so often.
+pub(super) fn unwatched(silent: Duration) -> Duration {
+    if silent > MAX_VIEW_AGE * 2 { silent - MAX_VIEW_AGE } else { Duration::ZERO }
+}
 
 /// A gate that is waited for.
 #[derive(Clone, Debug)]
@@ -56,8 +58,8 @@ impl Gate {
     }
 
     /// Nobody was there to watch for so long.
-    pub(super) fn silent(&mut self, silent: Duration) {
-        if self.paused.is_none() && silent > SILENCE {
+    pub(super) fn unwatched(&mut self, silent: Duration) {
+        if self.paused.is_none() {
             self.since = self.since + silent;
         }
     }

@@ -1,0 +1,112 @@
+//! `decide` where an earlier rollout, or somebody else, has left things otherwise than this one would.
+
+use immutable_core::fleet::Split;
+use immutable_core::rollout::{Ending, Event, Outcome, Percent, Phase, Step, Strategy};
+
+use super::kit::{MINUTE, Stage, done, route};
+use super::sight::{look, row};
+
+const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 1000 };
+
+fn all() -> Percent {
+    Percent::new(100).unwrap()
+}
+
+/// The rollout is left mixed.
+fn left_mixed(mut stage: Stage) -> Stage {
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + 60 * MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage
+}
+
+/// The next rollout, to a release that is new if its generation has a number.
+fn next(mut stage: Stage, strategy: Strategy, version: &str, make: Option<u32>) -> Stage {
+    stage.strategy = strategy;
+    stage.open(version);
+    stage.claim();
+    if let Some(id) = make {
+        stage.make(id);
+    }
+    stage.step();
+    stage.pass(20);
+    stage
+}
+
+/// Blue/green got as far as all of the new, and no further: they have no traffic.
+fn beside(split: Split) -> Stage {
+    let mut stage = Stage::routed(3, Strategy::blue_green(), split);
+    stage.ready(2, "d e f");
+    left_mixed(stage)
+}
+
+#[test]
+fn those_that_share_all_traffic_keep_it_until_one_can_take_it() {
+    let mut stage = Stage::routed(4, Strategy::rolling().max_surge(4), Split::Pooled);
+    stage.owe(route(&[(1, 1), (2, 1)]));
+    stage.settle(done(None));
+    stage.pass(20);
+    stage.ready(2, "e f");
+    stage.retire(1, "a b");
+    stage.gone(1, "a b");
+    let stage = next(left_mixed(stage), Strategy::blue_green(), "1.2.0", Some(3));
+    let both = look().group(1, 2, "c+ d+").group(2, 2, "e+ f+").group(3, 0, "").good("1.2.0");
+    row("none of them could alone", &stage, &both.clone().pool(&[(1, 1), (2, 1)]), "owed 10 raise 0003.0 0 to 1");
+    let lost = look().group(1, 2, "c! d!").group(2, 2, "e+ f+").group(3, 0, "").good("1.2.0");
+    row(
+        "who has nobody left keeps nothing",
+        &stage,
+        &lost.pool(&[(1, 1), (2, 1)]),
+        "owed 10 route 0002:1\nowed 11 raise 0003.0 0 to 1",
+    );
+}
+
+#[test]
+fn who_was_never_given_traffic_gets_none_from_another_rollout() {
+    let all_there = || look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+");
+    let back = next(beside(Split::Pooled), Strategy::blue_green(), "1.0.0", None);
+    row("on the way back to the proven one", &back, &all_there().pool(&[(1, 1)]), "noted progress 3\nowed 7 drain 0002.0 d,e,f");
+    let on = next(beside(Split::Pooled), Strategy::rolling(), "1.2.0", Some(3));
+    let three = all_there().group(3, 0, "").good("1.2.0");
+    row("nor on the way to a third", &on, &three.pool(&[(1, 1)]), "owed 8 route 0001:1,0003:1\nowed 9 drain 0002.0 d,e,f");
+    let on = next(beside(WEIGHTED), Strategy::rolling().max_surge(3), "1.2.0", Some(3));
+    let short = look().group(1, 2, "a+ b+").group(2, 3, "d+ e+ f+").group(3, 0, "").good("1.2.0");
+    row(
+        "nor what the proven one cannot carry",
+        &on,
+        &short.pool(&[(1, 1000)]),
+        "noted gone 0001.0 c size 0001.0 2\nowed 8 route 0001:1000,0002:0,0003:0\nowed 9 drain 0002.0 d,e\nowed 10 raise 0003.0 0 to 1",
+    );
+}
+
+#[test]
+fn what_is_not_proven_leaves_first() {
+    let mut stage = Stage::rolling(Strategy::new([Step::scale_beside(all())]).max_surge(3));
+    stage.ready(2, "d e f");
+    let stage = next(left_mixed(stage), Strategy::rolling().max_surge(1), "1.2.0", Some(3));
+    let all_there = look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+").group(3, 0, "").good("1.2.0");
+    row("and going back stays what it was", &stage, &all_there, "owed 7 lower 0002.0 3 by d,e,f");
+}
+
+#[test]
+fn traffic_that_others_gave_to_too_few_goes_back() {
+    for (split, before, after, back) in [
+        (Split::Binary, [(1, 1), (2, 0)], [(1, 0), (2, 1)], "0001:1,0002:0"),
+        (WEIGHTED, [(1, 1000), (2, 0)], [(1, 0), (2, 1000)], "0001:1000,0002:0"),
+    ] {
+        let mut stage = Stage::routed(3, Strategy::blue_green(), split);
+        stage.ready(2, "d");
+        stage.note(|noted| noted.progress = Some(1));
+        stage.owe(route(&before));
+        stage.settle(done(None));
+        stage.pass(20);
+        let weights = after.map(|(id, weight)| (immutable_core::fleet::GenerationId(id), weight)).into();
+        stage.note(|noted| noted.weights = Some(weights));
+        stage.pass(30);
+        let one = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+").pool(&after);
+        row("to those who can carry it", &stage, &one, &format!("owed 8 route {back}\nowed 9 raise 0002.0 1 to 3"));
+        let ill = look().group(1, 3, "a+ b+ c!").group(2, 1, "d+").pool(&after);
+        if split == Split::Binary {
+            row("to nobody, if nobody can", &stage, &ill, "owed 8 raise 0002.0 1 to 3");
+        }
+    }
+}
