@@ -197,3 +197,28 @@ fn what_others_wrote_is_read_on_top_of_what_is_known() {
         assert_eq!(other.state(id).await.unwrap(), now);
     });
 }
+
+#[test]
+fn deadlines_pass_for_whoever_drives_in_short_slices() {
+    let stage = Stage::new();
+    stage.clock.clone().run(async {
+        let artifact = stage.deployed().await;
+        let controller = stage.cloud.controller();
+        let plan = stage.plan(&controller, &artifact).await.unwrap();
+        let rollout = controller.start(plan).await.unwrap();
+        stage.cloud.never_healthy(&artifact);
+        let began = stage.clock.now();
+        for _ in 0..20 {
+            // As a job that has four minutes, and comes again a minute later.
+            let over = Box::pin(stage.clock.sleep_until(stage.clock.now() + Duration::from_secs(4 * 60)));
+            if let Either::Left((outcome, _)) = select(Box::pin(rollout.drive()), over).await {
+                assert_eq!(outcome.unwrap(), Outcome::RolledBack);
+                let took = stage.clock.now().since(began).as_secs();
+                assert!((600..1200).contains(&took), "its first instance had ten minutes, watched: {took} s");
+                return;
+            }
+            stage.clock.sleep_until(stage.clock.now() + Duration::from_secs(60)).await;
+        }
+        panic!("nobody's patience ends");
+    });
+}

@@ -34,7 +34,7 @@ pub struct Strategy {
     pub(crate) rollback_deadline: Duration,
     #[serde(default = "five_minutes", with = "human", skip_serializing_if = "is_five_minutes")]
     pub(crate) drain_deadline: Duration,
-    #[serde(default = "ten")]
+    #[serde(default = "ten", skip_serializing_if = "is_ten")]
     pub(crate) rollback_attempts: u32,
     pub(crate) on_first_failure: OnFirstFailure,
     pub(crate) steps: Vec<Step>,
@@ -54,6 +54,10 @@ fn is_five_minutes(duration: &Duration) -> bool {
 
 const fn ten() -> u32 {
     10
+}
+
+fn is_ten(attempts: &u32) -> bool {
+    *attempts == ten()
 }
 
 /// What becomes of a fleet whose first release fails: there is nothing to go back to.
