@@ -123,6 +123,10 @@ fn needs(stage: &mut Stage, need: Need) {
 fn a_pause_stops_what_time_would_end() {
     let mut stage = Stage::rolling(Strategy::rolling());
     assert_eq!(give(&mut stage, "ann", What::Resume), "heard it is not paused");
+    let mut asks = stage.clone();
+    needs(&mut asks, Need::StuckLeaving);
+    let decision = "heard it is not paused, it needs a decision: what should be removed does not go; retry or abort it";
+    assert_eq!(give(&mut asks, "ann", What::Resume), decision);
     assert_eq!(give(&mut stage, "ann", What::Pause), format!("{HEARD}moved paused by ann in step 0 until +1230s"));
     assert_eq!(give(&mut stage, "bob", What::Pause), "heard ann has paused it already");
     stage.pass(1000);

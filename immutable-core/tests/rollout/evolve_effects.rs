@@ -220,3 +220,43 @@ fn launches_asked_for_are_counted_and_those_given_up_are_not() {
     stage.settle(OpResult::Unknown { echo_until: None });
     assert_eq!(asked(&stage), 1, "nobody knows yet");
 }
+
+#[test]
+fn what_is_known_of_a_gate_is_written_if_anything_is() {
+    let gate = immutable_core::rollout::Approve::by(["ann", "bob"]).least(2);
+    let mut stage = Stage::rolling(Strategy::rolling().gate(gate));
+    stage.ready(2, "d e f");
+    let gating = Phase::Stepping { step: StepIx(1), at: StepState::Gating { since: stage.now, until: None } };
+    stage.moved(gating);
+    let written = |stage: &Stage| serde_json::to_value(&stage.state).unwrap()["rollout"].get("gate").cloned();
+    assert_eq!(written(&stage), None);
+    stage.apply(Event::Approved { step: StepIx(1), by: "ann".into() });
+    assert_eq!(written(&stage), Some(serde_json::json!({ "approved": ["ann"] })));
+    let read: immutable_core::rollout::FleetState = serde_json::from_value(serde_json::to_value(&stage.state).unwrap()).unwrap();
+    assert_eq!(read, stage.state);
+}
+
+#[test]
+fn what_stands_still_goes_on_in_the_same_place_and_in_no_other() {
+    let at = |stage: &Stage, minutes| StepState::Moving { give_up_at: stage.now + minutes * MINUTE };
+    let back =
+        |stage: &Stage, to, minutes| Phase::Reverting { why: RevertCause::Asked, to: GenerationId(to), at: at(stage, minutes) };
+    let preparing = |stage: &Stage, minutes| Phase::Preparing { give_up_at: stage.now + minutes * MINUTE };
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+    stage.open("1.1.0");
+    stage.claim();
+    let paused_in = |stage: &Stage, phase: &Phase| {
+        let mut stage = stage.clone();
+        stage.moved(phase.clone());
+        stage.moved(Phase::Held { why: paused(), resume: Box::new(phase.clone()), since: stage.now });
+        stage
+    };
+    let follows = |stage: &Stage, to: Phase| stage.state.clone().evolve(&stage.recorded(Event::Moved { to })).is_ok();
+    let mut first = stage.clone();
+    first.moved(Phase::Held { why: paused(), resume: Box::new(preparing(&stage, 20)), since: stage.now });
+    assert!(follows(&first, preparing(&first, 25)), "at another time");
+    stage.make(2);
+    let going_back = paused_in(&stage, &back(&stage, 1, 5));
+    assert_eq!([1, 2].map(|to| follows(&going_back, back(&stage, to, 10))), [true, false], "the way back leads where it led");
+    assert!(!follows(&going_back, preparing(&stage, 10)));
+}

@@ -198,3 +198,67 @@ fn a_digest_is_of_everything_in_the_plan() {
     stage.strategy = stage.strategy.max_failed(1);
     assert_ne!(stage.plan("1.1.0").digest().unwrap(), plan.digest().unwrap());
 }
+
+#[test]
+fn a_fleet_keeps_its_pool() {
+    let mut stage = left_mixed_routed();
+    let moved = |stage: &Stage| {
+        let (capabilities, artifact) = (capabilities(stage.heals), artifact("1.1.0"));
+        let (fleet, strategy, switch) = (&stage.fleet, &stage.strategy, stage.switch.as_ref());
+        Plan::new(&stage.state, PlanFor { fleet, artifact: &artifact, strategy, capabilities: &capabilities, switch }).map(drop)
+    };
+    assert!(moved(&stage).is_ok(), "the same one");
+    let why = "fleet memory/local/local/web gets its requests from pool web, to which its generations are attached; another needs another fleet";
+    for fleet in [Stage::fleet(3).pool("other"), Stage::fleet(3)] {
+        stage.fleet = fleet;
+        assert_eq!(moved(&stage).unwrap_err().to_string(), why);
+    }
+    // One to which nothing is attached is no bond.
+    let mut first = Stage::empty(Stage::fleet(3).pool("web"), Strategy::rolling());
+    first.switch = Some(super::kit::switch(immutable_core::fleet::Split::Pooled));
+    first.open("1.0.0");
+    assert_eq!(first.state.pool().unwrap().id.to_string(), "web");
+    first.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: first.now + MINUTE });
+    first.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    first.fleet = Stage::fleet(3).pool("other");
+    assert!(moved(&first).is_ok());
+    first.open("1.0.0");
+    assert_eq!(first.state.pool().unwrap().id.to_string(), "other", "and it is the one from then on");
+}
+
+fn left_mixed_routed() -> Stage {
+    let mut stage = Stage::routed(3, Strategy::rolling(), immutable_core::fleet::Split::Pooled);
+    leave_mixed(&mut stage);
+    stage
+}
+
+#[test]
+fn strategies_are_what_their_names_say() {
+    let of = |strategy: &Strategy| serde_json::to_value(strategy).unwrap();
+    let blue_green = of(&Strategy::blue_green());
+    assert_eq!((&blue_green["keep_old"], &blue_green["max_surge"]), (&"1h".into(), &"100%".into()));
+    assert_eq!(of(&Strategy::rolling())["max_surge"], "25%");
+    let recreate = of(&Strategy::recreate());
+    assert_eq!((&recreate["max_surge"], &recreate["max_unavailable"]), (&0.into(), &"100%".into()));
+    assert_eq!(of(&Strategy::rolling().drain_deadline(2 * MINUTE))["drain_deadline"], "2m");
+    assert_eq!(of(&Strategy::rolling().rollback_attempts(3))["rollback_attempts"], 3);
+    // What is not written is the default, when it is read by a later version.
+    let short = of(&Strategy::rolling());
+    assert_eq!((short.get("drain_deadline"), short.get("rollback_attempts")), (None, None));
+    assert_eq!(serde_json::from_value::<Strategy>(short).unwrap(), Strategy::rolling());
+    let check = immutable_core::rollout::Check::by("smoke");
+    let judged = Strategy::canary([Percent::new(5).unwrap()]).gate(check).gate(immutable_core::rollout::Analyse::by("errors"));
+    assert_eq!(judged.judges().map(|judge| &**judge).collect::<Vec<_>>(), ["smoke", "errors"]);
+    assert_eq!(Strategy::rolling().judges().count(), 0);
+}
+
+#[test]
+fn what_is_proven_is_kept_by_nobody() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+    stage.fleet = Stage::fleet(5);
+    stage.strategy = Strategy::new([immutable_core::rollout::Step::scale_beside(Percent::new(100).unwrap())])
+        .max_surge(Percent::new(100).unwrap())
+        .keep_old(MINUTE);
+    assert!(!stage.plan("1.0.0").to_string().contains("kept"), "{}", stage.plan("1.0.0"));
+    assert!(stage.plan("1.1.0").to_string().contains("1m"), "{}", stage.plan("1.1.0"));
+}

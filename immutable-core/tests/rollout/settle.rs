@@ -2,11 +2,11 @@
 
 use immutable_core::Timestamp;
 use immutable_core::error::{ErrorKind, Retry};
-use immutable_core::fleet::{GenerationId, Ticket, Upkeep};
+use immutable_core::fleet::{GenerationId, Split, Ticket, Upkeep};
 use immutable_core::id::OpId;
 use immutable_core::rollout::{Call, Event, Exit, GenerationLife, OpResult, Refused, Strategy, settle};
 
-use super::kit::{MINUTE, Stage, done, group, held_back, key, lower, raise, removed};
+use super::kit::{MINUTE, Stage, done, drain, group, held_back, key, lower, raise, removed, route};
 
 fn refused(kind: ErrorKind, retry: Retry) -> Refused {
     Refused { kind, retry, what: "in its words".into(), found: None, echo_until: None }
@@ -217,4 +217,78 @@ fn what_is_done_in_part_is_asked_for_again_after_growing_pauses() {
     stage.owe(raise(2, 1, 3));
     stage.settle(done(3));
     assert_eq!(slots(&stage).failures, 0);
+}
+
+/// A stage behind a pool that owes this call, as op 6.
+fn routing(call: Call) -> Stage {
+    let mut stage = Stage::routed(3, Strategy::rolling(), Split::Pooled);
+    stage.ready(2, "d");
+    stage.owe(call);
+    stage
+}
+
+impl Stage {
+    fn answer_last(&mut self, result: OpResult) {
+        let (op, _) = self.state.owed().last().unwrap();
+        settle(&self.state, op, result, self.now).into_iter().for_each(|event| self.apply(event));
+    }
+
+    fn drains(&self, name: &str) -> bool {
+        self.state.slots(group(1)).unwrap().members[&key(name)].draining.is_some()
+    }
+}
+
+#[test]
+fn a_refused_route_or_drain_may_have_been_done_by_an_earlier_copy() {
+    for call in [route(&[(1, 1), (2, 1)]), drain(1, "a")] {
+        let mut stage = routing(call.clone());
+        let echo = stage.now + MINUTE;
+        stage.answer_last(OpResult::Unknown { echo_until: Some(echo) });
+        let no = OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff));
+        stage.pass(59);
+        stage.answer_last(no.clone());
+        assert_eq!(stage.owed(), 1, "{call:?}: as long as one may arrive");
+        let mut later = stage.clone();
+        later.pass(2);
+        later.answer_last(no.clone());
+        assert_eq!(later.owed(), 0, "{call:?}: not after it");
+        stage.pass(1);
+        stage.answer_last(no.clone());
+        assert_eq!(stage.owed(), 0, "{call:?}: nor at the end");
+        let mut at_once = routing(call.clone());
+        at_once.answer_last(no);
+        assert_eq!(at_once.owed(), 0, "{call:?}: without an earlier copy it is refused");
+    }
+}
+
+#[test]
+fn a_pool_that_fails_is_left_alone_for_longer_each_time() {
+    let mut stage = Stage::routed(3, Strategy::rolling(), Split::Pooled);
+    for (failures, pause) in [(1, 1), (2, 2), (3, 4)] {
+        stage.owe(route(&[(1, 1), (2, 0)]));
+        stage.settle(OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff)));
+        let pool = stage.state.pool().unwrap();
+        assert_eq!((pool.failures, pool.quiet_until.since(stage.now).as_secs()), (failures, pause));
+        assert_eq!(pool.refused.as_deref(), Some("in its words"));
+        stage.pass(60);
+    }
+    stage.owe(route(&[(1, 1), (2, 0)]));
+    stage.settle(done(None));
+    let pool = stage.state.pool().unwrap();
+    assert_eq!((pool.failures, pool.refused.clone()), (0, None));
+}
+
+#[test]
+fn a_drain_that_was_done_settles_no_size_and_forgives_what_failed_before() {
+    let mut stage = routing(drain(1, "a"));
+    stage.settle(OpResult::Failed(refused(ErrorKind::Throttled, Retry::Backoff)));
+    assert!(!stage.drains("a"), "nobody drains by a call that failed");
+    let before = stage.state.slots(group(1)).unwrap().clone();
+    assert_eq!(before.failures, 1);
+    stage.pass(60);
+    stage.owe(drain(1, "a"));
+    stage.settle(done(None));
+    let after = stage.state.slots(group(1)).unwrap();
+    assert!(stage.drains("a"));
+    assert_eq!((after.failures, after.size, after.settled_at), (0, before.size, before.settled_at));
 }
