@@ -8,7 +8,7 @@ use immutable_core::id::StreamVersion;
 use immutable_core::journal::{After, Compact, Journal, Keep};
 use immutable_core::memory::MemoryOptions;
 use immutable_core::registry::Revoke;
-use immutable_core::rollout::{AbortTo, Event, FleetState, Recorded};
+use immutable_core::rollout::{AbortTo, Event, FleetState, Recorded, Supersede};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
 
@@ -220,5 +220,32 @@ fn deadlines_pass_for_whoever_drives_in_short_slices() {
             stage.clock.sleep_until(stage.clock.now() + Duration::from_secs(60)).await;
         }
         panic!("nobody's patience ends");
+    });
+}
+
+#[test]
+fn whoever_drives_the_one_that_is_replaced_is_told_at_once() {
+    let stage = Stage::new();
+    stage.clock.clone().run(async {
+        let artifact = stage.deployed().await;
+        let controller = stage.cloud.controller();
+        let plan = stage.plan(&controller, &artifact).await.unwrap();
+        let rollout = controller.start(plan).await.unwrap();
+        let (clock, next) = (&stage.clock, stage.cloud.bake("acmeinc/web", "1.2.0").unwrap());
+        let strategy = Strategy::rolling().max_surge(1).supersede(Supersede::Replace);
+        let took_place = async {
+            clock.sleep_until(clock.now() + Duration::from_secs(100)).await;
+            assert!(stage.plan(&controller, &next).await.is_err(), "it must be said");
+            let plan = controller.plan(&stage.fleet, &next, strategy).await.unwrap();
+            let next = controller.start(plan).await.unwrap();
+            (next, clock.now())
+        };
+        let (ended, (next, begun)) = futures_util::future::join(rollout.drive(), took_place).await;
+        assert_eq!(ended.unwrap(), Outcome::Superseded { by: next.id() });
+        assert_eq!(clock.now(), begun);
+        assert_eq!(rollout.drive().await.unwrap(), Outcome::Superseded { by: next.id() }, "and whoever asks again");
+        assert_eq!(next.drive().await.unwrap(), Outcome::Succeeded);
+        let proven = controller.state(stage.fleet.id()).await.unwrap().proven().unwrap().spec.version.to_string();
+        assert_eq!((proven.as_str(), stage.cloud.sizes(stage.fleet.id()).len()), ("1.2.0", 1), "nothing is left of the other");
     });
 }

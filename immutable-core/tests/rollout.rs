@@ -21,4 +21,5 @@ mod rollout {
     mod settle;
     mod shares;
     mod sight;
+    mod supersede;
 }

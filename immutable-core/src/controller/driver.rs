@@ -69,8 +69,21 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
     if let Some(outcome) = driver.over()? {
         return Ok(outcome);
     }
-    driver.claim().await?;
-    driver.run().await
+    let ended = match driver.claim().await {
+        Ok(()) => driver.run().await,
+        Err(error) => Err(error),
+    };
+    match ended {
+        Err(error) if error.kind() == ErrorKind::Fenced => replaced(controller, fleet, rollout).await.ok_or(error),
+        ended => ended,
+    }
+}
+
+/// How a rollout ended that another has taken the place of.
+async fn replaced(controller: &Controller, fleet: &FleetId, rollout: RolloutId) -> Option<Outcome> {
+    let loaded = controller.load(fleet).await.ok()?;
+    let (ended, outcome) = loaded.state.last()?;
+    (*ended == rollout && matches!(outcome, Outcome::Superseded { .. })).then(|| outcome.clone())
 }
 
 struct Driver {
@@ -146,6 +159,9 @@ impl Driver {
                 Either::Left(done) => done,
                 Either::Right(Either::Left(_)) => continue,
                 Either::Right(Either::Right(_)) => {
+                    if self.controller.news.head(self.state.fleet()) > self.head {
+                        return Err(self.fenced());
+                    }
                     // What was asked from here is heard at once.
                     self.look_at = self.now();
                     continue;
@@ -422,11 +438,13 @@ impl Driver {
                 self.controller.news.post(self.state.fleet(), head);
                 Ok(())
             }
-            Appended::Conflict(_) => Err(Error::new(
-                ErrorKind::Fenced,
-                format!("another controller has claimed fleet {}; it goes on from there", self.state.fleet()),
-            )),
+            Appended::Conflict(_) => Err(self.fenced()),
         }
+    }
+
+    fn fenced(&self) -> Error {
+        let fleet = self.state.fleet();
+        Error::new(ErrorKind::Fenced, format!("another controller has claimed fleet {fleet}; it goes on from there"))
     }
 
     /// When there is something to do besides taking answers.

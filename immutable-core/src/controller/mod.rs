@@ -25,7 +25,7 @@ use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Journal};
 use crate::provider::{ImageSeen, ImageStage, Judge, Provider};
 use crate::registry::{ImageRegistry, JournalRegistry, Status};
-use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted};
+use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted, busy};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 pub use events::{Events, Reports};
@@ -211,27 +211,29 @@ impl Controller {
         }
         for _ in 0..load::TRIES {
             let loaded = self.load(&fleet).await?;
-            if let Some(running) = loaded.state.rollout() {
-                return Err(Error::new(
-                    ErrorKind::Busy,
-                    format!(
-                        "rollout {} to {} runs in fleet {fleet}; wait for its end, or abort it",
-                        running.id,
-                        running.plan.to()
-                    ),
-                ));
+            let mut state = loaded.state.clone();
+            // One that has begun since is not what the plan was to replace.
+            if let Some(running) = state.rollout().filter(|running| plan.basis().running != Some(running.id)) {
+                return Err(busy(&state, running));
             }
-            plan.check_basis(&loaded.state)?;
-            let rollout = loaded.state.next_rollout();
-            let at = self.clock.now().max(loaded.state.at());
-            let event = Event::Opened { rollout, plan: Box::new(plan.clone()) };
-            let recorded = Recorded { v: 1, at, epoch: loaded.state.epoch(), event };
-            loaded.state.clone().evolve(&recorded)?;
-            let (stream, records) = (fleet.stream(), vec![load::encode(&recorded)?]);
+            plan.check_basis(&state)?;
+            let rollout = state.next_rollout();
+            let (at, epoch) = (self.clock.now().max(state.at()), state.epoch());
+            let ended = state.rollout().map(|_| Event::Ended { outcome: Outcome::Superseded { by: rollout } });
+            let opened = Event::Opened { rollout, plan: Box::new(plan.clone()) };
+            let mut records = Vec::new();
+            for event in ended.into_iter().chain([opened]) {
+                let recorded = Recorded { v: 1, at, epoch, event };
+                state.evolve(&recorded)?;
+                records.push(load::encode(&recorded)?);
+            }
+            let stream = fleet.stream();
             let write = load::write_id(&self.owner, &stream, loaded.head, &records);
             let append = Append { stream, expected: loaded.head, write, records };
             if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
                 self.news.post(&fleet, head);
+                // Whoever drives the one that is replaced hears of it.
+                self.news.command(&fleet);
                 return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: head });
             }
         }

@@ -40,6 +40,11 @@ impl Board {
         self.with(fleet, |fleet| fleet.news.send_modify(|news| news.head = news.head.max(head)));
     }
 
+    /// The newest version of its stream that was written from here.
+    pub(super) fn head(&self, fleet: &FleetId) -> StreamVersion {
+        self.with(fleet, |fleet| fleet.news.borrow().head)
+    }
+
     pub(super) fn report(&self, fleet: &FleetId, report: Report) {
         self.with(fleet, |fleet| {
             // Reports are told from when somebody listens on.

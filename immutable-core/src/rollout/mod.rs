@@ -27,11 +27,12 @@ pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
 pub use evolve::IllegalEvent;
 pub(crate) use evolve::backoff;
 pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
+pub(crate) use plan::busy;
 pub use plan::{Basis, Envelope, Plan, PlanFor, PlannedStep, Subject, Wanted};
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Answer, Facts, Seen};
 pub use settle::settle;
 pub use state::{
-    Exit, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
+    Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
 };
-pub use strategy::{Analyse, Approve, Check, Old, OnFirstFailure, Otherwise, Step, Strategy};
+pub use strategy::{Analyse, Approve, Check, Old, OnFirstFailure, Otherwise, Step, Strategy, Supersede};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fleet::GenerationId;
-use crate::id::{Actor, StepIx};
+use crate::id::{Actor, RolloutId, StepIx};
 use crate::time::Timestamp;
 
 /// Where a rollout is.
@@ -119,6 +119,8 @@ pub enum StepState {
 pub enum RevertCause {
     /// Too many instances failed by the release's fault.
     Failed(Arc<str>),
+    /// Somebody else has removed what was launched.
+    Gone(Arc<str>),
     /// No progress for too long.
     Deadline,
     /// A gate said no.
@@ -134,7 +136,7 @@ pub enum RevertCause {
 impl fmt::Display for RevertCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) | Self::Judged(why) | Self::Unanswered(why) => f.write_str(why),
+            Self::Failed(why) | Self::Gone(why) | Self::Judged(why) | Self::Unanswered(why) => f.write_str(why),
             Self::Deadline => f.write_str("no progress within the deadline"),
             Self::Revoked(why) => write!(f, "the release was revoked: {why}"),
             Self::Asked => f.write_str("asked for"),
@@ -256,6 +258,11 @@ pub enum Outcome {
     TornDown,
     /// Nothing was launched.
     Refused(Arc<str>),
+    /// Another rollout took its place, and goes on from what there is. Nothing was proven but what is.
+    Superseded {
+        /// Which.
+        by: RolloutId,
+    },
     /// It has not ended: nothing moves until a person decides. [Abort](crate::controller::Rollout::abort) it, back or to what there is; to go on after the
     /// cause is gone, leave it mixed and plan the same artifact again: what is there is used. Never journaled as an end.
     Needs(Need),
@@ -270,6 +277,7 @@ impl fmt::Display for Outcome {
             Self::LeftMixed => f.write_str("left mixed"),
             Self::TornDown => f.write_str("torn down"),
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Superseded { by } => write!(f, "superseded by rollout {by}"),
             Self::Needs(need) => write!(f, "needs a decision: {need}"),
         }
     }

@@ -10,11 +10,11 @@ use crate::fleet::{
     Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, TemplateChange,
     TrafficCapabilities, Upkeep,
 };
-use crate::id::PoolId;
+use crate::id::{PoolId, RolloutId};
 use crate::rollout::budget::{Amount, Budget};
 use crate::rollout::report::Feasibility;
-use crate::rollout::state::{FleetState, GenerationLife, GenerationState};
-use crate::rollout::strategy::{Old, OnFirstFailure, Step, Strategy};
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
+use crate::rollout::strategy::{Old, OnFirstFailure, Step, Strategy, Supersede};
 use crate::time::Human;
 
 /// A rollout as data. `Display` prints it for review, serde as JSON with `"format": 1`.
@@ -137,6 +137,9 @@ pub struct Basis {
     pub desired: u32,
     /// The ordinal of the next generation.
     pub next_generation: GenerationId,
+    /// The rollout that runs, whose place the plan takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<RolloutId>,
 }
 
 impl Basis {
@@ -147,8 +150,20 @@ impl Basis {
             generations: state.generations.iter().map(|(id, generation)| (*id, generation.spec.digest())).collect(),
             desired: state.desired,
             next_generation: GenerationId(state.next_generation),
+            running: state.rollout.as_ref().map(|rollout| rollout.id),
         }
     }
+}
+
+/// What is said where another runs, and may not be replaced.
+pub(crate) fn busy(state: &FleetState, running: &RolloutState) -> Error {
+    let (id, to, fleet) = (running.id, &running.plan.to, &state.fleet);
+    Error::new(
+        ErrorKind::Busy,
+        format!(
+            "rollout {id} to {to} runs in fleet {fleet}; wait for its end, abort it, or take its place with `Strategy::supersede`"
+        ),
+    )
 }
 
 /// What a plan is made for.
@@ -176,14 +191,8 @@ impl Plan {
         let health = fleet.health();
         fleet.check()?;
         let pool = pool(state, fleet, switch)?;
-        if let Some(rollout) = &state.rollout {
-            return Err(Error::new(
-                ErrorKind::Busy,
-                format!(
-                    "rollout {} to {} runs in fleet {}; wait for its end, or abort it",
-                    rollout.id, rollout.plan.to, state.fleet
-                ),
-            ));
+        if let Some(rollout) = state.rollout.as_ref().filter(|_| strategy.supersede == Supersede::Reject) {
+            return Err(busy(state, rollout));
         }
         let place = fleet.id().place();
         let image = artifact.image_in(place).ok_or_else(|| {
@@ -192,6 +201,12 @@ impl Plan {
             Error::invalid(format!("{artifact} has no image in {place}, it has {has}; build or copy one there"))
         })?;
         let release = Release { artifact: artifact.digest(), template: fleet.launch_template().digest() };
+        if let Some(failed) = state.given_up(release).filter(|_| !strategy.force) {
+            return Err(Error::invalid(format!(
+                "{artifact} was given up in fleet {} at {}: {}; build another version, or try it again with `Strategy::force`",
+                state.fleet, failed.at, failed.why
+            )));
+        }
         let proven = state.proven.as_ref().map(|proven| &proven.spec);
         let of_proven = proven.is_some_and(|proven| proven.release == release).then(|| strategy.of_proven());
         let strategy = of_proven.as_ref().unwrap_or(strategy);
@@ -277,6 +292,8 @@ impl Plan {
             "its generations are others"
         } else if then.desired != now.desired {
             "its size is another"
+        } else if then.running != now.running {
+            "the rollout whose place it was to take has ended"
         } else {
             return Ok(());
         };
@@ -420,6 +437,9 @@ impl fmt::Display for Plan {
         let generation = self.wanted.id().name(self.fleet.id());
         let made = if matches!(self.wanted, Wanted::New(_)) { "new" } else { "there already" };
         writeln!(f, "+ {} ({:#}) as generation {generation}, {made}", self.to, self.to.digest)?;
+        if let Some(running) = self.basis.running {
+            writeln!(f, "! rollout {running} runs: this one takes its place")?;
+        }
         for change in &self.template_changes {
             writeln!(f, "~ template {change}")?;
         }

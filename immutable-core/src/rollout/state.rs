@@ -30,6 +30,9 @@ pub struct FleetState {
     pub(crate) owed: BTreeMap<OpId, Owed>,
     pub(crate) rollout: Option<RolloutState>,
     pub(crate) last: Option<(RolloutId, Outcome)>,
+    /// Releases that were given up in this fleet by their own fault, and why: the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed: Vec<Failed>,
     pub(crate) next_op: OpId,
     pub(crate) next_generation: u32,
     pub(crate) next_rollout: u32,
@@ -47,6 +50,20 @@ pub struct Proven {
     /// SHA-256 over their keys and images: see [`Event::Proven`](crate::rollout::Event::Proven).
     pub evidence: Digest,
 }
+
+/// A release that was given up in a fleet by its own fault.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Failed {
+    /// Which.
+    pub release: Release,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: Arc<str>,
+}
+
+/// So many of them are remembered.
+const FAILED: usize = 32;
 
 /// One generation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -270,6 +287,7 @@ impl FleetState {
             owed: BTreeMap::new(),
             rollout: None,
             last: None,
+            failed: Vec::new(),
             next_op: OpId(1),
             next_generation: 1,
             next_rollout: 1,
@@ -329,6 +347,18 @@ impl FleetState {
     /// How the last rollout ended.
     pub fn last(&self) -> Option<&(RolloutId, Outcome)> {
         self.last.as_ref()
+    }
+
+    /// Why a release was given up in this fleet by its own fault, if it was, and has not been proven since.
+    pub fn given_up(&self, release: Release) -> Option<&Failed> {
+        self.failed.iter().find(|failed| failed.release == release)
+    }
+
+    pub(crate) fn note_failed(&mut self, release: Release, at: Timestamp, why: Arc<str>) {
+        self.failed.retain(|failed| failed.release != release);
+        self.failed.push(Failed { release, at, why });
+        let beyond = self.failed.len().saturating_sub(FAILED);
+        self.failed.drain(..beyond);
     }
 
     /// The number of the rollout that can begin next.

@@ -27,6 +27,7 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::LeftMixed => "left mixed",
         Outcome::TornDown => "torn down",
         Outcome::Refused(_) => "refused",
+        Outcome::Superseded { .. } => "superseded",
         Outcome::Needs(Need::NoBaseline { .. }) => "needs: no baseline",
         Outcome::Needs(Need::BaselineUnlaunchable { .. }) => "needs: baseline unlaunchable",
         Outcome::Needs(Need::RollbackDeadline) => "needs: rollback deadline",
@@ -182,6 +183,9 @@ impl Expected<'_> {
             allowed.extend(self.script.cloud.pool.map(|_| "needs: pool"));
         }
         self.gates(&mut allowed, failed);
+        if self.script.rollouts.get(self.rollout + 1).is_some_and(|next| next.after.is_some()) {
+            allowed.insert("superseded");
+        }
         allowed
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, join3, select};
@@ -25,7 +25,7 @@ use crate::id::PoolId;
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
 use crate::provider::{FleetProvider, Provider, TrafficSwitch};
-use crate::rollout::{IllegalEvent, Outcome, Strategy};
+use crate::rollout::{IllegalEvent, Outcome, Strategy, Supersede};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
 /// When every simulation begins.
@@ -100,6 +100,10 @@ pub(super) struct Play<'a> {
     /// Sees everything as it is.
     pub(super) person: Controller,
     pub(super) proven: Option<Artifact>,
+    /// The rollout that has taken the place of the one before it: what it wants, and how many were opened before it.
+    successor: Option<(Artifact, usize, Acts)>,
+    /// What was baked for which rollout.
+    baked: Mutex<BTreeMap<usize, Artifact>>,
     judge: Scripted,
 }
 
@@ -143,7 +147,9 @@ impl<'a> Play<'a> {
             ledger: ledger.clone(),
             clock: shared.clone(),
         });
-        let person = Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person");
+        let judge = Scripted::new(script.judge);
+        let person =
+            Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person").judge(JUDGE, judge.clone());
         let provider = Faulty::new(Arc::new(cloud.clone()) as Arc<dyn FleetProvider>, shared.clone(), script.seed, faults(wire));
         let journal = Faulty::new((simulation.journal)(scribe), shared, script.seed ^ 1, faults(log));
         let port = Arc::new(cloud.clone()) as Arc<dyn TrafficSwitch>;
@@ -165,7 +171,9 @@ impl<'a> Play<'a> {
             switch,
             person,
             proven: None,
-            judge: Scripted::new(script.judge),
+            successor: None,
+            baked: Mutex::default(),
+            judge,
         }
     }
 
@@ -275,16 +283,15 @@ impl<'a> Play<'a> {
     fn rollout(&mut self, rollout: usize) -> Result<(Option<Outcome>, Board), Breach> {
         let board = Board::new(self.script, rollout);
         let Some(wish) = self.script.rollouts.get(rollout).copied() else { return Ok((None, board)) };
-        let bake = self.cloud.bake("acmeinc/web", &format!("1.{rollout}.0"));
-        let mut artifact = bake.map_err(|error| self.breach("script", error.to_string()))?;
-        match (wish.release, &self.proven) {
-            (Release::NeverHealthy, _) => self.cloud.never_healthy(&artifact),
-            (Release::NeverBoots, _) => self.cloud.never_boots(&artifact),
-            (Release::Again, Some(proven)) => artifact = proven.clone(),
-            (Release::Good | Release::Again, _) => {}
-        }
+        let (artifact, before, left) = match self.successor.take() {
+            Some(begun) => begun,
+            None => (self.release(rollout, wish.release)?, self.ledger.scene(|scene| scene.opened()), Acts::default()),
+        };
         let baseline = self.proven.is_some();
-        let expected = Expected { script: self.script, rollout, patience: self.patience, baseline, release: wish.release };
+        // What was wanted before anything was proven is not it.
+        let again = self.proven.as_ref().is_some_and(|proven| proven.digest() == artifact.digest());
+        let release = if wish.release == Release::Again && !again { Release::Good } else { wish.release };
+        let expected = Expected { script: self.script, rollout, patience: self.patience, baseline, release };
         let opened = self.now();
         let stage = Stage {
             cloud: self.cloud.clone(),
@@ -294,19 +301,19 @@ impl<'a> Play<'a> {
             pool: self.pool.clone(),
             artifact: artifact.clone(),
             person: self.person.clone(),
-            acts: Mutex::new(Acts::of(
-                self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied(),
-                opened,
-            )),
+            acts: Mutex::new(
+                Acts::of(self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied(), opened).and(left),
+            ),
         };
-        let before = self.ledger.scene(|scene| scene.opened());
+        let successor = Mutex::new(None);
         let (clock, fleet) = (self.clock.clone(), self.fleet(wish.size));
         let latest = opened + expected.calm_after() + expected.within();
         let ended = clock.run(async {
             let lives = pin!(self.lives(&board, &stage, &fleet, &artifact, before));
             let world = pin!(stage.perform());
             let death = pin!(board.dies_in_time(&clock, opened));
-            match select(select(lives, select(world, death)), clock.sleep_until(latest)).await {
+            let succeeds = pin!(self.succeed(&stage, rollout + 1, opened, before, &successor));
+            match select(select(lives, select(select(world, death), succeeds)), clock.sleep_until(latest)).await {
                 Either::Left((Either::Left((ended, _)), _)) => Some(ended),
                 _ => None,
             }
@@ -331,18 +338,24 @@ impl<'a> Play<'a> {
                 };
             }
         };
+        let successor = successor.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(artifact) = successor {
+            let left = std::mem::take(&mut *stage.acts.lock().unwrap_or_else(PoisonError::into_inner));
+            self.successor = Some((artifact, before + 1, left));
+        }
         let allowed = expected.outcomes();
         if !allowed.contains(label(&outcome)) {
             return Err(self.breach("outcome", format!("rollout {rollout} ended as {outcome}; its script allows {allowed:?}")));
         }
         let asks = matches!(outcome, Outcome::Needs(_));
-        if !asks {
+        if !asks && self.successor.is_none() {
             self.at_rest(rollout, &outcome, &artifact, &fleet)?;
         }
         // What goes wrong in the world is over before the next one begins; and before it is looked whether a person is still asked, whatever
         // was under way has come to its end.
         stage.peace();
         let over = (opened + expected.disturbed_for()).max(self.now() + if asks { expected.one() } else { Duration::ZERO });
+        let over = if self.successor.is_some() { self.now() } else { over };
         self.clock.run(async {
             select(pin!(stage.perform()), pin!(self.pass(over.since(self.now())))).await;
         });
@@ -351,10 +364,64 @@ impl<'a> Play<'a> {
         }
         // Who leaves the old where they are kept leaves it proven.
         let journaled = self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact);
-        if outcome == Outcome::Succeeded || (outcome == Outcome::LeftMixed && journaled == Some(artifact.digest())) {
+        let left = matches!(outcome, Outcome::LeftMixed | Outcome::Superseded { .. });
+        if outcome == Outcome::Succeeded || (left && journaled == Some(artifact.digest())) {
             self.proven = Some(artifact);
         }
         Ok((Some(outcome), board))
+    }
+
+    /// What a rollout wants, baked.
+    fn release(&self, rollout: usize, release: Release) -> Result<Artifact, Breach> {
+        if let (Release::Again, Some(proven)) = (release, &self.proven) {
+            return Ok(proven.clone());
+        }
+        let mut baked = self.baked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(artifact) = baked.get(&rollout) {
+            return Ok(artifact.clone());
+        }
+        let bake = self.cloud.bake("acmeinc/web", &format!("1.{rollout}.0"));
+        let artifact = bake.map_err(|error| self.breach("script", error.to_string()))?;
+        match release {
+            Release::NeverHealthy => self.cloud.never_healthy(&artifact),
+            Release::NeverBoots => self.cloud.never_boots(&artifact),
+            Release::Good | Release::Again => {}
+        }
+        baked.insert(rollout, artifact.clone());
+        Ok(artifact)
+    }
+
+    /// Lets a rollout take the place of the one before it, at its time, if that runs by then.
+    async fn succeed(
+        &self,
+        stage: &Stage,
+        rollout: usize,
+        opened: Timestamp,
+        before: usize,
+        successor: &Mutex<Option<Artifact>>,
+    ) {
+        let wish = self.script.rollouts.get(rollout).and_then(|wish| Some((*wish, wish.after?)));
+        if let Some((wish, after)) = wish {
+            self.clock.sleep_until(opened + Duration::from_secs(after)).await;
+            let running = self.ledger.scene(|scene| scene.runs() && scene.opened() == before + 1);
+            if let (true, Ok(artifact)) = (running, self.release(rollout, wish.release)) {
+                let strategy = self.strategy().supersede(Supersede::Replace);
+                let begun = match self.person.plan(&self.fleet(wish.size), &artifact, strategy).await {
+                    Ok(plan) => self.person.start(plan).await.map(drop),
+                    Err(error) => Err(error),
+                };
+                self.ledger.script(self.now(), || match &begun {
+                    Ok(()) => format!("{artifact} takes its place"),
+                    Err(error) => format!("{artifact} does not take its place: {error}"),
+                });
+                if begun.is_ok() {
+                    // What was to be done to the one is not done to the other.
+                    stage.peace();
+                    *successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(artifact);
+                }
+            }
+        }
+        std::future::pending().await
     }
 
     /// Drives a rollout to its end, in one process after the other.
@@ -417,6 +484,10 @@ impl<'a> Play<'a> {
             return controller.start(plan).await?.drive().await;
         }
         match controller.rollout(&self.fleet).await? {
+            // Another has taken its place.
+            _ if self.ledger.scene(|scene| scene.opened()) > before + 1 => {
+                self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it has not ended"))
+            }
             Some(rollout) => rollout.drive().await,
             // It had just ended.
             None => {

@@ -174,12 +174,21 @@ pub struct Wish {
     pub size: u32,
     /// How the release is.
     pub release: Release,
+    /// How long after the one before it began it takes that one's place, if that runs still. Without it, and of the first one, it begins when nothing runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
 }
 
 impl Wish {
-    /// So many of a release like this.
+    /// So many of a release like this, when nothing else runs.
     pub const fn new(size: u32, release: Release) -> Self {
-        Self { size, release }
+        Self { size, release, after: None }
+    }
+
+    /// So many seconds after the one before it began, whether that has ended or not.
+    #[must_use]
+    pub const fn after(self, seconds: u64) -> Self {
+        Self { after: Some(seconds), ..self }
     }
 }
 

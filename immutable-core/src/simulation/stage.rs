@@ -57,6 +57,12 @@ impl Acts {
         self.due.keys().next().map(|(at, _)| *at)
     }
 
+    /// And what is left of these.
+    pub(super) fn and(mut self, left: Self) -> Self {
+        left.due.into_iter().for_each(|((at, _), act)| self.put(at, act));
+        self
+    }
+
     fn take(&mut self) -> Option<Act> {
         self.due.pop_first().map(|(_, act)| act)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use immutable_core::artifact::{Built, Provenance};
 use immutable_core::fleet::{
-    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Resize, Route, RouteTag, Split,
+    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Release, Resize, Route, RouteTag, Split,
     TrafficCapabilities, Upkeep,
 };
 use immutable_core::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
@@ -242,6 +242,11 @@ impl Stage {
             switch: self.switch.as_ref(),
         };
         Plan::new(&self.state, wish).unwrap()
+    }
+
+    /// The release of a version, with this fleet's template.
+    pub(super) fn plan_of(&self, version: &str) -> Release {
+        Release { artifact: artifact(version).digest(), template: self.fleet.launch_template().digest() }
     }
 
     #[track_caller]

@@ -152,7 +152,7 @@ fn a_second_start_is_busy_and_an_outdated_plan_stale() {
             (busy.kind(), busy.to_string()),
             (
                 ErrorKind::Busy,
-                "rollout 1 to acmeinc/web 1.0.0 runs in fleet memory/local/local/web; wait for its end, or abort it".to_owned()
+                "rollout 1 to acmeinc/web 1.0.0 runs in fleet memory/local/local/web; wait for its end, abort it, or take its place with `Strategy::supersede`".to_owned()
             )
         );
         let busy = controller.plan(&lab.fleet, &lab.two, Strategy::rolling()).await.unwrap_err();

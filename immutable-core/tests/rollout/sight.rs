@@ -166,6 +166,14 @@ impl Look {
         self
     }
 
+    /// The last group runs this version.
+    pub(super) fn runs(mut self, version: &str) -> Self {
+        for instance in Arc::make_mut(&mut self.last().instances) {
+            instance.runs = Evidence::Instance(image(version).as_str().into());
+        }
+        self
+    }
+
     /// There was a last whole view of a group, of so many.
     pub(super) fn earlier(mut self, generation: u32, instances: u32) -> Self {
         self.earlier.insert(group(generation), (instances, instances));

@@ -65,7 +65,7 @@ fn exhausted(view: &View<'_>, rollout: &RolloutState, to: GenerationId) -> Optio
 
 /// What the wanted release is given up for, if it is.
 fn verdict(view: &View<'_>, rollout: &RolloutState) -> Option<RevertCause> {
-    let deleted = || RevertCause::Failed(format!("generation {} was deleted by someone else", rollout.wanted).into());
+    let deleted = || RevertCause::Gone(format!("generation {} was deleted by someone else", rollout.wanted).into());
     let Some(generation) = view.state.generations.get(&rollout.wanted) else {
         return Some(deleted());
     };

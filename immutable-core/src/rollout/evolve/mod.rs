@@ -12,8 +12,9 @@ use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
 use crate::id::{Epoch, InstanceKey, OpId, PoolId, StepIx};
 use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Recorded};
-use crate::rollout::phase::{Ending, Hold, Need, Outcome, Phase, StepState};
+use crate::rollout::phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 use crate::rollout::plan::Wanted;
+use crate::rollout::report::burns;
 use crate::rollout::state::{
     Exit, FleetState, GateState, GenerationLife, GenerationState, Owed, PoolState, Proven, RolloutState, Slots,
 };
@@ -104,7 +105,10 @@ impl FleetState {
                 };
                 let spec = self.generations.get(generation).map(|generation| generation.spec.clone());
                 match spec.filter(|_| proves && *instances > 0) {
-                    Some(spec) => self.proven = Some(Proven { spec, at: *at, instances: *instances, evidence: *evidence }),
+                    Some(spec) => {
+                        self.failed.retain(|failed| failed.release != spec.release);
+                        self.proven = Some(Proven { spec, at: *at, instances: *instances, evidence: *evidence });
+                    }
                     None => return illegal(format!("generation {generation} with {instances} instances cannot be proven now")),
                 }
             }
@@ -333,7 +337,18 @@ impl FleetState {
             Phase::Stepping { .. } => rollout.best = 0,
             _ => {}
         }
+        let blamed = match to {
+            Phase::Reverting { why: RevertCause::Failed(why) | RevertCause::Judged(why), .. } => Some(why.clone()),
+            Phase::Finishing { ending: Ending::Nothing, .. } => Some("its first instances failed".into()),
+            _ => None,
+        };
+        let wanted = self.generations.get(&rollout.wanted);
+        let burnt = wanted.is_some_and(|wanted| wanted.charged.keys().any(|class| burns(*class)));
+        let judged = matches!(to, Phase::Reverting { why: RevertCause::Judged(_), .. });
         rollout.phase = to.clone();
+        if let (Some(why), Some(release)) = (blamed.filter(|_| burnt || judged), wanted.map(GenerationState::release)) {
+            self.note_failed(release, at, why);
+        }
         self.boots_later(stood_still);
         Ok(())
     }
@@ -342,8 +357,11 @@ impl FleetState {
         let Some(rollout) = &self.rollout else {
             return illegal("an end without a rollout");
         };
-        ensure(self.owed.is_empty(), || format!("an end with {} calls owed", self.owed.len()))?;
+        // What is owed is the fleet's: whoever takes its place judges it.
+        let superseded = matches!(outcome, Outcome::Superseded { by } if by.0 == self.next_rollout);
+        ensure(superseded || self.owed.is_empty(), || format!("an end with {} calls owed", self.owed.len()))?;
         let fits = match &rollout.phase {
+            _ if superseded => true,
             Phase::Finishing { ending, .. } => match (ending, outcome) {
                 (Ending::Forward, Outcome::Succeeded) => {
                     let wanted = self.generations.get(&rollout.wanted).map(GenerationState::release);

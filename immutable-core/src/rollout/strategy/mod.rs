@@ -37,6 +37,10 @@ pub struct Strategy {
     #[serde(default = "ten", skip_serializing_if = "is_ten")]
     pub(crate) rollback_attempts: u32,
     pub(crate) on_first_failure: OnFirstFailure,
+    #[serde(default, skip_serializing_if = "Supersede::is_reject")]
+    pub(crate) supersede: Supersede,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) force: bool,
     pub(crate) steps: Vec<Step>,
     #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
     pub(crate) keep_old: Duration,
@@ -68,6 +72,24 @@ pub enum OnFirstFailure {
     TearDown,
     /// It stays as it is, and a person is asked.
     Hold,
+}
+
+/// What a rollout does where another runs already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supersede {
+    /// It is not planned.
+    #[default]
+    Reject,
+    /// It takes the other's place, wherever that is: the other ends as [superseded](crate::Outcome::Superseded), what it launched is one more of those that
+    /// leave, and what is gone back to stays the release that is proven.
+    Replace,
+}
+
+impl Supersede {
+    fn is_reject(&self) -> bool {
+        *self == Self::Reject
+    }
 }
 
 /// What a step moves to, for a fleet of some size.
@@ -102,6 +124,8 @@ impl Strategy {
             drain_deadline: FIVE_MINUTES,
             rollback_attempts: ten(),
             on_first_failure: OnFirstFailure::TearDown,
+            supersede: Supersede::Reject,
+            force: false,
             steps: vec![Step::scale(Percent::known(100))],
             keep_old: Duration::ZERO,
         }
@@ -241,6 +265,20 @@ impl Strategy {
     #[must_use]
     pub fn on_first_failure(mut self, then: OnFirstFailure) -> Self {
         self.on_first_failure = then;
+        self
+    }
+
+    /// What it does where another rollout runs already. Default: it is not planned.
+    #[must_use]
+    pub fn supersede(mut self, running: Supersede) -> Self {
+        self.supersede = running;
+        self
+    }
+
+    /// Tries a release also if it was [given up](crate::rollout::FleetState::given_up) in this fleet before by its own fault, which is refused otherwise.
+    #[must_use]
+    pub fn force(mut self) -> Self {
+        self.force = true;
         self
     }
 

@@ -43,6 +43,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("revoked", 25, revoked),
     ("weights", 6, weights),
     ("commands", 6, commands),
+    ("successors", 6, successors),
 ];
 
 /// The script of a seed.
@@ -349,4 +350,14 @@ fn commands(random: &mut Random, script: &mut Script) {
 fn revoked(random: &mut Random, script: &mut Script) {
     let rollout = script.first_disturbed();
     script.disturbances.push(Disturbance::new(rollout, u64::from(random.below(300)), Trouble::Revoke));
+}
+
+/// Rollouts that take the place of those that run.
+fn successors(random: &mut Random, script: &mut Script) {
+    for wish in script.rollouts.iter_mut().skip(1) {
+        let after = u64::from(random.below(500));
+        if random.below(2) == 0 {
+            *wish = wish.after(after);
+        }
+    }
 }

@@ -260,6 +260,11 @@ impl Scene {
         self
     }
 
+    /// Whether a rollout runs.
+    pub(super) fn runs(&self) -> bool {
+        self.book.chapter.is_some()
+    }
+
     pub(super) fn opened(&self) -> usize {
         self.book.opened
     }

@@ -48,6 +48,10 @@ fn ready(scene: &Scene, generation: GenerationId, least: u32, recorded: &Recorde
 /// Whoever says that a rollout has succeeded, or is rolled back, leaves nothing owed and nothing behind.
 pub(super) fn ended(scene: &Scene, recorded: &Recorded) -> Verdict {
     let (Event::Ended { outcome }, Some(chapter)) = (&recorded.event, &scene.book.chapter) else { return Ok(()) };
+    // What another takes the place of goes on.
+    if let Outcome::Superseded { .. } = outcome {
+        return Ok(());
+    }
     if let Some((op, _)) = scene.book.owed().next() {
         return Err(format!("op {op} is still owed"));
     }

@@ -2,6 +2,7 @@
 
 use super::truth::Change;
 use super::{Scene, Verdict};
+use crate::id::OpId;
 use crate::memory::{Cause, What};
 use crate::rollout::{Call, Event, Phase, Recorded};
 use crate::time::Timestamp;
@@ -30,6 +31,9 @@ pub(super) struct Done {
     /// Routes that were set by its calls, and by others.
     routes: u32,
     foreign: u32,
+    /// The newest call that was journaled, and that was when it began: what its predecessor has asked for is that one's.
+    newest: OpId,
+    inherited: OpId,
     /// How often somebody else changed whether an instance serves.
     flaps: u32,
 }
@@ -42,6 +46,7 @@ impl Done {
             self.appeared += 1;
         }
         match change.effect.what {
+            What::Launched(_) if matches!(change.effect.by, Cause::Call(op) if op <= self.inherited) => self.added += 1,
             What::Launched(_) if change.ours() || wanted => self.launched += 1,
             What::Sized { from, to } if !change.ours() => self.added += to.saturating_sub(from),
             _ if change.left() && change.ours() => {
@@ -63,7 +68,14 @@ impl Done {
 
     pub(super) fn written(&mut self, recorded: &Recorded, there: u32) {
         match &recorded.event {
-            Event::Opened { .. } => *self = Self { opened: recorded.at, initial: there, ..Self::default() },
+            Event::Opened { .. } => {
+                let (newest, inherited) = (self.newest, self.newest);
+                *self = Self { opened: recorded.at, initial: there, newest, inherited, ..Self::default() };
+            }
+            Event::Owed { op, .. } if *op > self.newest => {
+                self.newest = *op;
+                self.written(recorded, there);
+            }
             Event::Moved { to: Phase::Reverting { .. } } => self.reverts += 1,
             Event::Owed { call: Call::Route(_), .. } => {}
             Event::Owed { .. } => self.calls += 1,
@@ -75,8 +87,9 @@ impl Done {
 /// At the end no more was launched, sent away or called than there was cause for.
 pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     let (Event::Ended { .. }, Some(chapter)) = (&recorded.event, &scene.book.chapter) else { return Ok(()) };
-    let Done { opened, initial, launched, appeared, sent_away, unready, lost, added, reverts, calls, routes, foreign, flaps } =
-        scene.done;
+    let Done {
+        opened, initial, launched, appeared, sent_away, unready, lost, added, reverts, calls, routes, foreign, flaps, ..
+    } = scene.done;
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = chapter.desired.max(chapter.plan.fleet().desired()).max(1) * (1 + reverts);
     let most = goal + unready + lost + added;
