@@ -161,18 +161,50 @@ fn an_analysis_is_passed_at_its_end_and_failed_at_once() {
     row("and then it is passed", &stage, &whole, "judged 1 pass: few errors\nmoved step 2 until +1840s");
     let before = held().judged(1, 1, Judgement::pass("few errors"));
     row("a second before is not the whole", &stage, &before, "judged 1 pass: few errors");
-    stage.pass(119);
     let none = held().judged(1, 0, Judgement::inconclusive("no data"));
-    row("no data is no pass", &stage, &none, "judged 1 inconclusive: no data");
-    stage.pass(1);
     let asks = "moved held: the gate of step 2 was not opened: `errors` is inconclusive after 10m: no data";
-    row("and asks", &stage, &none, &format!("judged 1 inconclusive: no data\n{asks}"));
+    row("no data at the end is no pass, and asks", &stage, &none, &format!("judged 1 inconclusive: no data\n{asks}"));
+    stage.pass(119);
+    row("of one that is late the answer is waited for", &stage, &held(), "");
+    row("which may be yes", &stage, &whole, "judged 1 pass: few errors\nmoved step 2 until +1959s");
+    let early = held().judged(1, 120, Judgement::pass("few errors"));
+    row("yes to what was asked a second before the end is not of the whole", &stage, &early, "judged 1 pass: few errors");
+    stage.pass(1);
+    let late = "moved held: the gate of step 2 was not opened: `errors` has said nothing within 10m";
+    row("and not for ever", &stage, &held(), late);
+    let early = held().judged(1, 130, Judgement::pass("few errors"));
+    let part =
+        "judged 1 pass: few errors\nmoved held: the gate of step 2 was not opened: `errors` has said nothing of the whole 10m";
+    row("nor is the early yes taken for one", &stage, &early, part);
     let mut longer = at(Analyse::by("errors").extend(10 * MINUTE).otherwise(Otherwise::Back));
     longer.pass(600 + 120);
     row("unless it may go on", &longer, &none, "judged 1 inconclusive: no data");
     longer.pass(600);
     let back = "moved back to 0001 until +4960s: `errors` has said nothing within 20m";
     row("and then goes back", &longer, &held(), back);
+}
+
+#[test]
+fn an_answer_is_to_a_question_of_this_gate() {
+    for (gate, no) in [(Check::by("smoke").into(), "smoke"), (Step::from(Analyse::by("errors")), "errors")] {
+        let mut stage = at(gate);
+        let before = held().judged(1, 60, Judgement::fail("it was bad then"));
+        row("what was asked before it began counts for nothing", &stage, &before, "");
+        let since = stage.now;
+        stage.pass(60);
+        assert_eq!(stage.now.since(since), MINUTE);
+        let back = format!("judged 1 fail: it was bad then\nmoved back to 0001 until +3700s: `{no}` says no: it was bad then");
+        row("what was asked when it did counts", &stage, &before, &back);
+    }
+}
+
+#[test]
+fn times_beyond_all_measure_are_the_last_there_is() {
+    let max = Duration::MAX;
+    let stage = at(Analyse::by("errors").lasting(max).extend(max).every(max));
+    row("it is waited for", &stage, &held(), "");
+    let neither = held().judged(1, 0, Judgement::inconclusive("no data"));
+    row("whatever is said", &stage, &neither, "judged 1 inconclusive: no data");
 }
 
 #[test]

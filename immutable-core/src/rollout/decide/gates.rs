@@ -26,13 +26,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(rollout) = view.rollout() else {
         return;
     };
-    let Phase::Stepping { step, at: StepState::Gating { until, .. } } = rollout.phase else {
+    let Phase::Stepping { step, at: StepState::Gating { since, until } } = rollout.phase else {
         return;
     };
     let Some(gate) = rollout.plan.strategy().steps().get(usize::from(step.0)) else {
         return;
     };
-    let judged = heard(view, proposal, rollout, step);
+    let judged = heard(view, proposal, rollout, step, since);
     match said(view, rollout, gate, until, judged) {
         Word::Open => proposal.open_gate(),
         Word::Waits(blocker, wake) => {
@@ -49,15 +49,17 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
 }
 
-/// The last word of the judge, noted if it is new.
+/// The last word of the judge, noted if it is new. What it was asked before the gate began is about something else.
 fn heard<'a>(
     view: &View<'a>,
     proposal: &mut Proposal,
     rollout: &'a RolloutState,
     step: StepIx,
+    since: Timestamp,
 ) -> Option<(Timestamp, Says, &'a str)> {
     let known = rollout.gate.judged.as_ref().map(|(asked, judgement)| (*asked, judgement.says, &*judgement.why));
-    match view.seen.answer.filter(|answer| answer.step == step && known.is_none_or(|(asked, ..)| answer.asked > asked)) {
+    let new = |asked: Timestamp| asked >= since && known.is_none_or(|(known, ..)| asked > known);
+    match view.seen.answer.filter(|answer| answer.step == step && new(answer.asked)) {
         Some(answer) => {
             let (asked, judgement) = (answer.asked, &answer.judgement);
             proposal.judged.push(Event::Judged { step, asked, judgement: judgement.clone() });
@@ -111,26 +113,28 @@ fn said(
     }
 }
 
-/// No is no at once; yes counts if it is said of the whole time.
+/// No is no at once; yes counts if it is said of the whole time. What is neither at the very end is decided by that answer; one that does
+/// not come is waited for a little longer.
 fn analysed(view: &View<'_>, analyse: &Analyse, until: Option<Timestamp>, judged: Option<(Timestamp, Says, &str)>) -> Word {
-    let Analyse { judge, lasting, extend, every, otherwise } = analyse;
+    let Analyse { judge, lasting, extend, otherwise, .. } = analyse;
     let end = until.unwrap_or(view.now);
-    match judged {
+    let all = Human(lasting.saturating_add(*extend));
+    let neither = match judged {
         Some((_, Says::Fail, why)) => return Word::No(RevertCause::Judged(format!("`{judge}` says no: {why}").into())),
         Some((asked, Says::Pass, _)) if asked >= end => return Word::Open,
-        _ => {}
-    }
-    // Of its last look it may be asked a little later than it is due.
-    let last = end + *extend + *every * 2;
+        Some((asked, Says::Inconclusive, why)) if asked >= end + *extend => {
+            return Word::Neither(format!("`{judge}` is inconclusive after {all}: {why}"), *otherwise);
+        }
+        Some((_, Says::Inconclusive, why)) => format!("`{judge}` is inconclusive after {all}: {why}"),
+        Some((_, Says::Pass, _)) => format!("`{judge}` has said nothing of the whole {all}"),
+        None => format!("`{judge}` has said nothing within {all}"),
+    };
+    let last = analyse.last(end);
     if view.now < last {
         let says = judged.map(|(_, says, _)| says);
         return Word::Waits(Blocker::Judge { judge: judge.clone(), says, until }, Some(last));
     }
-    let why = match judged {
-        Some((.., why)) => format!("`{judge}` is inconclusive after {}: {why}", Human(*lasting + *extend)),
-        None => format!("`{judge}` has said nothing within {}", Human(*lasting + *extend)),
-    };
-    Word::Neither(why, *otherwise)
+    Word::Neither(neither, *otherwise)
 }
 
 /// A step as it begins.

@@ -229,7 +229,10 @@ fn gate(step: &Step) -> Result<()> {
                 format!("`{judge}` judges for {} and is asked every {}; last at least as long", Human(*lasting), Human(*every))
             })
         }
-        Step::Approve(Approve { by, least, .. }) => {
+        Step::Approve(Approve { by, least, timeout, .. }) => {
+            ensure(timeout.is_none_or(|timeout| !timeout.is_zero()), || {
+                "nobody can approve within 0s; allow more, or leave the time out to wait as long as it takes".to_owned()
+            })?;
             let people = u32::try_from(by.len()).unwrap_or(u32::MAX);
             ensure(*least > 0 && *least <= people, || {
                 format!("{least} of {people} people must approve; ask for at least 1, and at most as many as are named")
@@ -396,6 +399,10 @@ mod tests {
         for approve in [Approve::by(["ann"]).least(2), Approve::by(["ann"]).least(0), Approve::by(Vec::<&str>::new())] {
             assert!(gated(approve.into()).contains("at most as many as are named"));
         }
+        assert_eq!(
+            gated(Approve::by(["ann"]).within(Duration::ZERO).into()),
+            "nobody can approve within 0s; allow more, or leave the time out to wait as long as it takes"
+        );
     }
 
     #[test]

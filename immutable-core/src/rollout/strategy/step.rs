@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::id::Actor;
 use crate::rollout::budget::{Amount, Percent};
-use crate::time::{Human, human};
+use crate::time::{Human, Timestamp, human};
 
 /// One step. It is left when what it says is so.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -127,7 +127,8 @@ impl Analyse {
         self
     }
 
-    /// How long it goes on at most if it is inconclusive at its end. Default: it does not.
+    /// How long it goes on at most if it is inconclusive at its end. Default: it does not. What was asked at the end may be answered a little
+    /// later: twice [as long](Self::every) as is between two questions.
     #[must_use]
     pub fn extend(mut self, at_most: Duration) -> Self {
         self.extend = at_most;
@@ -139,6 +140,11 @@ impl Analyse {
     pub fn otherwise(mut self, then: Otherwise) -> Self {
         self.otherwise = then;
         self
+    }
+
+    /// Of one that ends so: until when the last answer is waited for.
+    pub(crate) fn last(&self, end: Timestamp) -> Timestamp {
+        end + self.extend + self.every.saturating_mul(2)
     }
 }
 
