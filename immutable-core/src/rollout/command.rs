@@ -157,10 +157,10 @@ fn pause(rollout: &RolloutState, by: &Actor, now: Timestamp) -> Result<Phase, St
 fn waits_at(rollout: &RolloutState, step: StepIx) -> Result<&Step, String> {
     let number = |step: StepIx| u32::from(step.0) + 1;
     match rollout.phase.under() {
-        Phase::Stepping { step: at, at: StepState::Gating { .. } } if *at == step => {
+        Phase::Stepping { step: at, at: StepState::Gating { .. } | StepState::Lost { .. } } if *at == step => {
             rollout.plan.strategy().steps().get(usize::from(step.0)).ok_or_else(|| format!("there is no step {}", number(step)))
         }
-        Phase::Stepping { step: at, at: StepState::Gating { .. } } => {
+        Phase::Stepping { step: at, at: StepState::Gating { .. } | StepState::Lost { .. } } => {
             Err(format!("it is about the gate of step {}, that of step {} is waited for", number(step), number(*at)))
         }
         _ => Err(format!("it is about the gate of step {}, and no gate is waited for", number(step))),

@@ -132,8 +132,8 @@ pub enum Blocker {
     Share,
     /// A bake to be over.
     Bake {
-        /// When it is.
-        until: Timestamp,
+        /// When it is; `None` while it is to begin anew.
+        until: Option<Timestamp>,
     },
     /// A judge.
     Judge {
@@ -264,7 +264,8 @@ impl Report {
                 write!(f, "{instances} to finish their requests (at most {})", left(until))
             }
             Blocker::Share => f.write_str("its share of the traffic"),
-            Blocker::Bake { until } => write!(f, "the bake to be over (in {})", left(until)),
+            Blocker::Bake { until: Some(until) } => write!(f, "the bake to be over (in {})", left(until)),
+            Blocker::Bake { until: None } => f.write_str("the bake to begin anew"),
             Blocker::Judge { judge, says, until } => {
                 let said = match says {
                     None => "",

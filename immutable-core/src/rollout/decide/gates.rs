@@ -1,6 +1,6 @@
 //! Gates: a step that moves nothing is left when its bake is over, its judge says yes, or enough people do.
 
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
 use super::view::View;
 use crate::analysis::Says;
@@ -8,7 +8,7 @@ use crate::id::StepIx;
 use crate::rollout::event::Event;
 use crate::rollout::phase::{Need, Phase, RevertCause, StepState};
 use crate::rollout::report::Blocker;
-use crate::rollout::state::RolloutState;
+use crate::rollout::state::{Exit, RolloutState};
 use crate::rollout::strategy::{Analyse, Otherwise, Step, Strategy};
 use crate::time::{Human, Timestamp};
 
@@ -26,26 +26,54 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(rollout) = view.rollout() else {
         return;
     };
-    let Phase::Stepping { step, at: StepState::Gating { since, until } } = rollout.phase else {
+    let Phase::Stepping { step, at } = rollout.phase else {
         return;
     };
     let Some(gate) = rollout.plan.strategy().steps().get(usize::from(step.0)) else {
         return;
     };
+    let (since, until) = match at {
+        StepState::Gating { since, until } => (since, until),
+        StepState::Lost { .. } => return proposal.wait(again(gate)),
+        StepState::Moving { .. } => return,
+    };
     let judged = heard(view, proposal, rollout, step, since);
     match said(view, rollout, gate, until, judged) {
+        Word::No(why) => proposal.move_to(give_up(view, rollout, why)),
+        _ if gate.watches() && lost(view, proposal.aim, since) => {
+            let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
+            proposal.move_to(Phase::Stepping { step, at: StepState::Lost { give_up_at } });
+        }
         Word::Open => proposal.open_gate(),
         Word::Waits(blocker, wake) => {
             until.into_iter().chain(wake).for_each(|at| proposal.wake_at(view, at));
             proposal.wait(blocker);
         }
-        Word::No(why) => proposal.move_to(give_up(view, rollout, why)),
         Word::Neither(why, Otherwise::Hold) => {
             proposal.move_to(held(rollout, Need::Gate { step, why: why.into() }, view.now));
         }
         Word::Neither(why, Otherwise::Back) => {
             proposal.move_to(give_up(view, rollout, RevertCause::Unanswered(why.into())));
         }
+    }
+}
+
+/// Whether somebody whom a gate watches is no more: fewer serve than did when it began, or one came in the place of another. Who is not
+/// seen, of whose health nothing is heard, or who shares the trouble of all is not lost.
+fn lost(view: &View<'_>, aim: Option<Aim>, since: Timestamp) -> bool {
+    let Some((aim, wanted)) = aim.and_then(|aim| Some((aim, aim.wanted?))) else {
+        return false;
+    };
+    let members = view.state.generations.get(&wanted).into_iter().flat_map(|generation| generation.groups.values());
+    let came = members.flat_map(|slots| slots.members.values()).any(|member| member.exit == Exit::None && member.seen > since);
+    came || (!view.environment && view.sum(wanted, |group| group.may_serve()) < aim.goal)
+}
+
+/// What is waited for beyond the instances that are missing.
+fn again(gate: &Step) -> Blocker {
+    match gate {
+        Step::Analyse(Analyse { judge, .. }) => Blocker::Judge { judge: judge.clone(), says: None, until: None },
+        _ => Blocker::Bake { until: None },
     }
 }
 
@@ -79,7 +107,7 @@ fn said(
     let over = until.is_some_and(|until| view.now >= until);
     match gate {
         Step::Bake { .. } => match until {
-            Some(until) if !over => Word::Waits(Blocker::Bake { until }, None),
+            Some(_) if !over => Word::Waits(Blocker::Bake { until }, None),
             _ => Word::Open,
         },
         Step::Check(check) => match judged {

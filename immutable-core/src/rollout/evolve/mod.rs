@@ -315,6 +315,10 @@ impl FleetState {
             if from != step {
                 rollout.gate = GateState::default();
             }
+            // What was said was said of who is no more.
+            if let Phase::Stepping { at: StepState::Lost { .. }, .. } = to {
+                rollout.gate.judged = None;
+            }
         }
         match to {
             Phase::Reverting { to: revert_to, .. } => {
@@ -390,8 +394,8 @@ fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, Generatio
         (Phase::Held { resume, why, .. }, _) => {
             let out = matches!(why, Hold::Needs(_)) && matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. });
             // A gate may be opened while a person is asked about it; nothing else is passed by.
-            let opened =
-                matches!(**resume, Phase::Stepping { at: StepState::Gating { .. }, .. }) && follows(resume, to, made_anew);
+            let opened = matches!(**resume, Phase::Stepping { at: StepState::Gating { .. } | StepState::Lost { .. }, .. })
+                && follows(resume, to, made_anew);
             let onward = matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. }) && follows(resume, to, made_anew);
             if let Phase::Held { why: asks, resume: other, .. } = to {
                 // Who is asked about one thing is asked about another: whether to go back across what cannot be undone.
@@ -407,9 +411,13 @@ fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, Generatio
         (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) => false,
         (Phase::Preparing { .. }, Phase::Stepping { step, .. }) => step.0 == 0,
         (Phase::Stepping { step: from, at }, Phase::Stepping { step, at: next }) => {
-            // A gate that is open, and what else must hold is awaited again.
-            let opened = matches!((at, next), (StepState::Gating { .. }, StepState::Moving { .. }));
-            step.0 == from.0 + 1 || (step == from && opened)
+            let again = match (at, next) {
+                // A gate that is open, and what else must hold is awaited again.
+                (StepState::Gating { .. } | StepState::Lost { .. }, StepState::Moving { .. }) => true,
+                (StepState::Gating { .. }, StepState::Lost { .. }) | (StepState::Lost { .. }, StepState::Gating { .. }) => true,
+                _ => false,
+            };
+            step.0 == from.0 + 1 || (step == from && again)
         }
         (Phase::Reverting { to: lost, .. }, Phase::Reverting { to, .. }) => made_anew(*lost, *to),
         (Phase::Reverting { .. }, Phase::Stepping { .. }) => false,

@@ -28,7 +28,7 @@ pub enum Step {
         /// That share; at most 100 %.
         to: Percent,
     },
-    /// A gate: for so long nothing goes wrong.
+    /// A gate: for so long nothing goes wrong. If an instance of the wanted release is lost meanwhile, it begins anew once that is replaced.
     Bake {
         /// How long.
         #[serde(rename = "for", with = "human")]
@@ -36,7 +36,7 @@ pub enum Step {
     },
     /// A gate: somebody's check passes.
     Check(Check),
-    /// A gate: measured over some time, the wanted release is not worse.
+    /// A gate: measured over some time, the wanted release is not worse. As a bake it begins anew if an instance of it is lost.
     Analyse(Analyse),
     /// A gate: people agree.
     Approve(Approve),
@@ -231,6 +231,11 @@ impl Step {
     /// Whether it moves nothing.
     pub fn is_gate(&self) -> bool {
         !matches!(self, Self::Scale { .. } | Self::Shift { .. })
+    }
+
+    /// Whether it is a gate that watches: all of its time must be as it is at its beginning.
+    pub(crate) fn watches(&self) -> bool {
+        matches!(self, Self::Bake { .. } | Self::Analyse(_))
     }
 
     /// Who judges it, if somebody does.
