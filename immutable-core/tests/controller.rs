@@ -12,7 +12,7 @@ use immutable_core::journal::{After, Compact, Journal, Keep};
 use immutable_core::memory::MemoryOptions;
 use immutable_core::provider::{Judge, judge_fn};
 use immutable_core::registry::Revoke;
-use immutable_core::rollout::{AbortTo, Analyse, Check, Event, FleetState, Otherwise, Percent, Phase, Recorded, Step};
+use immutable_core::rollout::{AbortTo, Analyse, Check, Event, Fate, FleetState, Otherwise, Percent, Phase, Recorded, Step};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
 
@@ -90,6 +90,7 @@ fn who_asks_for_what_cannot_be_is_told_in_the_journal() {
         let seen = other.rollout(stage.fleet.id()).await.unwrap().unwrap();
         assert_eq!(seen.id(), rollout.id());
         let command = seen.abort(AbortTo::Nothing, "bob").await.unwrap();
+        assert_eq!(seen.fate(command).await.unwrap(), None, "nobody has heard it");
         stage.drive_for(&rollout, 10).await;
         let heard = |history: &[(StreamVersion, Recorded)]| {
             history.iter().find_map(|(_, recorded)| match &recorded.event {
@@ -99,11 +100,26 @@ fn who_asks_for_what_cannot_be_is_told_in_the_journal() {
         };
         let (by, refused) = heard(&driver.history(stage.fleet.id()).await.unwrap()).expect("it was heard");
         assert_eq!(by.as_str(), "bob");
-        assert!(refused.unwrap().contains("which this would remove"));
-        seen.abort(AbortTo::Mixed, "bob").await.unwrap();
-        assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed);
-        assert!(seen.abort(AbortTo::Back, "bob").await.is_ok(), "it is written, and nobody hears it");
+        assert!(refused.as_ref().unwrap().contains("which this would remove"));
+        let refused = Fate::Refused(refused.unwrap());
+        assert_eq!(seen.fate(command).await.unwrap().as_ref(), Some(&refused));
+        let waits = async {
+            let mixed = seen.abort(AbortTo::Mixed, "bob").await.unwrap();
+            (mixed, seen.heard(mixed).await.unwrap())
+        };
+        let (outcome, (mixed, fate)) = futures_util::join!(rollout.drive(), waits);
+        assert_eq!((outcome.unwrap(), fate), (Outcome::LeftMixed, Fate::CarriedOut));
+        let late = seen.abort(AbortTo::Back, "bob").await.unwrap();
         assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed, "what has ended stays as it ended");
+        for (command, fate) in [(command, refused), (mixed, Fate::CarriedOut), (late, Fate::Unheard)] {
+            assert_eq!(rollout.fate(command).await.unwrap().as_ref(), Some(&fate), "of what has ended the history tells");
+            assert_eq!(seen.heard(command).await.unwrap(), fate);
+        }
+        // Who drives the next finds it in the inbox.
+        let next = driver.start(stage.plan(&driver, &next).await.unwrap()).await.unwrap();
+        stage.drive_for(&next, 10).await;
+        let about = Fate::Refused("it is about rollout 2, rollout 3 runs".into());
+        assert_eq!(rollout.fate(late).await.unwrap(), Some(about));
     });
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
 use crate::id::{Epoch, InstanceKey, OpId, PoolId, StepIx};
+use crate::rollout::command::Fate;
 use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Recorded};
 use crate::rollout::phase::{Ending, Hold, Need, Outcome, Phase, StepState};
@@ -77,9 +78,12 @@ impl FleetState {
             }
             Event::Opened { .. } => self.open(event, *at)?,
             Event::Watched => {}
-            Event::Heard { inbox, .. } => {
+            Event::Heard { command, inbox, refused, .. } => {
                 ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;
                 self.inbox = *inbox;
+                if let Some(rollout) = &mut self.rollout {
+                    rollout.heard.entry(*command).or_insert_with(|| Fate::of(refused.as_ref()));
+                }
             }
             Event::Owed { op, call, basis } => self.owe(*op, call, *basis, *at)?,
             Event::Renewed { op, basis } => match self.owed.get_mut(op) {
@@ -158,6 +162,7 @@ impl FleetState {
             best: 0,
             launched,
             gate: GateState::default(),
+            heard: BTreeMap::new(),
         });
         Ok(())
     }

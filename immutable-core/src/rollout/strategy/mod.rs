@@ -6,6 +6,7 @@ mod step;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::id::StepIx;
 use crate::rollout::budget::{Amount, Budget, Percent};
 use crate::time::human;
 
@@ -252,6 +253,11 @@ impl Strategy {
     /// Who judges any of its steps.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<str>> {
         self.steps.iter().filter_map(Step::judge)
+    }
+
+    /// The step that the time is taken for for which the old are kept: one behind the last.
+    pub(crate) fn kept(&self) -> StepIx {
+        StepIx(u16::try_from(self.steps.len()).unwrap_or(u16::MAX))
     }
 
     /// Its budget for a fleet of this size.
