@@ -34,11 +34,11 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     };
     let (since, until) = match at {
         StepState::Gating { since, until } => (since, until),
-        StepState::Lost { .. } => return proposal.wait(again(gate)),
+        StepState::Lost { .. } => return proposal.wait(again(step, gate)),
         StepState::Moving { .. } => return,
     };
     let judged = heard(view, proposal, rollout, step, since);
-    match said(view, rollout, gate, until, judged) {
+    match said(view, rollout, (step, gate), until, judged) {
         Word::No(why) => proposal.move_to(give_up(view, rollout, why)),
         _ if gate.watches() && lost(view, proposal.aim, since) => {
             let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
@@ -70,10 +70,10 @@ fn lost(view: &View<'_>, aim: Option<Aim>, since: Timestamp) -> bool {
 }
 
 /// What is waited for beyond the instances that are missing.
-fn again(gate: &Step) -> Blocker {
+fn again(step: StepIx, gate: &Step) -> Blocker {
     match gate {
-        Step::Analyse(Analyse { judge, .. }) => Blocker::Judge { judge: judge.clone(), says: None, until: None },
-        _ => Blocker::Bake { until: None },
+        Step::Analyse(Analyse { judge, .. }) => Blocker::Judge { step, judge: judge.clone(), says: None, until: None },
+        _ => Blocker::Bake { step, until: None },
     }
 }
 
@@ -100,14 +100,14 @@ fn heard<'a>(
 fn said(
     view: &View<'_>,
     rollout: &RolloutState,
-    gate: &Step,
+    (step, gate): (StepIx, &Step),
     until: Option<Timestamp>,
     judged: Option<(Timestamp, Says, &str)>,
 ) -> Word {
     let over = until.is_some_and(|until| view.now >= until);
     match gate {
         Step::Bake { .. } => match until {
-            Some(_) if !over => Word::Waits(Blocker::Bake { until }, None),
+            Some(_) if !over => Word::Waits(Blocker::Bake { step, until }, None),
             _ => Word::Open,
         },
         Step::Check(check) => match judged {
@@ -122,9 +122,12 @@ fn said(
                 };
                 Word::Neither(why, check.otherwise)
             }
-            _ => Word::Waits(Blocker::Judge { judge: check.judge.clone(), says: judged.map(|(_, says, _)| says), until }, None),
+            _ => Word::Waits(
+                Blocker::Judge { step, judge: check.judge.clone(), says: judged.map(|(_, says, _)| says), until },
+                None,
+            ),
         },
-        Step::Analyse(analyse) => analysed(view, analyse, until, judged),
+        Step::Analyse(analyse) => analysed(view, step, analyse, until, judged),
         Step::Approve(approve) => {
             let have = u32::try_from(rollout.gate.approved.len()).unwrap_or(u32::MAX);
             if have >= approve.least {
@@ -134,7 +137,7 @@ fn said(
                 Word::Neither(why, approve.otherwise)
             } else {
                 let by = approve.by.difference(&rollout.gate.approved).cloned().collect();
-                Word::Waits(Blocker::Approval { missing: approve.least - have, by, until }, None)
+                Word::Waits(Blocker::Approval { step, missing: approve.least - have, by, until }, None)
             }
         }
         Step::Scale { .. } | Step::Shift { .. } => Word::Open,
@@ -143,7 +146,13 @@ fn said(
 
 /// No is no at once; yes counts if it is said of the whole time. What is neither at the very end is decided by that answer; one that does
 /// not come is waited for a little longer.
-fn analysed(view: &View<'_>, analyse: &Analyse, until: Option<Timestamp>, judged: Option<(Timestamp, Says, &str)>) -> Word {
+fn analysed(
+    view: &View<'_>,
+    step: StepIx,
+    analyse: &Analyse,
+    until: Option<Timestamp>,
+    judged: Option<(Timestamp, Says, &str)>,
+) -> Word {
     let Analyse { judge, lasting, extend, otherwise, .. } = analyse;
     let end = until.unwrap_or(view.now);
     let all = Human(lasting.saturating_add(*extend));
@@ -160,7 +169,7 @@ fn analysed(view: &View<'_>, analyse: &Analyse, until: Option<Timestamp>, judged
     let last = analyse.last(end);
     if view.now < last {
         let says = judged.map(|(_, says, _)| says);
-        return Word::Waits(Blocker::Judge { judge: judge.clone(), says, until }, Some(last));
+        return Word::Waits(Blocker::Judge { step, judge: judge.clone(), says, until }, Some(last));
     }
     Word::Neither(neither, *otherwise)
 }
