@@ -50,8 +50,8 @@ async fn walk(args: Args, time: told::Time) -> Result<()> {
         metrics.set(artifact, "error_rate", errors);
         metrics.set(artifact, "latency_p99_ms", latency);
     }
-    // What is good enough: at most 1 % errors, and at most a fifth slower than the old ones are in the same minutes. At the end there are no old
-    // ones to be compared with: then 400 ms will do.
+    // What is good enough: at most 1 % errors, and at most a fifth slower than the old ones are in the same minutes; 400 ms will do whatever the
+    // old are like, or if there are none.
     let limits = [Limit::at_most("error_rate", 0.01), Limit::at_most_times_old("latency_p99_ms", 1.2).fine_at(400.0)];
     let judge = ThresholdJudge::new(Thresholds::new(limits)?.least_samples(10), Arc::new(metrics));
     let controller = cloud.controller().judge("slo", judge);

@@ -39,7 +39,7 @@ mod programs {
     pub(super) fn canary(controller: Controller, metrics: MemoryMetrics) -> Result<(Controller, Strategy)> {
         let limits = Thresholds::new([
             Limit::at_most("error_rate", 0.01),
-            Limit::at_most_times_old("latency_p99_ms", 1.2).fine_at(400.0), // at the end there is no old one
+            Limit::at_most_times_old("latency_p99_ms", 1.2).fine_at(400.0), // whatever the old is like
         ])?;
         let judge = ThresholdJudge::new(limits.least_samples(100), std::sync::Arc::new(metrics));
         let controller = controller.judge("slo", judge);

@@ -261,8 +261,9 @@ pub enum Outcome {
     TornDown,
     /// Nothing was launched.
     Refused(Arc<str>),
-    /// It has not ended: nothing moves until a person decides. [Abort](crate::controller::Rollout::abort) it, back or to what there is; to go on after the
-    /// cause is gone, leave it mixed and plan the same artifact again: what is there is used. Never journaled as an end.
+    /// It has not ended: nothing moves until a person decides. [Retry](crate::controller::Rollout::retry) once the cause is gone, or
+    /// [abort](crate::controller::Rollout::abort), back or to what there is; a gate may also be [opened](crate::controller::Rollout::promote).
+    /// Then [drive](crate::controller::Rollout::drive) it again. Never journaled as an end.
     Needs(Need),
 }
 

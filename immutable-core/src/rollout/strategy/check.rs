@@ -418,6 +418,19 @@ mod tests {
     }
 
     #[test]
+    fn a_bake_is_changed_added_or_left_out() {
+        let said = |strategy: Strategy| strategy.steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let blue_green = said(Strategy::blue_green().bake(MINUTE));
+        assert_eq!(blue_green, ["scale to 100% beside the old", "shift 100% of the traffic", "bake for 1m"]);
+        for strategy in [Strategy::rolling(), Strategy::canary([]), Strategy::rolling().bake(2 * MINUTE)] {
+            assert_eq!(said(strategy.bake(MINUTE)), ["scale to 100%", "bake for 1m"]);
+        }
+        let approved = Strategy::canary([percent(5)]).bake(Duration::ZERO).gate(Approve::by(["ann"])).bake(MINUTE);
+        assert_eq!(said(approved), ["scale to 5%", "1 of ann approve", "scale to 100%", "bake for 1m"]);
+        assert_eq!(said(Strategy::rolling().bake(Duration::ZERO)), ["scale to 100%"]);
+    }
+
+    #[test]
     fn a_goal_is_the_sum_of_the_steps_before() {
         let strategy = Strategy::new([
             Step::scale_beside(percent(10)),

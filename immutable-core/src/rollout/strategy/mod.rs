@@ -156,16 +156,22 @@ impl Strategy {
         self
     }
 
-    /// How long each [`Bake`](Step::Bake) lasts; zero leaves them out.
+    /// How long each [`Bake`](Step::Bake) lasts; a list without any gets one at its end, before the release is proven. Zero leaves them out.
     #[must_use]
     pub fn bake(mut self, lasting: Duration) -> Self {
         if lasting.is_zero() {
             self.steps.retain(|step| !matches!(step, Step::Bake { .. }));
+            return self;
         }
+        let mut bakes = 0;
         for step in &mut self.steps {
             if let Step::Bake { lasting: old } = step {
                 *old = lasting;
+                bakes += 1;
             }
+        }
+        if bakes == 0 {
+            self.steps.push(Step::bake(lasting));
         }
         self
     }
