@@ -24,7 +24,10 @@ fn at_last(gate: impl Into<Step>) -> Stage {
 }
 
 fn waiting(strategy: Strategy, gate: &Step) -> Stage {
-    let mut stage = Stage::rolling(strategy);
+    waits(Stage::rolling(strategy), gate)
+}
+
+fn waits(mut stage: Stage, gate: &Step) -> Stage {
     stage.ready(2, "d");
     let last = stage.strategy.steps().len() == 2;
     if last {
@@ -148,6 +151,17 @@ fn a_bake_begins_anew_for_who_came_unseen_and_goes_on_for_who_is_not_seen() {
     }
     all.pass(280);
     row("and then it is over", &all, &held(), "moved step 2 until +1540s");
+}
+
+#[test]
+fn who_comes_ready_at_the_very_end_was_not_watched() {
+    let gate = Step::bake(5 * MINUTE);
+    let strategy = Strategy::new([Step::scale(1), gate.clone(), Step::scale(Percent::new(100).unwrap())]).max_surge(1);
+    let mut stage = waits(Stage::rolling_of(Stage::fleet(3).min_ready(Duration::ZERO), strategy), &gate);
+    stage.pass(300);
+    let other = look().group(1, 2, "b+ c+").group(2, 1, "e+");
+    let noted = "noted appeared 0002.0 e healthy 0002.0 e gone 0002.0 d";
+    row("it has all of its time", &stage, &other, &format!("{noted}\nmoved lost at gate 1 until +1540s"));
 }
 
 #[test]
