@@ -177,7 +177,7 @@ impl Strategy {
     }
 
     /// For how long what the last step [keeps](Old::Keep) of the old release stays once the new one is proven, so that going back is one switch.
-    /// The rollout runs until then. Default 0.
+    /// The rollout runs until then, or until somebody [lets it go](crate::controller::Rollout::promote). Default 0.
     #[must_use]
     pub fn keep_old(mut self, lasting: Duration) -> Self {
         self.keep_old = lasting;
