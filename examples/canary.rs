@@ -17,7 +17,7 @@ use clap::Parser;
 use immutable_core::analysis::{Limit, Thresholds};
 use immutable_core::memory::{MemoryMetrics, MemoryOptions};
 use immutable_core::provider::ThresholdJudge;
-use immutable_core::rollout::{AbortTo, Amount, Analyse, Approve, Event, Percent, Report};
+use immutable_core::rollout::{AbortTo, Amount, Analyse, Approve, Event, Fate, Percent, Report};
 use immutable_core::{Controller, Error, Fleet, MemoryCloud, Outcome, Result, Rollout, Strategy};
 
 /// Replace a fleet share by share, judged by metrics.
@@ -50,8 +50,8 @@ async fn walk(args: Args, time: told::Time) -> Result<()> {
         metrics.set(artifact, "error_rate", errors);
         metrics.set(artifact, "latency_p99_ms", latency);
     }
-    // What is good enough: at most 1 % errors, and at most a fifth slower than the old ones are in the same minutes. At the end there are no old
-    // ones to be compared with: then 400 ms will do.
+    // What is good enough: at most 1 % errors, and at most a fifth slower than the old ones are in the same minutes; 400 ms will do whatever the
+    // old are like, or if there are none.
     let limits = [Limit::at_most("error_rate", 0.01), Limit::at_most_times_old("latency_p99_ms", 1.2).fine_at(400.0)];
     let judge = ThresholdJudge::new(Thresholds::new(limits)?.least_samples(10), Arc::new(metrics));
     let controller = cloud.controller().judge("slo", judge);
@@ -68,17 +68,23 @@ async fn walk(args: Args, time: told::Time) -> Result<()> {
     println!("\n== {good}, as good as the old");
     let plan = controller.plan(&fleet, &good, strategy.clone()).await?;
     println!("{plan}\n");
-    let mut hasty = Some("sam".into());
-    let people = async |rollout: &Rollout, report: &Report| match told::approval(&controller, rollout, report).await? {
-        Some((step, named)) => {
+    let rollout = controller.start(plan).await?;
+    let (mut hasty, mut approvals) = (Some("sam".into()), Vec::new());
+    let mut people = async |rollout: &Rollout, report: &Report| {
+        if let Some((step, named)) = told::approval(report) {
             let by = hasty.take().or(named.into_iter().next()).ok_or_else(|| Error::invalid("nobody may approve"))?;
             println!("        {by}: approve");
-            rollout.approve(step, by).await.map(drop)
+            approvals.push(rollout.approve(step, by).await?);
         }
-        None => Ok(()),
+        Ok(())
     };
-    told::expect(told::run(&controller, plan, people).await?, &Outcome::Succeeded)?;
-    println!("refused: {}", told::refused(&controller, &fleet).await?.join("; "));
+    told::expect(told::drive(&rollout, &mut people).await?, &Outcome::Succeeded)?;
+    for approval in approvals {
+        // What became of it: it was carried out, or refused, and why.
+        if let Some(fate @ Fate::Refused(_)) = rollout.fate(approval).await? {
+            println!("{fate}");
+        }
+    }
     println!("judged: {}", judgement(&controller, &fleet).await?);
     println!("replaced by {}", told::proof(&controller, &cloud, &fleet, &good).await?);
 

@@ -100,7 +100,7 @@ async fn walk(args: Args, time: told::Time) -> Result<()> {
     let mut paused = None;
     let people = async |rollout: &Rollout, report: &Report| {
         let waits = |what: fn(&Blocker) -> bool| report.waits.iter().any(what);
-        if let Some((step, named)) = told::approval(&controller, rollout, report).await? {
+        if let Some((step, named)) = told::approval(report) {
             for by in named {
                 println!("        {by}: approve");
                 rollout.approve(step, by).await?;

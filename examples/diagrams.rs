@@ -127,7 +127,7 @@ impl Scene {
         let people = async |rollout: &Rollout, report: &Report| {
             reports.extend(rollback(report).map(|rollback| (report.at, rollback)));
             let keeps = report.waits.iter().any(|blocker| matches!(blocker, Blocker::KeepsOld { .. }));
-            if let Some((step, named)) = told::approval(&controller, rollout, report).await? {
+            if let Some((step, named)) = told::approval(report) {
                 // People take two minutes.
                 if report.at >= *asked.get_or_insert(report.at) + Duration::from_secs(120) {
                     for by in named {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use immutable_core::id::{Actor, StepIx};
-use immutable_core::rollout::{Blocker, Event, Phase, Report, Step};
+use immutable_core::rollout::{Blocker, Event, Phase, Report};
 use immutable_core::time::{Clock, ScaledClock, Sleep, VirtualClock};
 use immutable_core::{Artifact, Controller, Error, Fleet, MemoryCloud, Outcome, Plan, Result, Rollout, Timestamp};
 
@@ -177,36 +177,11 @@ pub(crate) async fn why_back(controller: &Controller, fleet: &Fleet) -> Result<S
 }
 
 /// The step that waits for somebody's approval, and who may give it, if one does.
-pub(crate) async fn approval(
-    controller: &Controller,
-    rollout: &Rollout,
-    report: &Report,
-) -> Result<Option<(StepIx, Vec<Actor>)>> {
-    if !report.waits.iter().any(|blocker| matches!(blocker, Blocker::Approval { .. })) {
-        return Ok(None);
-    }
-    let state = controller.state(rollout.fleet()).await?;
-    let Some(running) = state.rollout() else {
-        return Ok(None);
-    };
-    let Phase::Stepping { step, .. } = running.phase else {
-        return Ok(None);
-    };
-    let people = match running.plan.strategy().steps().get(usize::from(step.0)) {
-        Some(Step::Approve(gate)) => gate.people().iter().cloned().collect(),
-        _ => Vec::new(),
-    };
-    Ok(Some((step, people)))
-}
-
-/// Which commands were refused, and why.
-pub(crate) async fn refused(controller: &Controller, fleet: &Fleet) -> Result<Vec<String>> {
-    let history = controller.history(fleet.id()).await?;
-    let refused = history.iter().filter_map(|(_, recorded)| match &recorded.event {
-        Event::Heard { refused: Some(why), .. } => Some(why.to_string()),
+pub(crate) fn approval(report: &Report) -> Option<(StepIx, Vec<Actor>)> {
+    report.waits.iter().find_map(|blocker| match blocker {
+        Blocker::Approval { step, by, .. } => Some((*step, by.clone())),
         _ => None,
-    });
-    Ok(refused.collect())
+    })
 }
 
 /// What the journal says was proven, held against what really runs.

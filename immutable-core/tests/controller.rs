@@ -1,14 +1,20 @@
 //! The controller as its users meet it, and the golden plan and journal of a small rollout.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use immutable_core::id::StreamVersion;
+use immutable_core::analysis::Judgement;
+use immutable_core::id::{StepIx, StreamVersion};
 use immutable_core::journal::{After, Compact, Journal, Keep};
 use immutable_core::memory::MemoryOptions;
+use immutable_core::provider::{Judge, judge_fn};
 use immutable_core::registry::Revoke;
-use immutable_core::rollout::{AbortTo, Event, FleetState, Recorded, Supersede};
+use immutable_core::rollout::{
+    AbortTo, Analyse, Check, Event, Fate, FleetState, Otherwise, Percent, Phase, Recorded, Step, Supersede,
+};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
 
@@ -86,6 +92,7 @@ fn who_asks_for_what_cannot_be_is_told_in_the_journal() {
         let seen = other.rollout(stage.fleet.id()).await.unwrap().unwrap();
         assert_eq!(seen.id(), rollout.id());
         let command = seen.abort(AbortTo::Nothing, "bob").await.unwrap();
+        assert_eq!(seen.fate(command).await.unwrap(), None, "nobody has heard it");
         stage.drive_for(&rollout, 10).await;
         let heard = |history: &[(StreamVersion, Recorded)]| {
             history.iter().find_map(|(_, recorded)| match &recorded.event {
@@ -95,11 +102,110 @@ fn who_asks_for_what_cannot_be_is_told_in_the_journal() {
         };
         let (by, refused) = heard(&driver.history(stage.fleet.id()).await.unwrap()).expect("it was heard");
         assert_eq!(by.as_str(), "bob");
-        assert!(refused.unwrap().contains("which this would remove"));
-        seen.abort(AbortTo::Mixed, "bob").await.unwrap();
-        assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed);
-        assert!(seen.abort(AbortTo::Back, "bob").await.is_ok(), "it is written, and nobody hears it");
+        assert!(refused.as_ref().unwrap().contains("which this would remove"));
+        let refused = Fate::Refused(refused.unwrap());
+        assert_eq!(seen.fate(command).await.unwrap().as_ref(), Some(&refused));
+        let waits = async {
+            let mixed = seen.abort(AbortTo::Mixed, "bob").await.unwrap();
+            (mixed, seen.heard(mixed).await.unwrap())
+        };
+        let (outcome, (mixed, fate)) = futures_util::join!(rollout.drive(), waits);
+        assert_eq!((outcome.unwrap(), fate), (Outcome::LeftMixed, Fate::CarriedOut));
+        let late = seen.abort(AbortTo::Back, "bob").await.unwrap();
         assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed, "what has ended stays as it ended");
+        for (command, fate) in [(command, refused), (mixed, Fate::CarriedOut), (late, Fate::Unheard)] {
+            assert_eq!(rollout.fate(command).await.unwrap().as_ref(), Some(&fate), "of what has ended the history tells");
+            assert_eq!(seen.heard(command).await.unwrap(), fate);
+        }
+        // Who drives the next finds it in the inbox.
+        let next = driver.start(stage.plan(&driver, &next).await.unwrap()).await.unwrap();
+        stage.drive_for(&next, 10).await;
+        let about = Fate::Refused("it is about rollout 2, rollout 3 runs".into());
+        assert_eq!(rollout.fate(late).await.unwrap(), Some(about));
+    });
+}
+
+/// A judge that takes so long, says this, and counts how often it was asked.
+fn slow(clock: &VirtualClock, takes: Duration, says: Judgement) -> (impl Judge + use<>, Arc<AtomicU32>) {
+    let (clock, asked) = (clock.clone(), Arc::new(AtomicU32::new(0)));
+    let count = asked.clone();
+    let judge = judge_fn(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let (clock, says) = (clock.clone(), says.clone());
+        async move {
+            clock.sleep_until(clock.now() + takes).await;
+            Ok(says)
+        }
+    });
+    (judge, asked)
+}
+
+fn why_back(history: &[(StreamVersion, Recorded)]) -> Option<String> {
+    history.iter().find_map(|(_, recorded)| match &recorded.event {
+        Event::Moved { to: Phase::Reverting { why, .. } } => Some(why.to_string()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_judge_that_hangs_keeps_no_other_from_being_asked() {
+    play(async |stage| {
+        let next = stage.deployed().await;
+        let (hangs, hung) = slow(&stage.clock, Duration::MAX, Judgement::pass("never said"));
+        let (errors, asked) = slow(&stage.clock, Duration::ZERO, Judgement::fail("too many"));
+        let controller = stage.cloud.controller().judge("hangs", hangs).judge("errors", errors);
+        let check = Check::by("hangs").within(Duration::from_secs(3600));
+        let analyse = Analyse::by("errors").otherwise(Otherwise::Hold);
+        let steps = [Step::scale(1), check.into(), analyse.into(), Step::scale(Percent::new(100).unwrap())];
+        let plan = controller.plan(&stage.fleet, &next, Strategy::new(steps)).await.unwrap();
+        let rollout = controller.start(plan).await.unwrap();
+        let opens = async {
+            stage.clock.sleep_until(stage.clock.now() + Duration::from_secs(300)).await;
+            rollout.promote(StepIx(1), "ann").await.unwrap();
+        };
+        let (outcome, ()) = futures_util::join!(rollout.drive(), opens);
+        assert_eq!(outcome.unwrap(), Outcome::RolledBack);
+        assert_eq!((hung.load(Ordering::Relaxed), asked.load(Ordering::Relaxed)), (1, 1));
+        let why = why_back(&controller.history(stage.fleet.id()).await.unwrap());
+        assert_eq!(why.as_deref(), Some("`errors` says no: too many"));
+    });
+}
+
+#[test]
+fn a_judge_may_take_longer_than_is_between_two_questions() {
+    let gate = || Analyse::by("slo").every(Duration::from_secs(10)).lasting(Duration::from_secs(60));
+    for (says, outcome, times) in
+        [(Judgement::fail("it is worse"), Outcome::RolledBack, 1), (Judgement::pass("it is fine"), Outcome::Succeeded, 5)]
+    {
+        play(async |stage| {
+            let next = stage.deployed().await;
+            let (judge, asked) = slow(&stage.clock, Duration::from_secs(15), says);
+            let controller = stage.cloud.controller().judge("slo", judge);
+            let strategy = Strategy::rolling().max_surge(1).gate(gate());
+            let plan = controller.plan(&stage.fleet, &next, strategy).await.unwrap();
+            assert_eq!(controller.run(plan).await.unwrap(), outcome);
+            assert_eq!(asked.load(Ordering::Relaxed), times, "one question at a time, and one of the whole at the end");
+        });
+    }
+}
+
+#[test]
+fn who_drives_has_the_judges_that_are_still_to_be_asked() {
+    play(async |stage| {
+        let next = stage.deployed().await;
+        let (judge, _) = slow(&stage.clock, Duration::ZERO, Judgement::inconclusive("no data"));
+        let (controller, other) = (stage.cloud.controller().judge("slo", judge), stage.cloud.controller());
+        let strategy = Strategy::rolling().max_surge(1).gate(Check::by("slo"));
+        let rollout = controller.start(controller.plan(&stage.fleet, &next, strategy).await.unwrap()).await.unwrap();
+        let elsewhere = other.rollout(stage.fleet.id()).await.unwrap().unwrap();
+        let lacks = "the strategy asks judge `slo`, which this controller does not have; add it with `Controller::judge`";
+        assert_eq!(elsewhere.drive().await.unwrap_err().message(), lacks);
+        assert!(matches!(rollout.drive().await.unwrap(), Outcome::Needs(_)));
+        elsewhere.retry("ann").await.unwrap();
+        assert_eq!(elsewhere.drive().await.unwrap_err().message(), lacks, "also when the gate is reached");
+        elsewhere.abort(AbortTo::Back, "ann").await.unwrap();
+        stage.drive_for(&rollout, 10).await;
+        assert_eq!(elsewhere.drive().await.unwrap(), Outcome::RolledBack, "to go back nobody is asked");
     });
 }
 

@@ -12,8 +12,8 @@ use immutable_core::provider::{ThresholdJudge, judge_fn};
 use immutable_core::rollout::{
     AbortTo, Analyse, Approve, Blocker, Command, CommandId, Event, FleetState, Percent, Report, Step, What, command,
 };
-use immutable_core::time::VirtualClock;
-use immutable_core::{Artifact, Controller, Error, Fleet, MemoryCloud, Outcome, Result, Rollout, Strategy, Timestamp};
+use immutable_core::time::{Clock, VirtualClock};
+use immutable_core::{Artifact, Controller, Error, ErrorKind, Fleet, MemoryCloud, Outcome, Result, Rollout, Strategy, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -39,7 +39,7 @@ mod programs {
     pub(super) fn canary(controller: Controller, metrics: MemoryMetrics) -> Result<(Controller, Strategy)> {
         let limits = Thresholds::new([
             Limit::at_most("error_rate", 0.01),
-            Limit::at_most_times_old("latency_p99_ms", 1.2).fine_at(400.0), // at the end there is no old one
+            Limit::at_most_times_old("latency_p99_ms", 1.2).fine_at(400.0), // whatever the old is like
         ])?;
         let judge = ThresholdJudge::new(limits.least_samples(100), std::sync::Arc::new(metrics));
         let controller = controller.judge("slo", judge);
@@ -204,8 +204,10 @@ fn the_programs_run() {
         let stage = Stage::new(WEIGHTED);
         let outcome = stage.run(async |stage| {
             let approves = async |rollout: &Rollout, report: &Report| {
-                if waits(report, |blocker| matches!(blocker, Blocker::Approval { .. })) {
-                    rollout.approve(StepIx(5), "ann").await?;
+                let asks = |blocker: &Blocker| if let Blocker::Approval { step, .. } = blocker { Some(*step) } else { None };
+                if let Some(step) = report.waits.iter().find_map(asks) {
+                    assert_eq!(step, StepIx(5));
+                    rollout.approve(step, "ann").await?;
                 }
                 Ok(())
             };
@@ -291,6 +293,8 @@ fn the_table_of_commands() {
             // It is about the step that is waited at.
             let what = match (what, format!("{:?}", rollout.phase).contains("step: StepIx(1)")) {
                 (What::Promote(_), true) => What::Promote(StepIx(1)),
+                // Keeping the old counts as one behind the last.
+                (What::Promote(_), false) if format!("{:?}", rollout.phase).contains("Keep") => What::Promote(StepIx(4)),
                 (What::Promote(_), false) => What::Promote(StepIx(2)),
                 (what, _) => what,
             };
@@ -350,6 +354,33 @@ fn moments() -> Vec<FleetState> {
         });
     }
     states
+}
+
+/// Who needs the fleet for something else does not wait until the old have been kept for an hour.
+#[test]
+fn the_old_that_are_kept_can_be_let_go() {
+    let stage = Stage::new(WEIGHTED);
+    let mut told = None;
+    let outcome = stage.run(async |stage| {
+        let somebody = async |rollout: &Rollout, report: &Report| {
+            let keeps = |blocker: &Blocker| if let Blocker::KeepsOld { step, .. } = blocker { Some(*step) } else { None };
+            if let Some(step) = report.waits.iter().find_map(keeps).filter(|_| told.is_none()) {
+                let busy = stage.controller.plan(&stage.fleet, &stage.next, Strategy::rolling()).await.unwrap_err();
+                assert_eq!(busy.kind(), ErrorKind::Busy);
+                told = Some((report.at, rollout.promote(step, "ann").await?));
+                // A report says all of this to other programs, too.
+                let json = serde_json::to_string(report).map_err(|_| Error::invalid("it has no JSON form"))?;
+                assert!(json.contains(r#""waits":[{"keeps_old":{"step":3,"until":"#), "{json}");
+                assert_eq!(serde_json::from_str::<Report>(&json).ok().as_ref(), Some(report));
+            }
+            Ok(())
+        };
+        stage.watched(Strategy::blue_green(), somebody).await
+    });
+    assert_eq!(outcome, Outcome::Succeeded);
+    let took = stage.clock.now().since(told.expect("it was kept").0);
+    assert!(took < 10 * MINUTE, "{took:?}");
+    assert_eq!(stage.cloud.running().values().sum::<usize>(), 12);
 }
 
 #[test]

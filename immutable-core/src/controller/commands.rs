@@ -1,10 +1,12 @@
 //! What people ask of a rollout goes through the fleet's inbox: whoever owns the fleet hears it.
 
+use futures_util::future::select;
+
 use super::{Rollout, load};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Actor, StepIx};
 use crate::journal::{After, Append, Appended};
-use crate::rollout::{AbortTo, Command, CommandId, What};
+use crate::rollout::{AbortTo, Command, CommandId, Event, Fate, What};
 
 impl Rollout {
     /// Asks whoever drives this rollout to begin nothing new. What is owed is carried on, and deadlines stand still until it is
@@ -25,7 +27,7 @@ impl Rollout {
     }
 
     /// Asks whoever drives this rollout to open the gate of a step, counted from 0, whatever it waits for. If it does not wait there by then it
-    /// is refused.
+    /// is refused. While the old are [kept](crate::Strategy::keep_old) they are let go: that counts as a step behind the last.
     ///
     /// # Errors
     /// What the journal fails with; the command may then have been given.
@@ -58,17 +60,55 @@ impl Rollout {
         self.command(What::Abort(to), by.into()).await
     }
 
+    /// What became of a command that was given by this or another handle of this rollout; `None` as long as nobody has heard it. Whoever drives
+    /// the rollout hears it at the next look.
+    ///
+    /// # Errors
+    /// What the journal fails with; of a rollout that has ended [`NotFound`](ErrorKind::NotFound) if old records were dropped.
+    pub async fn fate(&self, command: CommandId) -> Result<Option<Fate>> {
+        let controller = &self.controller;
+        let loaded = controller.load(&self.fleet).await?;
+        if let Some(running) = loaded.state.rollout().filter(|running| running.id == self.id) {
+            return Ok(running.heard.get(&command).cloned());
+        }
+        let history = controller.history(&self.fleet).await?;
+        let heard = history.iter().find_map(|(_, recorded)| match &recorded.event {
+            Event::Heard { command: heard, refused, .. } if *heard == command => Some(Fate::of(refused.as_ref())),
+            _ => None,
+        });
+        Ok(Some(heard.unwrap_or(Fate::Unheard)))
+    }
+
+    /// Waits until a command has been heard, or cannot be any more, and says what became of it. Somebody must drive the rollout meanwhile, here
+    /// or elsewhere.
+    ///
+    /// # Errors
+    /// As [`fate`](Self::fate).
+    pub async fn heard(&self, command: CommandId) -> Result<Fate> {
+        let controller = &self.controller;
+        loop {
+            let mut news = controller.news.watch(&self.fleet);
+            news.mark_unchanged();
+            if let Some(fate) = self.fate(command).await? {
+                return Ok(fate);
+            }
+            // Others of this process tell; of other processes nobody does.
+            let later = controller.clock.sleep_until(controller.clock.now() + controller.poll);
+            select(Box::pin(news.changed()), later).await;
+        }
+    }
+
     async fn command(&self, what: What, by: Actor) -> Result<CommandId> {
         let controller = &self.controller;
         let now = controller.clock.now();
-        let id = CommandId::of(&format!("{}\0{}\0{what:?}\0{by}\0{now}", self.fleet, self.id));
-        let command = Command { id, by, about: self.id, what };
         let stream = self.fleet.inbox();
-        let records = vec![load::encode(&command)?];
         for _ in 0..load::TRIES {
             let expected = controller.journal.load(&stream, After::Snapshot).await?.head;
+            // By its place in the inbox it is another than the same that was asked before.
+            let id = CommandId::of(&format!("{}\0{}\0{what:?}\0{by}\0{now}\0{expected}", self.fleet, self.id));
+            let records = vec![load::encode(&Command { id, by: by.clone(), about: self.id, what })?];
             let write = load::write_id(&controller.owner, &stream, expected, &records);
-            let append = Append { stream: stream.clone(), expected, write, records: records.clone() };
+            let append = Append { stream: stream.clone(), expected, write, records };
             if let Appended::Done(_) = load::append(&*controller.journal, &*controller.clock, append).await? {
                 controller.news.command(&self.fleet);
                 return Ok(id);

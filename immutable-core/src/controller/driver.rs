@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Either, FutureExt, select};
+use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::execute::execute;
@@ -13,7 +13,7 @@ use super::{Controller, judges, load};
 use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, OpId, RolloutId, StepIx, StreamVersion};
+use crate::id::{Actor, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
@@ -55,7 +55,7 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         failed_looks: 0,
         answer: None,
         gate: None,
-        judging: false,
+        judging: None,
         judge_at: now,
     };
     // Without it nobody could tell who serves whom.
@@ -69,6 +69,7 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
     if let Some(outcome) = driver.over()? {
         return Ok(outcome);
     }
+    controller.has_judges(judges::ahead(&driver.state))?;
     let ended = match driver.claim().await {
         Ok(()) => driver.run().await,
         Err(error) => Err(error),
@@ -114,17 +115,19 @@ struct Driver {
     /// Whether a call about the pool was.
     routed: bool,
     failed_looks: u32,
-    /// What the judge of the gate that is waited for said last, and when it is asked again.
+    /// The gate that is waited for, if a judge opens it; what that said last, and when it is asked again.
+    gate: Option<judges::Gate>,
     answer: Option<Answer>,
-    gate: Option<StepIx>,
-    judging: bool,
     judge_at: Timestamp,
+    /// Drops the question that is under way.
+    judging: Option<AbortHandle>,
 }
 
 enum Done {
     Called(OpId, Option<OpResult>),
     Looked(Timestamp, Box<Look>),
-    Judged(StepIx, Timestamp, Result<Judgement>),
+    /// Of a gate, asked then; nothing of a question that was dropped.
+    Judged(judges::Gate, Timestamp, Option<Result<Judgement>>),
 }
 
 impl Driver {
@@ -144,7 +147,7 @@ impl Driver {
             if !self.looking && self.now() >= self.look_at {
                 self.look();
             }
-            self.judge();
+            self.judge()?;
             let time = self.controller.clock.sleep_until(self.wake_at());
             let wake = select(time, Box::pin(commands.changed()));
             let woken = if self.calls.is_empty() {
@@ -252,22 +255,33 @@ impl Driver {
     }
 
     /// Asks the judge of the gate that is waited for, if it is time to.
-    fn judge(&mut self) {
+    fn judge(&mut self) -> Result<()> {
         let (now, gate) = (self.now(), judges::gate(&self.state));
         if gate != self.gate {
-            (self.gate, self.judge_at) = (gate, judges::first(&self.state, now));
+            // Whoever has not answered yet was asked about something else.
+            if let Some(question) = self.judging.take() {
+                question.abort();
+            }
+            (self.gate, self.answer, self.judge_at) = (gate, None, judges::first(&self.state, gate, now));
         }
-        if gate.is_none() || self.judging || now < self.judge_at {
-            return;
-        }
-        let Some(question) = judges::question(&self.state, self.controller.poll, now) else {
-            return;
+        let Some(gate) = gate.filter(|_| self.may_ask() && now >= self.judge_at) else {
+            return Ok(());
         };
-        (self.judging, self.judge_at) = (true, question.next);
-        let judge = self.controller.judges.get(&question.judge).cloned();
-        let step = question.step;
-        let asked = judges::ask(question, judge, self.controller.clock.clone());
-        self.calls.push(async move { Done::Judged(step, now, asked.await) }.boxed());
+        let Some(question) = judges::question(&self.state, self.controller.poll, now) else {
+            return Ok(());
+        };
+        let judge = self.controller.named(&question.judge)?.clone();
+        self.judge_at = question.next;
+        let (asked, drop) = abortable(judges::ask(question, judge, self.controller.clock.clone()));
+        self.judging = Some(drop);
+        self.calls.push(async move { Done::Judged(gate, now, asked.await.ok()) }.boxed());
+        Ok(())
+    }
+
+    /// Whether no question is under way, and no answer is still to be looked at.
+    fn may_ask(&self) -> bool {
+        let heard = self.state.rollout().and_then(|rollout| rollout.gate.judged.as_ref()).map(|(asked, _)| *asked);
+        self.judging.is_none() && self.answer.as_ref().is_none_or(|answer| heard >= Some(answer.asked))
     }
 
     fn take(&mut self, done: Done) -> Result<()> {
@@ -302,11 +316,14 @@ impl Driver {
                 }
                 Ok(())
             }
-            Done::Judged(step, asked, judgement) => {
-                self.judging = false;
+            Done::Judged(gate, asked, judgement) => {
+                let Some(judgement) = judgement.filter(|_| self.gate == Some(gate)) else {
+                    return Ok(());
+                };
+                self.judging = None;
                 match judgement {
                     Ok(judgement) => {
-                        self.answer = Some(Answer { step, asked, judgement });
+                        self.answer = Some(Answer { step: gate.step, asked, judgement });
                         self.look_at = self.look_at.min(self.now());
                     }
                     Err(error) => tracing::debug!(%error, fleet = %self.state.fleet(), "a judge failed"),
@@ -451,7 +468,7 @@ impl Driver {
     fn wake_at(&self) -> Timestamp {
         let far = self.now() + MAX_VIEW_AGE;
         let look = if self.looking { far } else { self.look_at };
-        let asks = !self.judging && judges::gate(&self.state).is_some();
+        let asks = self.may_ask() && judges::gate(&self.state).is_some();
         let look = if asks { look.min(self.judge_at) } else { look };
         let retry = self.state.owed().filter(|(id, _)| !self.in_flight.contains(id));
         let retry =

@@ -10,12 +10,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::GenerationId;
 use crate::id::{InstanceKey, StepIx};
 use crate::provider::{Judge, Side, Trial};
-use crate::rollout::{Analyse, Check, Exit, FleetState, Phase, Step, StepState};
+use crate::rollout::{Analyse, Check, Exit, FleetState, Hold, Phase, Step, StepState};
 use crate::time::{Clock, Timestamp};
 
 /// A question to a judge.
 pub(super) struct Question {
-    pub(super) step: StepIx,
     /// Who is asked.
     pub(super) judge: Arc<str>,
     pub(super) trial: Trial,
@@ -25,24 +24,42 @@ pub(super) struct Question {
     patience: Timestamp,
 }
 
-/// The step whose gate is waited for, if a judge opens it.
-pub(super) fn gate(state: &FleetState) -> Option<StepIx> {
+/// A gate that a judge opens: of which step, and since when it is waited for. Tried again, it is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gate {
+    pub(super) step: StepIx,
+    pub(super) since: Timestamp,
+}
+
+/// The gate that is waited for, if a judge opens it.
+pub(super) fn gate(state: &FleetState) -> Option<Gate> {
     let rollout = state.rollout()?;
-    let Phase::Stepping { step, at: StepState::Gating { .. } } = rollout.phase else {
+    let Phase::Stepping { step, at: StepState::Gating { since, .. } } = rollout.phase else {
         return None;
     };
-    rollout.plan.strategy().steps().get(usize::from(step.0))?.judge().map(|_| step)
+    rollout.plan.strategy().steps().get(usize::from(step.0))?.judge().map(|_| Gate { step, since })
+}
+
+/// The judges that may still be asked: those of the steps from here on, while it goes forward by itself.
+pub(super) fn ahead(state: &FleetState) -> impl Iterator<Item = &Arc<str>> {
+    let from = state.rollout().and_then(|rollout| match &rollout.phase {
+        Phase::Held { why: Hold::Needs(_), .. } => None,
+        phase => match phase.under() {
+            Phase::Preparing { .. } => Some((rollout, 0)),
+            Phase::Stepping { step, .. } => Some((rollout, usize::from(step.0))),
+            _ => None,
+        },
+    });
+    from.into_iter().flat_map(|(rollout, step)| rollout.plan.strategy().steps().iter().skip(step).filter_map(Step::judge))
 }
 
 /// When the judge of the gate that is waited for is asked first: of an analysis once there is something to analyse.
-pub(super) fn first(state: &FleetState, now: Timestamp) -> Timestamp {
-    let gate = state.rollout().and_then(|rollout| match rollout.phase {
-        Phase::Stepping { step, at: StepState::Gating { since, .. } } => {
-            Some((since, rollout.plan.strategy().steps().get(usize::from(step.0))?))
-        }
-        _ => None,
+pub(super) fn first(state: &FleetState, gate: Option<Gate>, now: Timestamp) -> Timestamp {
+    let step = gate.zip(state.rollout()).and_then(|(gate, rollout)| {
+        let step = rollout.plan.strategy().steps().get(usize::from(gate.step.0))?;
+        Some((gate.since, step))
     });
-    match gate {
+    match step {
         Some((since, Step::Analyse(analyse))) => now.max(since + analyse.every),
         _ => now,
     }
@@ -57,11 +74,15 @@ pub(super) fn question(state: &FleetState, poll: Duration, now: Timestamp) -> Op
     let (judge, next, patience) = match rollout.plan.strategy().steps().get(usize::from(step.0))? {
         // It may take all the time there is.
         Step::Check(Check { judge, timeout, .. }) => (judge, now + poll, until.unwrap_or(now + *timeout)),
-        Step::Analyse(Analyse { judge, every, .. }) => {
+        Step::Analyse(analyse) => {
+            let Analyse { judge, every, extend, .. } = analyse;
             let next = now + (*every).max(poll);
-            // Of the whole time it is asked when that is over.
-            let end = until.filter(|until| *until > now).unwrap_or(next);
-            (judge, next.min(end), now + *every)
+            let end = until.unwrap_or(now);
+            // Of the whole time it is asked when that is over: who is still busy with a part of it is not waited for any longer.
+            match [end, end + *extend].into_iter().find(|end| *end > now) {
+                Some(end) => (judge, next.min(end), end),
+                None => (judge, next, analyse.last(end).max(now + *every)),
+            }
         }
         _ => return None,
     };
@@ -76,7 +97,7 @@ pub(super) fn question(state: &FleetState, poll: Duration, now: Timestamp) -> Op
     if let Some(old) = others.and_then(|id| side(state, id)) {
         trial = trial.old(old);
     }
-    Some(Question { step, judge: judge.clone(), trial, next, patience })
+    Some(Question { judge: judge.clone(), trial, next, patience })
 }
 
 /// A generation with those of its instances that serve.
@@ -89,13 +110,7 @@ fn side(state: &FleetState, id: GenerationId) -> Option<Side> {
 }
 
 /// Asks it.
-pub(super) async fn ask(question: Question, judge: Option<Arc<dyn Judge>>, clock: Arc<dyn Clock>) -> Result<Judgement> {
-    let Some(judge) = judge else {
-        return Err(Error::invalid(format!(
-            "this controller has no judge `{}`; add it with `Controller::judge`",
-            question.judge
-        )));
-    };
+pub(super) async fn ask(question: Question, judge: Arc<dyn Judge>, clock: Arc<dyn Clock>) -> Result<Judgement> {
     match select(judge.judge(&question.trial), clock.sleep_until(question.patience)).await {
         Either::Left((judgement, _)) => judgement,
         Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, format!("no answer of judge `{}` in time", question.judge))),

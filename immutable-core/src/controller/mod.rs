@@ -177,7 +177,7 @@ impl Controller {
     pub async fn plan(&self, fleet: &Fleet, artifact: &Artifact, strategy: Strategy) -> Result<Plan> {
         fleet.check()?;
         let provider = self.provider(fleet.id().place())?;
-        self.has_judges(&strategy)?;
+        self.has_judges(strategy.judges())?;
         self.recorded(artifact).await?;
         let loaded = self.load(fleet.id()).await?;
         let state = &loaded.state;
@@ -204,7 +204,7 @@ impl Controller {
     pub async fn start(&self, plan: Plan) -> Result<Rollout> {
         let fleet = plan.fleet().id().clone();
         self.provider(fleet.place())?;
-        self.has_judges(plan.strategy())?;
+        self.has_judges(plan.strategy().judges())?;
         let to = plan.to();
         if let Status::Known { revoked: Some(revocation) } = self.registry.view(&to.name).await?.status(to.digest) {
             return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
@@ -273,13 +273,17 @@ impl Controller {
         })
     }
 
-    fn has_judges(&self, strategy: &Strategy) -> Result<()> {
-        match strategy.judges().find(|judge| !self.judges.contains_key(*judge)) {
-            Some(missing) => Err(Error::invalid(format!(
-                "the strategy asks judge `{missing}`, which this controller does not have; add it with `Controller::judge`"
-            ))),
-            None => Ok(()),
-        }
+    fn has_judges<'a>(&self, judges: impl IntoIterator<Item = &'a Arc<str>>) -> Result<()> {
+        judges.into_iter().try_for_each(|judge| self.named(judge).map(drop))
+    }
+
+    /// The judge of this name.
+    fn named(&self, judge: &str) -> Result<&Arc<dyn Judge>> {
+        self.judges.get(judge).ok_or_else(|| {
+            Error::invalid(format!(
+                "the strategy asks judge `{judge}`, which this controller does not have; add it with `Controller::judge`"
+            ))
+        })
     }
 
     /// Publishes an artifact that is new, and refuses one that is revoked.
@@ -362,7 +366,8 @@ impl Rollout {
     /// twice. Of two that drive at once the later one goes on.
     ///
     /// # Errors
-    /// [`Fenced`](ErrorKind::Fenced) if another controller has claimed the fleet; what the journal fails with for longer than
+    /// [`Invalid`](ErrorKind::Invalid) if this controller lacks the traffic switch of the fleet's pool, or a [judge](Controller::judge) of a step
+    /// that is still to come; [`Fenced`](ErrorKind::Fenced) if another controller has claimed the fleet; what the journal fails with for longer than
     /// 5 minutes. A provider's failures are no errors here: the engine deals with them.
     pub async fn drive(&self) -> Result<Outcome> {
         driver::drive(&self.controller, &self.fleet, self.id).await

@@ -45,7 +45,8 @@ pub struct Trial {
     pub new: Side,
     /// What it is compared with, if there is anything.
     pub old: Option<Side>,
-    /// When the window begins: both sides have been as they are since then, by the clock of who asks.
+    /// When the window begins, by the clock of who asks: since then none of the new instances of an analysis was lost, or replaced. Of the old
+    /// ones some may have been.
     pub since: Timestamp,
     /// When it ends.
     pub until: Timestamp,

@@ -1,6 +1,7 @@
 //! What a person asks of a rollout.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::artifact::sha256;
 use crate::id::{Actor, RolloutId, StepIx, StreamVersion, read_hex, read_text, write_hex};
@@ -11,7 +12,8 @@ use crate::rollout::state::{FleetState, RolloutState};
 use crate::rollout::strategy::Step;
 use crate::time::Timestamp;
 
-/// The id of one command; the same id again is the same command, sent again. In text and JSON 32 hexadecimal digits.
+/// The id of one command; the same id again is the same command, sent again: for as long as its rollout runs it is carried out once. In text
+/// and JSON 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId([u8; 16]);
 
@@ -72,7 +74,8 @@ pub enum What {
     Pause,
     /// Go on after a [pause](What::Pause).
     Resume,
-    /// Open the gate of a step, whatever it waits for.
+    /// Open the gate of a step, whatever it waits for. The time for which the old are [kept](crate::Strategy::keep_old) counts as one more step,
+    /// behind the last: promoted, they leave now.
     Promote(StepIx),
     /// Approve, where the gate of a step asks for it.
     Approve(StepIx),
@@ -92,6 +95,36 @@ pub enum AbortTo {
     Mixed,
     /// Nothing: only of a fleet that has no proven release.
     Nothing,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fate {
+    /// It was carried out.
+    CarriedOut,
+    /// It was refused, and nothing follows from it: why.
+    Refused(Arc<str>),
+    /// The rollout that it is about ended before anybody heard it.
+    Unheard,
+}
+
+impl Fate {
+    pub(crate) fn of(refused: Option<&Arc<str>>) -> Self {
+        refused.map_or(Self::CarriedOut, |why| Self::Refused(why.clone()))
+    }
+}
+
+/// `carried out`, `refused: it is not paused`
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CarriedOut => f.write_str("carried out"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Unheard => f.write_str("not heard before the rollout ended"),
+        }
+    }
 }
 
 /// Turns a command, read from the inbox up to `inbox`, into events: it is heard, and either refused, with why, or carried out.
@@ -119,6 +152,12 @@ fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Ve
     if rollout.id != command.about {
         return Err(format!("it is about rollout {}, rollout {} runs", command.about, rollout.id));
     }
+    if let Some(fate) = rollout.heard.get(&command.id) {
+        return Err(match fate {
+            Fate::Refused(why) => format!("the same command was refused before: {why}"),
+            _ => "the same command was carried out before; to have it again give another".to_owned(),
+        });
+    }
     let to = match command.what {
         What::Pause => pause(rollout, &command.by, now)?,
         What::Resume => match &rollout.phase {
@@ -128,13 +167,17 @@ fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Ve
             }
             _ => return Err("it is not paused".to_owned()),
         },
-        What::Promote(step) => {
-            if let Phase::Held { why: Hold::Paused { by }, .. } = &rollout.phase {
-                return Err(format!("{by} has paused it; resume it first"));
+        What::Promote(step) => match &rollout.phase {
+            Phase::Held { why: Hold::Paused { by }, .. } => return Err(format!("{by} has paused it; resume it first")),
+            Phase::Held { why: Hold::Needs(need), .. } if !matches!(need, Need::Gate { .. }) => {
+                return Err(format!("it is no gate that needs a decision: {need}; retry or abort it"));
             }
-            waits_at(rollout, step)?;
-            onward(rollout, step, now)
-        }
+            Phase::Finishing { ending: Ending::Keep, .. } => let_go(rollout, step, now)?,
+            _ => {
+                waits_at(rollout, step)?;
+                onward(rollout, step, now)
+            }
+        },
         What::Approve(step) => return approve(rollout, step, &command.by, now),
         What::Retry => match &rollout.phase {
             Phase::Held { why: Hold::Needs(_), resume, .. } => again(rollout, resume, now),
@@ -153,14 +196,25 @@ fn pause(rollout: &RolloutState, by: &Actor, now: Timestamp) -> Result<Phase, St
     }
 }
 
+/// The old are kept no longer: that is waited for behind the last step, as another would be.
+fn let_go(rollout: &RolloutState, step: StepIx, now: Timestamp) -> Result<Phase, String> {
+    let strategy = rollout.plan.strategy();
+    let kept = strategy.kept();
+    if step != kept {
+        let number = |step: StepIx| u32::from(step.0) + 1;
+        return Err(format!("it is about the gate of step {}; the old are kept, which is step {}", number(step), number(kept)));
+    }
+    Ok(Phase::Finishing { ending: Ending::Forward, give_up_at: now + strategy.rollback_deadline })
+}
+
 /// The step whose gate is waited for, if it is that one.
 fn waits_at(rollout: &RolloutState, step: StepIx) -> Result<&Step, String> {
     let number = |step: StepIx| u32::from(step.0) + 1;
     match rollout.phase.under() {
-        Phase::Stepping { step: at, at: StepState::Gating { .. } } if *at == step => {
+        Phase::Stepping { step: at, at: StepState::Gating { .. } | StepState::Lost { .. } } if *at == step => {
             rollout.plan.strategy().steps().get(usize::from(step.0)).ok_or_else(|| format!("there is no step {}", number(step)))
         }
-        Phase::Stepping { step: at, at: StepState::Gating { .. } } => {
+        Phase::Stepping { step: at, at: StepState::Gating { .. } | StepState::Lost { .. } } => {
             Err(format!("it is about the gate of step {}, that of step {} is waited for", number(step), number(*at)))
         }
         _ => Err(format!("it is about the gate of step {}, and no gate is waited for", number(step))),

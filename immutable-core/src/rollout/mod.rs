@@ -21,7 +21,7 @@ mod state;
 mod strategy;
 
 pub use budget::{Amount, AmountError, Budget, Percent, PercentError};
-pub use command::{AbortTo, Command, CommandId, What, command};
+pub use command::{AbortTo, Command, CommandId, Fate, What, command};
 pub use decide::{Decision, MAX_VIEW_AGE, decide};
 pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
 pub use evolve::IllegalEvent;

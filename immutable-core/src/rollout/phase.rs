@@ -57,7 +57,7 @@ impl Phase {
     pub fn give_up_at(&self) -> Option<Timestamp> {
         match self {
             Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(*give_up_at),
-            Self::Stepping { at: StepState::Moving { give_up_at }, .. }
+            Self::Stepping { at: StepState::Moving { give_up_at } | StepState::Lost { give_up_at }, .. }
             | Self::Reverting { at: StepState::Moving { give_up_at }, .. } => Some(*give_up_at),
             Self::Stepping { .. } | Self::Reverting { .. } | Self::Held { .. } => None,
         }
@@ -68,7 +68,7 @@ impl Phase {
         match self {
             Self::Preparing { give_up_at } | Self::Finishing { give_up_at, .. } => Some(give_up_at),
             Self::Stepping { at, .. } | Self::Reverting { at, .. } => match at {
-                StepState::Moving { give_up_at } => Some(give_up_at),
+                StepState::Moving { give_up_at } | StepState::Lost { give_up_at } => Some(give_up_at),
                 StepState::Gating { until, .. } => until.as_mut(),
             },
             Self::Held { .. } => None,
@@ -109,6 +109,11 @@ pub enum StepState {
         /// Until when: the end of a bake or an analysis, and of the patience of others; without it as long as it takes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+    },
+    /// While a bake or an analysis was waited for, an instance was lost. All of them are waited for, and then it begins anew.
+    Lost {
+        /// When that takes too long.
+        give_up_at: Timestamp,
     },
 }
 
@@ -263,8 +268,9 @@ pub enum Outcome {
         /// Which.
         by: RolloutId,
     },
-    /// It has not ended: nothing moves until a person decides. [Abort](crate::controller::Rollout::abort) it, back or to what there is; to go on after the
-    /// cause is gone, leave it mixed and plan the same artifact again: what is there is used. Never journaled as an end.
+    /// It has not ended: nothing moves until a person decides. [Retry](crate::controller::Rollout::retry) once the cause is gone, or
+    /// [abort](crate::controller::Rollout::abort), back or to what there is; a gate may also be [opened](crate::controller::Rollout::promote).
+    /// Then [drive](crate::controller::Rollout::drive) it again. Never journaled as an end.
     Needs(Need),
 }
 

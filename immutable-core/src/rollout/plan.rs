@@ -113,6 +113,9 @@ pub struct PlannedStep {
     pub wanted: u32,
     /// How many the others have at its end.
     pub leaving: u32,
+    /// Which part of how much of the traffic the wanted release has at its end; `None` of a fleet without a pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<(u32, u32)>,
     /// What holds all along.
     pub envelope: Envelope,
 }
@@ -249,7 +252,7 @@ impl Plan {
                 irreversible: artifact.irreversible().map(Into::into),
             },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
-            steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget)).collect(),
+            steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget, pool)).collect(),
             rollback: match artifact.irreversible() {
                 Some(mark) if proven.is_some_and(|proven| proven.release != release) => Feasibility::irreversible(mark),
                 _ => Feasibility::planned(state, fleet.desired()),
@@ -368,12 +371,13 @@ pub(crate) fn quiet(spec: &GenerationSpec, heals: Heals) -> GenerationSpec {
     GenerationSpec { upkeep: Upkeep { heal, ..Upkeep::NONE }, ..spec.clone() }
 }
 
-fn planned(strategy: &Strategy, at: usize, budget: Budget) -> Option<PlannedStep> {
+fn planned(strategy: &Strategy, at: usize, budget: Budget, pool: Option<&PoolId>) -> Option<PlannedStep> {
     let goal = strategy.goal(at, budget.desired);
     Some(PlannedStep {
         step: strategy.steps.get(at)?.clone(),
         wanted: goal.wanted,
         leaving: goal.others,
+        share: pool.map(|_| goal.share),
         envelope: Envelope { ready_at_least: budget.floor, live_at_most: budget.ceiling },
     })
 }
@@ -472,7 +476,11 @@ impl fmt::Display for Plan {
             match &step.step {
                 Step::Scale { old, .. } => {
                     let first = if *old == Old::First { ", once these are gone" } else { "" };
-                    writeln!(f, "  step {}: {} of the new, {} of the old{first}", number + 1, step.wanted, step.leaving)?;
+                    write!(f, "  step {}: {} of the new, {} of the old{first}", number + 1, step.wanted, step.leaving)?;
+                    match step.share.filter(|_| self.strategy.shifts()) {
+                        Some((part, _)) => writeln!(f, ", the new with {part}% of the requests")?,
+                        None => writeln!(f)?,
+                    }
                 }
                 other => writeln!(f, "  step {}: {other}", number + 1)?,
             }

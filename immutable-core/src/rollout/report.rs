@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::analysis::Says;
 use crate::fleet::FailureClass;
-use crate::id::{Actor, InstanceKey, OpId};
+use crate::id::{Actor, InstanceKey, OpId, StepIx};
 use crate::rollout::budget::Budget;
 use crate::rollout::phase::Need;
 use crate::rollout::plan::Subject;
 use crate::rollout::state::{FleetState, GenerationLife, GenerationState};
 use crate::time::{Human, Timestamp};
 
-/// How a rollout stands. `Display` makes one sentence of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a rollout stands. `Display` makes one sentence of it, serde JSON.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// When.
@@ -37,7 +37,7 @@ pub struct Report {
 }
 
 /// The numbers of a rollout.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     /// How many instances of the wanted generation exist, asked-for ones included.
     pub launched: u32,
@@ -54,7 +54,8 @@ pub struct Counts {
 }
 
 /// Something that is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Blocker {
     /// Instances of the wanted generation to become ready.
@@ -132,11 +133,15 @@ pub enum Blocker {
     Share,
     /// A bake to be over.
     Bake {
-        /// When it is.
-        until: Timestamp,
+        /// Which step.
+        step: StepIx,
+        /// When it is; `None` while it is to begin anew.
+        until: Option<Timestamp>,
     },
     /// A judge.
     Judge {
+        /// Of which step's gate.
+        step: StepIx,
         /// Its name.
         judge: Arc<str>,
         /// What it said last, if it said anything.
@@ -146,6 +151,8 @@ pub enum Blocker {
     },
     /// People to approve.
     Approval {
+        /// Of which step's gate: what an approval names.
+        step: StepIx,
         /// How many more must.
         missing: u32,
         /// Who may, and has not.
@@ -155,6 +162,8 @@ pub enum Blocker {
     },
     /// The end of the time for which the old is kept.
     KeepsOld {
+        /// As which step that counts: whoever promotes it lets them go now.
+        step: StepIx,
         /// When that is.
         until: Timestamp,
     },
@@ -264,8 +273,9 @@ impl Report {
                 write!(f, "{instances} to finish their requests (at most {})", left(until))
             }
             Blocker::Share => f.write_str("its share of the traffic"),
-            Blocker::Bake { until } => write!(f, "the bake to be over (in {})", left(until)),
-            Blocker::Judge { judge, says, until } => {
+            Blocker::Bake { until: Some(until), .. } => write!(f, "the bake to be over (in {})", left(until)),
+            Blocker::Bake { until: None, .. } => f.write_str("the bake to begin anew"),
+            Blocker::Judge { judge, says, until, .. } => {
                 let said = match says {
                     None => "",
                     Some(Says::Pass) => ", pass so far",
@@ -275,12 +285,12 @@ impl Report {
                 write!(f, "the judge `{judge}`{said}")?;
                 until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
             }
-            Blocker::Approval { missing, by, until } => {
+            Blocker::Approval { missing, by, until, .. } => {
                 let by: Vec<_> = by.iter().map(ToString::to_string).collect();
                 write!(f, "{missing} of {} to approve", by.join(", "))?;
                 until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
             }
-            Blocker::KeepsOld { until } => write!(f, "the old to be let go (in {})", left(until)),
+            Blocker::KeepsOld { until, .. } => write!(f, "the old to be let go (in {})", left(until)),
             Blocker::Paused { by } => write!(f, "{by}, who has paused it"),
             Blocker::Person(need) => write!(f, "a person: {need}"),
         }

@@ -7,6 +7,7 @@ use crate::analysis::Judgement;
 use crate::artifact::Digest;
 use crate::fleet::{FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Route, Ticket, Upkeep};
 use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, PoolId, RolloutId, StreamVersion};
+use crate::rollout::command::{CommandId, Fate};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Outcome, Phase};
 use crate::rollout::plan::Plan;
@@ -252,6 +253,9 @@ pub struct RolloutState {
     /// What is known of the gate that is waited for.
     #[serde(default, skip_serializing_if = "GateState::is_untouched")]
     pub gate: GateState,
+    /// The commands that were heard while it runs, and what became of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heard: BTreeMap<CommandId, Fate>,
 }
 
 /// What is known of the gate that is waited for.

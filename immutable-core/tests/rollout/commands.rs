@@ -5,8 +5,8 @@ use std::time::Duration;
 use immutable_core::fleet::{FailureClass, GenerationId};
 use immutable_core::id::{Actor, RolloutId, StepIx, StreamVersion};
 use immutable_core::rollout::{
-    AbortTo, Approve, Charge, Command, CommandId, Ending, Event, Hold, Need, Percent, Phase, RevertCause, Step, StepState,
-    Strategy, What, command,
+    AbortTo, Approve, Charge, Command, CommandId, Ending, Event, Fate, FleetState, Hold, Need, Percent, Phase, RevertCause, Step,
+    StepState, Strategy, What, command,
 };
 
 use super::kit::{MINUTE, Stage, group, key, paused};
@@ -17,8 +17,8 @@ fn asked(stage: &Stage, about: u32, to: AbortTo) -> Vec<Event> {
 }
 
 fn asked_by(stage: &Stage, by: &str, about: u32, what: What) -> Vec<Event> {
-    let command_ = Command { id: CommandId::of("x"), by: Actor::new(by), about: RolloutId(about), what };
     let next = StreamVersion(stage.state.inbox_read().0 + 1);
+    let command_ = Command { id: CommandId::of(&next.to_string()), by: Actor::new(by), about: RolloutId(about), what };
     command(&stage.state, &command_, next, stage.now)
 }
 
@@ -196,6 +196,56 @@ fn a_gate_is_opened_by_its_number() {
 }
 
 #[test]
+fn a_gate_is_not_opened_while_something_else_is_asked() {
+    let promote = What::Promote(StepIx(1));
+    let mut stage = gated(Step::bake(MINUTE));
+    needs(&mut stage, Need::Irreversible { mark: "schema 12".into(), why: "it errs".into() });
+    let asks = "going back is not possible (schema 12), and there is cause to: it errs";
+    assert_eq!(give(&mut stage, "ann", promote), format!("heard it is no gate that needs a decision: {asks}; retry or abort it"));
+    let mut other = gated(Step::bake(MINUTE));
+    needs(&mut other, Need::Gate { step: StepIx(1), why: "x".into() });
+    let wrong = "heard it is about the gate of step 3, that of step 2 is waited for";
+    assert_eq!(give(&mut other, "ann", What::Promote(StepIx(2))), wrong);
+    let mut lost = gated(Step::bake(MINUTE));
+    lost.moved(Phase::Stepping { step: StepIx(1), at: StepState::Lost { give_up_at: lost.now + MINUTE } });
+    let mut paused = lost.clone();
+    assert_eq!(give(&mut lost, "ann", promote), format!("{HEARD}moved step 2 until +1230s"), "whoever is missing");
+    give(&mut paused, "ann", What::Pause);
+    paused.pass(30);
+    assert_eq!(give(&mut paused, "ann", What::Resume), format!("{HEARD}moved lost at gate 1 until +120s"));
+    needs(&mut paused, Need::StuckLeaving);
+    assert_eq!(give(&mut paused, "ann", What::Retry), format!("{HEARD}moved gate 1 until +120s"));
+}
+
+#[test]
+fn a_command_is_carried_out_once() {
+    let mut stage = Stage::rolling(Strategy::rolling());
+    let asked = |stage: &mut Stage, what| {
+        let command_ = Command { id: CommandId::of("x"), by: Actor::new("sam"), about: stage.rollout(), what };
+        let events = command(&stage.state, &command_, StreamVersion(stage.state.inbox_read().0 + 1), stage.now);
+        events.iter().for_each(|event| stage.apply(event.clone()));
+        events.iter().map(said).collect::<Vec<_>>().join("; ")
+    };
+    needs(&mut stage, Need::StuckLeaving);
+    assert_eq!(asked(&mut stage, What::Retry), format!("{HEARD}moved step 0 until +1230s"));
+    needs(&mut stage, Need::StuckLeaving);
+    let before = "heard the same command was carried out before; to have it again give another";
+    assert_eq!(asked(&mut stage, What::Retry), before);
+    assert_eq!(asked(&mut stage, What::Retry), before, "however often it comes");
+    assert_eq!(stage.state.rollout().unwrap().heard.values().collect::<Vec<_>>(), [&Fate::CarriedOut]);
+    let mut refused = Stage::rolling(Strategy::rolling());
+    assert_eq!(asked(&mut refused, What::Resume), "heard it is not paused");
+    give(&mut refused, "ann", What::Pause);
+    let again = "heard the same command was refused before: it is not paused";
+    assert_eq!(asked(&mut refused, What::Resume), again);
+    let json = serde_json::to_string(&refused.state).unwrap();
+    assert_eq!(serde_json::from_str::<FleetState>(&json).unwrap(), refused.state);
+    let mut earlier: serde_json::Value = serde_json::from_str(&json).unwrap();
+    earlier["rollout"].as_object_mut().unwrap().remove("heard").expect("it is there");
+    assert!(serde_json::from_value::<FleetState>(earlier).is_ok(), "what was written before is read");
+}
+
+#[test]
 fn those_who_are_named_approve_once() {
     let step = |step: u16| What::Approve(StepIx(step));
     let mut stage = gated(Approve::by(["ann", "bob"]).least(2));
@@ -306,7 +356,12 @@ fn while_the_old_is_kept_there_is_a_way_back() {
     );
     give(&mut stage, "ann", What::Pause);
     stage.pass(30);
+    let paused = "heard ann has paused it; resume it first";
+    assert_eq!(give(&mut stage, "bob", What::Promote(StepIx(1))), paused);
     assert_eq!(give(&mut stage, "ann", What::Resume), format!("{HEARD}moved finishing and keeping until +120s"));
+    let last = "heard it is about the gate of step 1; the old are kept, which is step 2";
+    assert_eq!(give(&mut stage, "ann", What::Promote(StepIx(0))), last);
+    assert_eq!(give(&mut stage, "ann", What::Promote(StepIx(1))), format!("{HEARD}moved finishing forward until +3660s"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use immutable_core::analysis::Judgement;
+use immutable_core::fleet::GenerationId;
 use immutable_core::id::{Actor, StepIx};
 use immutable_core::rollout::{Analyse, Approve, Check, Event, Otherwise, Percent, Phase, Step, StepState, Strategy};
 
@@ -23,7 +24,10 @@ fn at_last(gate: impl Into<Step>) -> Stage {
 }
 
 fn waiting(strategy: Strategy, gate: &Step) -> Stage {
-    let mut stage = Stage::rolling(strategy);
+    waits(Stage::rolling(strategy), gate)
+}
+
+fn waits(mut stage: Stage, gate: &Step) -> Stage {
     stage.ready(2, "d");
     let last = stage.strategy.steps().len() == 2;
     if last {
@@ -70,17 +74,113 @@ fn a_bake_is_over_when_its_time_is() {
     row("then the next step begins", &stage, &held(), "moved step 2 until +1540s");
 }
 
-#[test]
-fn what_is_lost_meanwhile_is_replaced_first() {
-    let mut stage = at(Step::bake(5 * MINUTE));
+/// `d` of the new is gone, and the group is that much smaller.
+fn without_d(stage: &mut Stage) -> Look {
     stage.gone(2, "d");
     stage.note(|noted| noted.sizes.extend([(super::kit::group(2), 0)]));
-    let lost = look().group(1, 2, "b+ c+").group(2, 0, "");
-    row("at once", &stage, &lost, "owed 7 raise 0002.0 0 to 1");
+    look().group(1, 2, "b+ c+").group(2, 0, "")
+}
+
+/// What is decided at this look is so.
+#[track_caller]
+fn moves(stage: &mut Stage, look: &Look) {
+    look.decide(stage).events.into_iter().for_each(|event| stage.apply(event));
+}
+
+#[test]
+fn who_is_lost_meanwhile_is_replaced_and_a_bake_begins_anew() {
+    for gate in [Step::bake(5 * MINUTE), Analyse::by("errors").lasting(5 * MINUTE).into()] {
+        let mut stage = at(gate.clone());
+        stage.pass(240);
+        let lost = without_d(&mut stage);
+        row("it is waited for again", &stage, &lost, "moved lost at gate 1 until +1480s");
+        moves(&mut stage, &lost);
+        row("and replaced at once", &stage, &lost, "owed 7 raise 0002.0 0 to 1");
+        stage.launch(2, "e");
+        let booting = look().group(1, 2, "b+ c+").group(2, 1, "e:");
+        row("while it boots nothing follows", &stage, &booting, "");
+        let what = if gate.judge().is_some() { "the judge `errors`" } else { "the bake to begin anew" };
+        let said = format!(
+            "waiting for {what}, 1 of 1 to be ready (e, boot deadline in 10m); rollback now would be partial, 2 of 3 still run"
+        );
+        tells("which is said", &stage, &booting, &said, "+880s");
+        stage.healthy(2, "e");
+        stage.note(|noted| noted.exercised.push(GenerationId(2)));
+        stage.pass(10);
+        let again = look().group(1, 2, "b+ c+").group(2, 1, "e+");
+        row("all of its time begins", &stage, &again, "noted progress 1\nmoved gate 1 until +590s");
+        let mut never = stage.clone();
+        never.pass(20 * 60);
+        row("or it takes too long", &never, &booting, "moved back to 0001 until +5090s: no progress within the deadline");
+    }
+}
+
+#[test]
+fn a_bake_begins_anew_for_who_came_unseen_and_goes_on_for_who_is_not_seen() {
+    let gate = || at(Step::bake(5 * MINUTE));
+    let mut swapped = gate();
+    swapped.pass(270);
+    swapped.gone(2, "d");
+    swapped.appear(2, "e");
+    swapped.healthy(2, "e");
+    swapped.pass(30);
+    let other = look().group(1, 2, "b+ c+").group(2, 1, "e+");
+    row("another came in its place between two looks", &swapped, &other, "moved lost at gate 1 until +1540s");
+    moves(&mut swapped, &other);
+    row("it is there, and all begins again", &swapped, &other, "noted progress 1\nmoved gate 1 until +640s");
+    moves(&mut swapped, &other);
+    swapped.note(|noted| noted.progress = Some(1));
+    swapped.pass(299);
+    row("for all of its time", &swapped, &other, "");
+    swapped.pass(1);
+    row("and no more than that", &swapped, &other, "moved step 2 until +1840s");
+
+    let (mut ill, mut all) = (gate(), gate());
+    let bad = look().group(1, 2, "b+ c+").group(2, 1, "d-");
+    row("who is ill is lost", &ill, &bad, "noted unhealthy 0002.0 d\nmoved lost at gate 1 until +1240s");
+    ill.pass(20);
+    let worse = look().group(1, 2, "b- c-").group(2, 1, "d-");
+    row("but not with all the others", &ill, &worse, "noted unhealthy 0001.0 b,c unhealthy 0002.0 d");
+    all.pass(20);
+    for (name, unseen) in [
+        ("a part of the view", look().group(1, 2, "b+ c+").group(2, 1, "").partly()),
+        ("no word on its health", look().group(1, 2, "b+ c+").group(2, 1, "d?")),
+        ("an old view", look().group(1, 2, "b+ c+").group(2, 1, "").aged(50)),
+    ] {
+        row(name, &all, &unseen, "");
+    }
+    all.pass(280);
+    row("and then it is over", &all, &held(), "moved step 2 until +1540s");
+}
+
+#[test]
+fn who_comes_ready_at_the_very_end_was_not_watched() {
+    let gate = Step::bake(5 * MINUTE);
+    let strategy = Strategy::new([Step::scale(1), gate.clone(), Step::scale(Percent::new(100).unwrap())]).max_surge(1);
+    let mut stage = waits(Stage::rolling_of(Stage::fleet(3).min_ready(Duration::ZERO), strategy), &gate);
     stage.pass(300);
-    stage.launch(2, "e");
-    let booting = look().group(1, 2, "b+ c+").group(2, 1, "e:");
-    row("the gate is open, and its goal is waited for anew", &stage, &booting, "moved step 1 until +1540s");
+    let other = look().group(1, 2, "b+ c+").group(2, 1, "e+");
+    let noted = "noted appeared 0002.0 e healthy 0002.0 e gone 0002.0 d";
+    row("it has all of its time", &stage, &other, &format!("{noted}\nmoved lost at gate 1 until +1540s"));
+}
+
+#[test]
+fn checks_and_approvals_need_not_begin_anew() {
+    for gate in [Step::from(Check::by("smoke")), Approve::by(["ann"]).into()] {
+        let mut stage = at(gate);
+        let lost = without_d(&mut stage);
+        row("it is replaced at once", &stage, &lost, "owed 7 raise 0002.0 0 to 1");
+        stage.launch(2, "e");
+        let booting = look().group(1, 2, "b+ c+").group(2, 1, "e:");
+        if stage.strategy.steps()[1].judge().is_some() {
+            let pass = booting.judged(1, 0, Judgement::pass("it answers"));
+            let goal = "judged 1 pass: it answers\nmoved step 1 until +1240s";
+            row("the gate is open, and its goal is waited for anew", &stage, &pass, goal);
+        } else {
+            approved(&mut stage, "ann");
+            row("the gate is open, and its goal is waited for anew", &stage, &booting, "moved step 1 until +1240s");
+        }
+    }
 }
 
 #[test]
@@ -161,18 +261,50 @@ fn an_analysis_is_passed_at_its_end_and_failed_at_once() {
     row("and then it is passed", &stage, &whole, "judged 1 pass: few errors\nmoved step 2 until +1840s");
     let before = held().judged(1, 1, Judgement::pass("few errors"));
     row("a second before is not the whole", &stage, &before, "judged 1 pass: few errors");
-    stage.pass(119);
     let none = held().judged(1, 0, Judgement::inconclusive("no data"));
-    row("no data is no pass", &stage, &none, "judged 1 inconclusive: no data");
-    stage.pass(1);
     let asks = "moved held: the gate of step 2 was not opened: `errors` is inconclusive after 10m: no data";
-    row("and asks", &stage, &none, &format!("judged 1 inconclusive: no data\n{asks}"));
+    row("no data at the end is no pass, and asks", &stage, &none, &format!("judged 1 inconclusive: no data\n{asks}"));
+    stage.pass(119);
+    row("of one that is late the answer is waited for", &stage, &held(), "");
+    row("which may be yes", &stage, &whole, "judged 1 pass: few errors\nmoved step 2 until +1959s");
+    let early = held().judged(1, 120, Judgement::pass("few errors"));
+    row("yes to what was asked a second before the end is not of the whole", &stage, &early, "judged 1 pass: few errors");
+    stage.pass(1);
+    let late = "moved held: the gate of step 2 was not opened: `errors` has said nothing within 10m";
+    row("and not for ever", &stage, &held(), late);
+    let early = held().judged(1, 130, Judgement::pass("few errors"));
+    let part =
+        "judged 1 pass: few errors\nmoved held: the gate of step 2 was not opened: `errors` has said nothing of the whole 10m";
+    row("nor is the early yes taken for one", &stage, &early, part);
     let mut longer = at(Analyse::by("errors").extend(10 * MINUTE).otherwise(Otherwise::Back));
     longer.pass(600 + 120);
     row("unless it may go on", &longer, &none, "judged 1 inconclusive: no data");
     longer.pass(600);
     let back = "moved back to 0001 until +4960s: `errors` has said nothing within 20m";
     row("and then goes back", &longer, &held(), back);
+}
+
+#[test]
+fn an_answer_is_to_a_question_of_this_gate() {
+    for (gate, no) in [(Check::by("smoke").into(), "smoke"), (Step::from(Analyse::by("errors")), "errors")] {
+        let mut stage = at(gate);
+        let before = held().judged(1, 60, Judgement::fail("it was bad then"));
+        row("what was asked before it began counts for nothing", &stage, &before, "");
+        let since = stage.now;
+        stage.pass(60);
+        assert_eq!(stage.now.since(since), MINUTE);
+        let back = format!("judged 1 fail: it was bad then\nmoved back to 0001 until +3700s: `{no}` says no: it was bad then");
+        row("what was asked when it did counts", &stage, &before, &back);
+    }
+}
+
+#[test]
+fn times_beyond_all_measure_are_the_last_there_is() {
+    let max = Duration::MAX;
+    let stage = at(Analyse::by("errors").lasting(max).extend(max).every(max));
+    row("it is waited for", &stage, &held(), "");
+    let neither = held().judged(1, 0, Judgement::inconclusive("no data"));
+    row("whatever is said", &stage, &neither, "judged 1 inconclusive: no data");
 }
 
 #[test]

@@ -353,6 +353,7 @@ fn phase_said(phase: &Phase) -> String {
     match phase {
         Phase::Preparing { .. } => format!("preparing{until}"),
         Phase::Stepping { step, at: StepState::Moving { .. } } => format!("step {step}{until}"),
+        Phase::Stepping { step, at: StepState::Lost { .. } } => format!("lost at gate {step}{until}"),
         Phase::Stepping { step, at: StepState::Gating { until, .. } } => {
             format!("gate {step}{}", until.map_or_else(String::new, |until| format!(" until {}", seconds(until))))
         }

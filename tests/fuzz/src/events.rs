@@ -283,7 +283,10 @@ impl Life<'_> {
         match self.draw.below_or(8, 3) {
             8 => Phase::Stepping {
                 step: StepIx(self.draw.pick(&[0, 1, 2, u16::MAX])),
-                at: StepState::Gating { since: self.at, until: self.draw.flag().then_some(give_up_at) },
+                at: match self.draw.pick(&[0, 1, 2]) {
+                    0 => StepState::Lost { give_up_at },
+                    more => StepState::Gating { since: self.at, until: (more > 1).then_some(give_up_at) },
+                },
             },
             9 => {
                 let phase = self.state.rollout().map_or(Phase::Preparing { give_up_at }, |rollout| rollout.phase.clone());

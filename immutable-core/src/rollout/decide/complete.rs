@@ -1,6 +1,6 @@
 //! When a step's goal is reached, when a release is proven, what is removed then, and when it is over.
 
-use super::gates::onward;
+use super::gates::{begun, onward};
 use super::proposal::{Aim, Proposal};
 use super::route;
 use super::view::{View, count};
@@ -17,12 +17,16 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     };
     match (&rollout.phase, proposal.aim) {
-        (Phase::Stepping { step, at }, Some(aim)) => {
-            let waits = matches!(at, StepState::Gating { .. });
-            if !waits || proposal.gate_open {
-                stepping(view, proposal, rollout, *step, waits, aim);
+        (Phase::Stepping { step, at }, Some(aim)) => match at {
+            StepState::Lost { .. } => {
+                if reached(view, aim, false) && route::reached(view, &aim, false) {
+                    let at = begun(rollout.plan.strategy(), *step, view.now);
+                    proposal.move_to(Phase::Stepping { step: *step, at });
+                }
             }
-        }
+            StepState::Gating { .. } if !proposal.gate_open => {}
+            _ => stepping(view, proposal, rollout, *step, matches!(at, StepState::Gating { .. }), aim),
+        },
         (Phase::Reverting { to, .. }, Some(aim)) => reverting(view, proposal, rollout, *to, aim),
         (Phase::Finishing { ending, .. }, aim) => finishing(view, proposal, rollout, ending, aim),
         _ => {}

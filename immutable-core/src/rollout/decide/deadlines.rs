@@ -19,7 +19,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     if view.now < give_up_at || view.noted.progress.is_some() {
         proposal.wake_at(view, give_up_at);
         if let Phase::Finishing { ending: Ending::Keep, .. } = rollout.phase {
-            proposal.wait(Blocker::KeepsOld { until: give_up_at });
+            proposal.wait(Blocker::KeepsOld { step: rollout.plan.strategy().kept(), until: give_up_at });
         }
         return;
     }

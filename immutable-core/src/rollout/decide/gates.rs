@@ -1,6 +1,6 @@
 //! Gates: a step that moves nothing is left when its bake is over, its judge says yes, or enough people do.
 
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
 use super::view::View;
 use crate::analysis::Says;
@@ -8,7 +8,7 @@ use crate::id::StepIx;
 use crate::rollout::event::Event;
 use crate::rollout::phase::{Need, Phase, RevertCause, StepState};
 use crate::rollout::report::Blocker;
-use crate::rollout::state::RolloutState;
+use crate::rollout::state::{Exit, RolloutState};
 use crate::rollout::strategy::{Analyse, Otherwise, Step, Strategy};
 use crate::time::{Human, Timestamp};
 
@@ -26,20 +26,29 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(rollout) = view.rollout() else {
         return;
     };
-    let Phase::Stepping { step, at: StepState::Gating { until, .. } } = rollout.phase else {
+    let Phase::Stepping { step, at } = rollout.phase else {
         return;
     };
     let Some(gate) = rollout.plan.strategy().steps().get(usize::from(step.0)) else {
         return;
     };
-    let judged = heard(view, proposal, rollout, step);
-    match said(view, rollout, gate, until, judged) {
+    let (since, until) = match at {
+        StepState::Gating { since, until } => (since, until),
+        StepState::Lost { .. } => return proposal.wait(again(step, gate)),
+        StepState::Moving { .. } => return,
+    };
+    let judged = heard(view, proposal, rollout, step, since);
+    match said(view, rollout, (step, gate), until, judged) {
+        Word::No(why) => proposal.move_to(give_up(view, rollout, why)),
+        _ if gate.watches() && lost(view, proposal.aim, since) => {
+            let give_up_at = view.now + rollout.plan.strategy().progress_deadline;
+            proposal.move_to(Phase::Stepping { step, at: StepState::Lost { give_up_at } });
+        }
         Word::Open => proposal.open_gate(),
         Word::Waits(blocker, wake) => {
             until.into_iter().chain(wake).for_each(|at| proposal.wake_at(view, at));
             proposal.wait(blocker);
         }
-        Word::No(why) => proposal.move_to(give_up(view, rollout, why)),
         Word::Neither(why, Otherwise::Hold) => {
             proposal.move_to(held(rollout, Need::Gate { step, why: why.into() }, view.now));
         }
@@ -49,15 +58,40 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
 }
 
-/// The last word of the judge, noted if it is new.
+/// Whether somebody whom a gate watches is no more: fewer serve than did when it began, or one came in the place of another. Who is not
+/// seen, of whose health nothing is heard, or who shares the trouble of all is not lost.
+fn lost(view: &View<'_>, aim: Option<Aim>, since: Timestamp) -> bool {
+    let Some((aim, wanted)) = aim.and_then(|aim| Some((aim, aim.wanted?))) else {
+        return false;
+    };
+    let members = view.state.generations.get(&wanted).into_iter().flat_map(|generation| generation.groups.values());
+    let came = members.flat_map(|slots| slots.members.values()).any(|member| member.exit == Exit::None && member.seen > since);
+    let comes = view.generation(wanted).any(|(id, group)| {
+        let new = view.noted.appeared.get(id).map_or(&[][..], Vec::as_slice);
+        group.ready.iter().chain(&group.kept).any(|key| new.contains(key))
+    });
+    came || comes || (!view.environment && view.sum(wanted, |group| group.may_serve()) < aim.goal)
+}
+
+/// What is waited for beyond the instances that are missing.
+fn again(step: StepIx, gate: &Step) -> Blocker {
+    match gate {
+        Step::Analyse(Analyse { judge, .. }) => Blocker::Judge { step, judge: judge.clone(), says: None, until: None },
+        _ => Blocker::Bake { step, until: None },
+    }
+}
+
+/// The last word of the judge, noted if it is new. What it was asked before the gate began is about something else.
 fn heard<'a>(
     view: &View<'a>,
     proposal: &mut Proposal,
     rollout: &'a RolloutState,
     step: StepIx,
+    since: Timestamp,
 ) -> Option<(Timestamp, Says, &'a str)> {
     let known = rollout.gate.judged.as_ref().map(|(asked, judgement)| (*asked, judgement.says, &*judgement.why));
-    match view.seen.answer.filter(|answer| answer.step == step && known.is_none_or(|(asked, ..)| answer.asked > asked)) {
+    let new = |asked: Timestamp| asked >= since && known.is_none_or(|(known, ..)| asked > known);
+    match view.seen.answer.filter(|answer| answer.step == step && new(answer.asked)) {
         Some(answer) => {
             let (asked, judgement) = (answer.asked, &answer.judgement);
             proposal.judged.push(Event::Judged { step, asked, judgement: judgement.clone() });
@@ -70,14 +104,14 @@ fn heard<'a>(
 fn said(
     view: &View<'_>,
     rollout: &RolloutState,
-    gate: &Step,
+    (step, gate): (StepIx, &Step),
     until: Option<Timestamp>,
     judged: Option<(Timestamp, Says, &str)>,
 ) -> Word {
     let over = until.is_some_and(|until| view.now >= until);
     match gate {
         Step::Bake { .. } => match until {
-            Some(until) if !over => Word::Waits(Blocker::Bake { until }, None),
+            Some(_) if !over => Word::Waits(Blocker::Bake { step, until }, None),
             _ => Word::Open,
         },
         Step::Check(check) => match judged {
@@ -92,9 +126,12 @@ fn said(
                 };
                 Word::Neither(why, check.otherwise)
             }
-            _ => Word::Waits(Blocker::Judge { judge: check.judge.clone(), says: judged.map(|(_, says, _)| says), until }, None),
+            _ => Word::Waits(
+                Blocker::Judge { step, judge: check.judge.clone(), says: judged.map(|(_, says, _)| says), until },
+                None,
+            ),
         },
-        Step::Analyse(analyse) => analysed(view, analyse, until, judged),
+        Step::Analyse(analyse) => analysed(view, step, analyse, until, judged),
         Step::Approve(approve) => {
             let have = u32::try_from(rollout.gate.approved.len()).unwrap_or(u32::MAX);
             if have >= approve.least {
@@ -104,33 +141,41 @@ fn said(
                 Word::Neither(why, approve.otherwise)
             } else {
                 let by = approve.by.difference(&rollout.gate.approved).cloned().collect();
-                Word::Waits(Blocker::Approval { missing: approve.least - have, by, until }, None)
+                Word::Waits(Blocker::Approval { step, missing: approve.least - have, by, until }, None)
             }
         }
         Step::Scale { .. } | Step::Shift { .. } => Word::Open,
     }
 }
 
-/// No is no at once; yes counts if it is said of the whole time.
-fn analysed(view: &View<'_>, analyse: &Analyse, until: Option<Timestamp>, judged: Option<(Timestamp, Says, &str)>) -> Word {
-    let Analyse { judge, lasting, extend, every, otherwise } = analyse;
+/// No is no at once; yes counts if it is said of the whole time. What is neither at the very end is decided by that answer; one that does
+/// not come is waited for a little longer.
+fn analysed(
+    view: &View<'_>,
+    step: StepIx,
+    analyse: &Analyse,
+    until: Option<Timestamp>,
+    judged: Option<(Timestamp, Says, &str)>,
+) -> Word {
+    let Analyse { judge, lasting, extend, otherwise, .. } = analyse;
     let end = until.unwrap_or(view.now);
-    match judged {
+    let all = Human(lasting.saturating_add(*extend));
+    let neither = match judged {
         Some((_, Says::Fail, why)) => return Word::No(RevertCause::Judged(format!("`{judge}` says no: {why}").into())),
         Some((asked, Says::Pass, _)) if asked >= end => return Word::Open,
-        _ => {}
-    }
-    // Of its last look it may be asked a little later than it is due.
-    let last = end + *extend + *every * 2;
+        Some((asked, Says::Inconclusive, why)) if asked >= end + *extend => {
+            return Word::Neither(format!("`{judge}` is inconclusive after {all}: {why}"), *otherwise);
+        }
+        Some((_, Says::Inconclusive, why)) => format!("`{judge}` is inconclusive after {all}: {why}"),
+        Some((_, Says::Pass, _)) => format!("`{judge}` has said nothing of the whole {all}"),
+        None => format!("`{judge}` has said nothing within {all}"),
+    };
+    let last = analyse.last(end);
     if view.now < last {
         let says = judged.map(|(_, says, _)| says);
-        return Word::Waits(Blocker::Judge { judge: judge.clone(), says, until }, Some(last));
+        return Word::Waits(Blocker::Judge { step, judge: judge.clone(), says, until }, Some(last));
     }
-    let why = match judged {
-        Some((.., why)) => format!("`{judge}` is inconclusive after {}: {why}", Human(*lasting + *extend)),
-        None => format!("`{judge}` has said nothing within {}", Human(*lasting + *extend)),
-    };
-    Word::Neither(why, *otherwise)
+    Word::Neither(neither, *otherwise)
 }
 
 /// A step as it begins.

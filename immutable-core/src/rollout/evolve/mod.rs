@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
 use crate::id::{Epoch, InstanceKey, OpId, PoolId, StepIx};
+use crate::rollout::command::Fate;
 use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Call, Event, Recorded};
 use crate::rollout::phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
@@ -78,9 +79,12 @@ impl FleetState {
             }
             Event::Opened { .. } => self.open(event, *at)?,
             Event::Watched => {}
-            Event::Heard { inbox, .. } => {
+            Event::Heard { command, inbox, refused, .. } => {
                 ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;
                 self.inbox = *inbox;
+                if let Some(rollout) = &mut self.rollout {
+                    rollout.heard.entry(*command).or_insert_with(|| Fate::of(refused.as_ref()));
+                }
             }
             Event::Owed { op, call, basis } => self.owe(*op, call, *basis, *at)?,
             Event::Renewed { op, basis } => match self.owed.get_mut(op) {
@@ -162,6 +166,7 @@ impl FleetState {
             best: 0,
             launched,
             gate: GateState::default(),
+            heard: BTreeMap::new(),
         });
         Ok(())
     }
@@ -319,6 +324,10 @@ impl FleetState {
             if from != step {
                 rollout.gate = GateState::default();
             }
+            // What was said was said of who is no more.
+            if let Phase::Stepping { at: StepState::Lost { .. }, .. } = to {
+                rollout.gate.judged = None;
+            }
         }
         match to {
             Phase::Reverting { to: revert_to, .. } => {
@@ -408,8 +417,8 @@ fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, Generatio
         (Phase::Held { resume, why, .. }, _) => {
             let out = matches!(why, Hold::Needs(_)) && matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. });
             // A gate may be opened while a person is asked about it; nothing else is passed by.
-            let opened =
-                matches!(**resume, Phase::Stepping { at: StepState::Gating { .. }, .. }) && follows(resume, to, made_anew);
+            let opened = matches!(**resume, Phase::Stepping { at: StepState::Gating { .. } | StepState::Lost { .. }, .. })
+                && follows(resume, to, made_anew);
             let onward = matches!(to, Phase::Reverting { .. } | Phase::Finishing { .. }) && follows(resume, to, made_anew);
             if let Phase::Held { why: asks, resume: other, .. } = to {
                 // Who is asked about one thing is asked about another: whether to go back across what cannot be undone.
@@ -425,9 +434,13 @@ fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId, Generatio
         (_, Phase::Preparing { .. }) | (Phase::Finishing { .. }, _) => false,
         (Phase::Preparing { .. }, Phase::Stepping { step, .. }) => step.0 == 0,
         (Phase::Stepping { step: from, at }, Phase::Stepping { step, at: next }) => {
-            // A gate that is open, and what else must hold is awaited again.
-            let opened = matches!((at, next), (StepState::Gating { .. }, StepState::Moving { .. }));
-            step.0 == from.0 + 1 || (step == from && opened)
+            let again = match (at, next) {
+                // A gate that is open, and what else must hold is awaited again.
+                (StepState::Gating { .. } | StepState::Lost { .. }, StepState::Moving { .. }) => true,
+                (StepState::Gating { .. }, StepState::Lost { .. }) | (StepState::Lost { .. }, StepState::Gating { .. }) => true,
+                _ => false,
+            };
+            step.0 == from.0 + 1 || (step == from && again)
         }
         (Phase::Reverting { to: lost, .. }, Phase::Reverting { to, .. }) => made_anew(*lost, *to),
         (Phase::Reverting { .. }, Phase::Stepping { .. }) => false,

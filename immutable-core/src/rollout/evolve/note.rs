@@ -73,7 +73,9 @@ impl FleetState {
         if let (Some(best), Some(rollout)) = (noted.progress, &mut self.rollout) {
             rollout.best = rollout.best.max(best);
             let progress_deadline = rollout.plan.strategy().progress_deadline;
-            if let Phase::Stepping { at: StepState::Moving { give_up_at }, .. } = &mut rollout.phase {
+            if let Phase::Stepping { at: StepState::Moving { give_up_at } | StepState::Lost { give_up_at }, .. } =
+                &mut rollout.phase
+            {
                 *give_up_at = at + progress_deadline;
             }
         }

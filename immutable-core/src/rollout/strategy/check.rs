@@ -229,7 +229,10 @@ fn gate(step: &Step) -> Result<()> {
                 format!("`{judge}` judges for {} and is asked every {}; last at least as long", Human(*lasting), Human(*every))
             })
         }
-        Step::Approve(Approve { by, least, .. }) => {
+        Step::Approve(Approve { by, least, timeout, .. }) => {
+            ensure(timeout.is_none_or(|timeout| !timeout.is_zero()), || {
+                "nobody can approve within 0s; allow more, or leave the time out to wait as long as it takes".to_owned()
+            })?;
             let people = u32::try_from(by.len()).unwrap_or(u32::MAX);
             ensure(*least > 0 && *least <= people, || {
                 format!("{least} of {people} people must approve; ask for at least 1, and at most as many as are named")
@@ -396,6 +399,10 @@ mod tests {
         for approve in [Approve::by(["ann"]).least(2), Approve::by(["ann"]).least(0), Approve::by(Vec::<&str>::new())] {
             assert!(gated(approve.into()).contains("at most as many as are named"));
         }
+        assert_eq!(
+            gated(Approve::by(["ann"]).within(Duration::ZERO).into()),
+            "nobody can approve within 0s; allow more, or leave the time out to wait as long as it takes"
+        );
     }
 
     #[test]
@@ -408,6 +415,19 @@ mod tests {
         let checked = Strategy::blue_green().bake(Duration::ZERO).gate(Check::by("smoke"));
         let gate = "`smoke` checks, within 10m, or it asks";
         assert_eq!(said(checked), ["scale to 100% beside the old", gate, "shift 100% of the traffic"]);
+    }
+
+    #[test]
+    fn a_bake_is_changed_added_or_left_out() {
+        let said = |strategy: Strategy| strategy.steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let blue_green = said(Strategy::blue_green().bake(MINUTE));
+        assert_eq!(blue_green, ["scale to 100% beside the old", "shift 100% of the traffic", "bake for 1m"]);
+        for strategy in [Strategy::rolling(), Strategy::canary([]), Strategy::rolling().bake(2 * MINUTE)] {
+            assert_eq!(said(strategy.bake(MINUTE)), ["scale to 100%", "bake for 1m"]);
+        }
+        let approved = Strategy::canary([percent(5)]).bake(Duration::ZERO).gate(Approve::by(["ann"])).bake(MINUTE);
+        assert_eq!(said(approved), ["scale to 5%", "1 of ann approve", "scale to 100%", "bake for 1m"]);
+        assert_eq!(said(Strategy::rolling().bake(Duration::ZERO)), ["scale to 100%"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod step;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::id::StepIx;
 use crate::rollout::budget::{Amount, Budget, Percent};
 use crate::time::human;
 
@@ -179,22 +180,28 @@ impl Strategy {
         self
     }
 
-    /// How long each [`Bake`](Step::Bake) lasts; zero leaves them out.
+    /// How long each [`Bake`](Step::Bake) lasts; a list without any gets one at its end, before the release is proven. Zero leaves them out.
     #[must_use]
     pub fn bake(mut self, lasting: Duration) -> Self {
         if lasting.is_zero() {
             self.steps.retain(|step| !matches!(step, Step::Bake { .. }));
+            return self;
         }
+        let mut bakes = 0;
         for step in &mut self.steps {
             if let Step::Bake { lasting: old } = step {
                 *old = lasting;
+                bakes += 1;
             }
+        }
+        if bakes == 0 {
+            self.steps.push(Step::bake(lasting));
         }
         self
     }
 
     /// For how long what the last step [keeps](Old::Keep) of the old release stays once the new one is proven, so that going back is one switch.
-    /// The rollout runs until then. Default 0.
+    /// The rollout runs until then, or until somebody [lets it go](crate::controller::Rollout::promote). Default 0.
     #[must_use]
     pub fn keep_old(mut self, lasting: Duration) -> Self {
         self.keep_old = lasting;
@@ -290,6 +297,11 @@ impl Strategy {
     /// Who judges any of its steps.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<str>> {
         self.steps.iter().filter_map(Step::judge)
+    }
+
+    /// The step that the time is taken for for which the old are kept: one behind the last.
+    pub(crate) fn kept(&self) -> StepIx {
+        StepIx(u16::try_from(self.steps.len()).unwrap_or(u16::MAX))
     }
 
     /// Its budget for a fleet of this size.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::id::Actor;
 use crate::rollout::budget::{Amount, Percent};
-use crate::time::{Human, human};
+use crate::time::{Human, Timestamp, human};
 
 /// One step. It is left when what it says is so.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -28,7 +28,7 @@ pub enum Step {
         /// That share; at most 100 %.
         to: Percent,
     },
-    /// A gate: for so long nothing goes wrong.
+    /// A gate: for so long nothing goes wrong. If an instance of the wanted release is lost meanwhile, it begins anew once that is replaced.
     Bake {
         /// How long.
         #[serde(rename = "for", with = "human")]
@@ -36,7 +36,7 @@ pub enum Step {
     },
     /// A gate: somebody's check passes.
     Check(Check),
-    /// A gate: measured over some time, the wanted release is not worse.
+    /// A gate: measured over some time, the wanted release is not worse. As a bake it begins anew if an instance of it is lost.
     Analyse(Analyse),
     /// A gate: people agree.
     Approve(Approve),
@@ -127,7 +127,8 @@ impl Analyse {
         self
     }
 
-    /// How long it goes on at most if it is inconclusive at its end. Default: it does not.
+    /// How long it goes on at most if it is inconclusive at its end. Default: it does not. What was asked at the end may be answered a little
+    /// later: twice [as long](Self::every) as is between two questions.
     #[must_use]
     pub fn extend(mut self, at_most: Duration) -> Self {
         self.extend = at_most;
@@ -139,6 +140,11 @@ impl Analyse {
     pub fn otherwise(mut self, then: Otherwise) -> Self {
         self.otherwise = then;
         self
+    }
+
+    /// Of one that ends so: until when the last answer is waited for.
+    pub(crate) fn last(&self, end: Timestamp) -> Timestamp {
+        end + self.extend + self.every.saturating_mul(2)
     }
 }
 
@@ -225,6 +231,11 @@ impl Step {
     /// Whether it moves nothing.
     pub fn is_gate(&self) -> bool {
         !matches!(self, Self::Scale { .. } | Self::Shift { .. })
+    }
+
+    /// Whether it is a gate that watches: all of its time must be as it is at its beginning.
+    pub(crate) fn watches(&self) -> bool {
+        matches!(self, Self::Bake { .. } | Self::Analyse(_))
     }
 
     /// Who judges it, if somebody does.

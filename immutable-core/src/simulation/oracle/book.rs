@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gate::{Gate, unwatched};
-use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release};
+use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release, Resize};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::{
     Amount, Budget, Call, Command, CommandId, Ending, Event, Noted, Old, OpResult, Outcome, Phase, Plan, Recorded, Step,
@@ -194,6 +194,11 @@ impl Book {
             Event::Owed { op, call, basis } => {
                 match call {
                     Call::Ensure(spec) => drop(self.specs.insert(spec.id, spec.clone())),
+                    Call::Resize(resize) => {
+                        if let Resize::Lower { leave, .. } = &**resize {
+                            self.gate(|gate| gate.came.retain(|key| !leave.contains(key)));
+                        }
+                    }
                     Call::Drain { leaving, .. } => {
                         for key in leaving.iter() {
                             self.drains.entry(key.clone()).or_insert(recorded.at);
@@ -269,8 +274,15 @@ impl Book {
                 self.chapter = None;
             }
             Event::Noted(noted) => {
-                let stepping =
-                    |chapter: &&mut Chapter| matches!(chapter.phase, Phase::Stepping { at: StepState::Moving { .. }, .. });
+                let stepping = |chapter: &&mut Chapter| {
+                    let at = if let Phase::Stepping { at, .. } = &chapter.phase { Some(at) } else { None };
+                    matches!(at, Some(StepState::Moving { .. } | StepState::Lost { .. }))
+                };
+                if let Some((wanted, gate)) = self.chapter.as_mut().and_then(|it| Some((it.wanted, it.gate.as_mut()?))) {
+                    let came = noted.appeared.iter().filter(|(group, _)| group.generation == wanted);
+                    gate.came.extend(came.flat_map(|(_, keys)| keys.iter().cloned()));
+                    gate.came.retain(|key| !noted.gone.values().flatten().any(|gone| gone == key));
+                }
                 if let (Some(_), Some(chapter)) = (noted.progress, self.chapter.as_mut().filter(stepping)) {
                     chapter.give_up_at = Some(recorded.at + chapter.plan.strategy().progress_deadline);
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Scene, Verdict};
 use crate::analysis::Says;
-use crate::id::{Actor, StepIx};
+use crate::id::{Actor, InstanceKey, StepIx};
 use crate::rollout::{Ending, Event, Hold, MAX_VIEW_AGE, Phase, Recorded, Step, StepState};
 use crate::time::Timestamp;
 
@@ -26,12 +26,16 @@ pub(super) struct Gate {
     pub(super) approved: BTreeSet<Actor>,
     /// When its judge was asked last, and what it said.
     pub(super) word: Option<(Timestamp, Says)>,
+    /// When it began, whoever waited since.
+    begun: Timestamp,
+    /// Which instances of the new release have come since then, and were not sent away again.
+    pub(super) came: BTreeSet<InstanceKey>,
 }
 
 /// The step whose gate a phase waits for.
 fn waits(phase: &Phase) -> Option<StepIx> {
     match phase.under() {
-        Phase::Stepping { step, at: StepState::Gating { .. } } => Some(*step),
+        Phase::Stepping { step, at: StepState::Gating { .. } | StepState::Lost { .. } } => Some(*step),
         _ => None,
     }
 }
@@ -40,7 +44,8 @@ impl Gate {
     /// What of a gate remains when a phase follows on another.
     pub(super) fn follow(gate: Option<Self>, from: &Phase, to: &Phase, at: Timestamp) -> Option<Self> {
         let step = waits(to)?;
-        let anew = Self { step, since: at, paused: None, promoted: false, approved: BTreeSet::new(), word: None };
+        let (paused, promoted, approved, word, came) = Default::default();
+        let anew = Self { step, since: at, paused, promoted, approved, word, begun: at, came };
         let gate = match gate.filter(|gate| gate.step == step) {
             None => anew,
             Some(gate) => match (from, to) {
@@ -51,6 +56,8 @@ impl Gate {
                 // Who tries again waits again; who has approved has approved.
                 (Phase::Held { .. }, Phase::Stepping { .. }) => Self { approved: gate.approved, ..anew },
                 (_, Phase::Held { .. }) => Self { paused: Some(at), ..gate },
+                // What was lost is there again.
+                (Phase::Stepping { at: StepState::Lost { .. }, .. }, _) => Self { approved: gate.approved, ..anew },
                 _ => gate,
             },
         };
@@ -70,6 +77,10 @@ impl Gate {
             || self.word.map_or_else(|| "its judge has said nothing".to_owned(), |(_, says)| format!("its judge says {says:?}"));
         match gate {
             _ if self.promoted => None,
+            _ if self.word.is_some_and(|(asked, _)| asked < self.begun) => Some("its judge was asked before it began".to_owned()),
+            Step::Bake { .. } | Step::Analyse(_) if !self.came.is_empty() => {
+                Some(format!("{:?} came meanwhile, and was not watched for all of its time", self.came))
+            }
             Step::Bake { lasting } if at < self.since + *lasting => Some(format!("it bakes until {}", self.since + *lasting)),
             Step::Check(_) if !matches!(self.word, Some((_, Says::Pass))) => Some(said()),
             Step::Analyse(analyse) => match self.word {
@@ -99,7 +110,12 @@ pub(super) fn left(scene: &Scene, recorded: &Recorded) -> Verdict {
         Event::Proven { .. } => true,
         _ => false,
     };
-    let shut = chapter.plan.strategy().steps().get(usize::from(gate.step.0)).and_then(|step| gate.is_shut(step, recorded.at));
+    let lost = matches!(chapter.phase.under(), Phase::Stepping { at: StepState::Lost { .. }, .. }) && !gate.promoted;
+    let step = chapter.plan.strategy().steps().get(usize::from(gate.step.0));
+    let shut = match step.filter(|_| !lost) {
+        Some(step) => gate.is_shut(step, recorded.at),
+        None => lost.then(|| "whom it watches was lost".to_owned()),
+    };
     match shut.filter(|_| on) {
         Some(why) => Err(format!("the gate of step {} is left, and {why}", gate.step)),
         None => Ok(()),

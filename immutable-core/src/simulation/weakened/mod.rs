@@ -53,6 +53,7 @@ const WEATHER: &[(&str, &[&str], Change)] = &[
     ("takes weights of others for its own", &["pool", "weights"], |_| {}),
     ("retires without a drain", &["pool"], |_| {}),
     ("opens every gate at once", &["steps"], |_| {}),
+    ("bakes on whoever is lost", &["steps", "machines"], |_| {}),
     ("keeps nobody", &["steps"], |_| {}),
     ("launches before the others have left", &["steps"], |_| {}),
 ];

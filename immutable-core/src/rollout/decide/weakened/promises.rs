@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::proposal::Proposal;
 use super::super::view::View;
-use super::super::{deadlines, rejudge};
+use super::super::{deadlines, gates, rejudge};
 use super::{Engine, Row, SOUND, engine, owe};
 use crate::fleet::{GenerationId, GenerationSpec, Upkeep};
 use crate::rollout::event::{Call, Event, Noted};
@@ -18,6 +18,7 @@ pub(super) const ENGINES: &[Row] = &[
     (6, "removes the baseline before the proof", "baseline", engine!(events: remove_what_is_empty)),
     (6, "raises beyond the goal", "order", engine!(view: |view| view.budget.desired += 1)),
     (6, "proves before the goal", "proof", engine!(view: |view| view.budget.desired = 1.min(view.budget.desired))),
+    (6, "bakes on whoever is lost", "order", engine!(rules: &[("gates", whoever_is_lost)])),
     (7, "heals on probation", "probe", engine!(events: heal_from_the_start)),
     (9, "sends again blindly", "floor", engine!(rules: &[("rejudge", renew_all)])),
     (9, "owes two calls on one group", "legal", engine!(events: twice)),
@@ -55,6 +56,12 @@ fn remove_what_is_empty(state: &FleetState, events: &mut Vec<Event>) {
     if let Some(id) = state.generations.keys().find(|id| **id != rollout.wanted && empty(id)) {
         owe(state, events, Call::Destroy(*id), state.at);
     }
+}
+
+fn whoever_is_lost(view: &View<'_>, proposal: &mut Proposal) {
+    let aim = proposal.aim.take();
+    gates::rule(view, proposal);
+    proposal.aim = aim;
 }
 
 fn heal_from_the_start(_: &FleetState, events: &mut Vec<Event>) {
