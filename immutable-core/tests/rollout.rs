@@ -17,6 +17,7 @@ mod rollout {
     mod kit;
     mod once_broken;
     mod plans;
+    mod resize;
     mod rivals;
     mod settle;
     mod shares;

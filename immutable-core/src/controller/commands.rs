@@ -52,6 +52,15 @@ impl Rollout {
         self.command(What::Retry, by.into()).await
     }
 
+    /// Asks whoever drives this rollout for another size of its fleet, by the strategy's [rule](crate::Strategy::on_resize). A size at which the plan
+    /// could not be carried on is refused.
+    ///
+    /// # Errors
+    /// What the journal fails with; the command may then have been given.
+    pub async fn resize(&self, instances: u32, by: impl Into<Actor>) -> Result<CommandId> {
+        self.command(What::Resize(instances), by.into()).await
+    }
+
     /// Asks whoever drives this rollout to stop it, and to leave behind what `to` says.
     ///
     /// # Errors

@@ -26,7 +26,8 @@ pub struct TrafficCapabilities {
 }
 
 /// How a switch divides traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     /// All attached instances get the same.
     Pooled,

@@ -81,6 +81,8 @@ pub enum What {
     Approve(StepIx),
     /// Try again what a person was asked about, with new deadlines, and what failed forgiven.
     Retry,
+    /// Have another size, from now on or, where the strategy [says so](crate::rollout::OnResize::Freeze), from the rollout's end on.
+    Resize(u32),
     /// Stop going on.
     Abort(AbortTo),
 }
@@ -183,6 +185,10 @@ fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Ve
             Phase::Held { why: Hold::Needs(_), resume, .. } => again(rollout, resume, now),
             _ => return Err("nothing needs a decision, it goes on by itself".to_owned()),
         },
+        What::Resize(desired) => {
+            resizable(state, rollout, desired)?;
+            return Ok(vec![Event::Resized { desired }]);
+        }
         What::Abort(to) => abort(state, rollout, to, now)?,
     };
     Ok(vec![Event::Moved { to }])
@@ -239,6 +245,24 @@ fn approve(rollout: &RolloutState, step: StepIx, by: &Actor, now: Timestamp) -> 
         events.push(Event::Moved { to: onward(rollout, step, now) });
     }
     Ok(events)
+}
+
+/// Whether the plan can be carried on at this size: its budget and its steps find room, and so do the groups.
+fn resizable(state: &FleetState, rollout: &RolloutState, desired: u32) -> Result<(), String> {
+    let strategy = rollout.plan.strategy();
+    if rollout.resized.unwrap_or(state.desired) == desired {
+        return Err(format!("its size is {desired} already"));
+    }
+    strategy.resizes(desired, rollout.plan.split()).map_err(|why| format!("it cannot have {desired} instances: {why}"))?;
+    let (ceiling, spec) = (u64::from(strategy.budget(desired).ceiling), state.generations.get(&rollout.wanted));
+    let most = spec.map_or(u64::MAX, |generation| generation.spec.groups.iter().map(|group| u64::from(group.max)).sum());
+    if ceiling > most {
+        return Err(format!(
+            "it cannot have {desired} instances, {ceiling} with those on their way: generation {} holds at most {most}; plan it anew at that size",
+            rollout.wanted
+        ));
+    }
+    Ok(())
 }
 
 /// The same phase, with all the time there is.

@@ -57,6 +57,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<Arc<str>>,
     },
+    /// The fleet is to have another size from here on, or, where its rollout holds the size, from that one's end on.
+    Resized {
+        /// How many instances.
+        desired: u32,
+    },
     /// A call is owed to the provider.
     Owed {
         /// Its id.

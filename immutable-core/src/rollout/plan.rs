@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifact::{Artifact, ArtifactName, Digest, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
-    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, TemplateChange,
+    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, Split, TemplateChange,
     TrafficCapabilities, Upkeep,
 };
 use crate::id::{PoolId, RolloutId};
@@ -35,6 +35,9 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Finding>,
     basis: Basis,
+    /// How its pool divides traffic, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    split: Option<Split>,
 }
 
 /// The number 1, and no other.
@@ -259,6 +262,7 @@ impl Plan {
             },
             findings: Vec::new(),
             basis: Basis::of(state),
+            split: switch.map(|switch| switch.split),
             fleet: fleet.clone(),
             wanted,
             strategy: strategy.clone(),
@@ -304,6 +308,11 @@ impl Plan {
             ErrorKind::Stale,
             format!("fleet {} has changed since the plan was made: {changed}; plan again", state.fleet),
         ))
+    }
+
+    /// How its pool divides traffic, if it has one.
+    pub(crate) fn split(&self) -> Option<Split> {
+        self.split
     }
 
     /// Of which fleet.

@@ -250,6 +250,9 @@ pub struct RolloutState {
     /// Whether it has launched anything of what is wanted, or found it there.
     #[serde(default)]
     pub launched: bool,
+    /// What the fleet's size was changed to meanwhile, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resized: Option<u32>,
     /// What is known of the gate that is waited for.
     #[serde(default, skip_serializing_if = "GateState::is_untouched")]
     pub gate: GateState,

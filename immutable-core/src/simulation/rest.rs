@@ -113,7 +113,7 @@ impl Play<'_> {
         let others = self.cloud.instances(&self.fleet);
         let other = others.iter().find(|machine| machine.life != Life::Leaving && Some(machine.artifact) != is);
         match other {
-            Some(machine) if fleet.desired() > 0 && self.script.undrifted() => {
+            Some(machine) if fleet.desired() > 0 && self.script.undrifted() && !self.script.resizes() => {
                 Err(self.breach("same", format!("{} runs {:#}", machine.key, machine.artifact)))
             }
             _ => Ok(()),
@@ -141,7 +141,7 @@ impl Play<'_> {
 
     /// Of a fleet that is as it should be, the same once more makes no call.
     pub(super) fn again(&self, last: Option<&Outcome>) -> Result<(), Breach> {
-        let size = self.script.rollouts.last().map_or(0, |wish| wish.size);
+        let size = self.clock.run(self.person.state(&self.fleet)).map_or(0, |state| state.desired());
         let whole = |proven: &&Artifact| {
             let all = self.cloud.instances(&self.fleet).len();
             let revoked = self.ledger.scene(|scene| scene.is_revoked(proven.digest()));

@@ -278,6 +278,8 @@ pub enum Trouble {
     Revoke,
     /// A person stops the rollout.
     Abort(AbortTo),
+    /// A person gives the fleet another size.
+    Resize(u32),
     /// A person lets it rest, and go on so many seconds later.
     Pause(u64),
     /// A person opens the gate that is waited for, if one is.
@@ -289,6 +291,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// To which size it brings the fleet.
+    pub(super) fn resizes(&self) -> Option<u32> {
+        if let Self::Resize(size) = self { Some(*size) } else { None }
+    }
+
     /// For how long it is there.
     pub fn lasts(&self) -> u64 {
         match *self {
@@ -320,7 +327,8 @@ impl Script {
 
     /// How many instances its largest rollout has.
     pub fn instances(&self) -> u32 {
-        self.rollouts.iter().map(|wish| wish.size).max().unwrap_or(0)
+        let resized = self.disturbances.iter().filter_map(|trouble| trouble.what.resizes());
+        self.rollouts.iter().map(|wish| wish.size).chain(resized).max().unwrap_or(0)
     }
 
     /// What of it can never work, and what would.
@@ -348,6 +356,11 @@ impl Script {
             self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
         }
         Ok(())
+    }
+
+    /// Whether anybody resizes the fleet meanwhile.
+    pub(super) fn resizes(&self) -> bool {
+        self.disturbances.iter().any(|trouble| trouble.what.resizes().is_some())
     }
 
     /// The first rollout in which something goes wrong.

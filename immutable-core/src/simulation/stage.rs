@@ -324,6 +324,11 @@ impl Stage {
             }
             Trouble::Approve(nth) => return self.approve(nth).await,
             Trouble::Retry => return self.retry().await,
+            Trouble::Resize(size) => {
+                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                    self.harmless(rollout.resize(size, "ann").await);
+                }
+            }
             Trouble::Abort(to) => {
                 if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
                     self.harmless(rollout.abort(to, "ann").await);

@@ -284,6 +284,7 @@ pub(super) fn said(event: &Event) -> String {
         Event::Ended { outcome } => format!("ended {outcome}"),
         Event::Heard { refused, .. } => format!("heard {}", refused.as_deref().unwrap_or("and carried out")),
         Event::Opened { rollout, .. } => format!("opened {rollout}"),
+        Event::Resized { desired } => format!("resized to {desired}"),
         Event::Claimed { owner, .. } => format!("claimed by {owner}"),
         Event::Judged { step, judgement, .. } => format!("judged {step} {:?}: {}", judgement.says, judgement.why).to_lowercase(),
         Event::Approved { step, by } => format!("approved {step} by {by}"),

@@ -248,13 +248,14 @@ fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
     match phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
         Phase::Stepping { step: StepIx(step), .. } => {
-            let Goal { wanted: goal, others, first, share } = strategy.goal(usize::from(*step), desired);
+            let Goal { wanted: goal, others, first, share } =
+                strategy.goal_of(usize::from(*step), rollout.plan.fleet().desired(), desired);
             let goal = if goal == 0 && share.0 == 0 { goal } else { goal.max(exercise(view, rollout)) };
             Some(Aim { wanted: Some(rollout.wanted), goal, others, floor, first, share, only: None })
         }
         Phase::Reverting { to, .. } => whole(*to),
         Phase::Finishing { ending: Ending::Keep, .. } => {
-            let Goal { others, .. } = strategy.goal(strategy.steps().len(), desired);
+            let Goal { others, .. } = strategy.goal_of(strategy.steps().len(), rollout.plan.fleet().desired(), desired);
             whole(rollout.wanted).map(|aim| Aim { others, ..aim })
         }
         Phase::Finishing { ending: Ending::Forward, .. } => whole(rollout.wanted),

@@ -19,6 +19,7 @@ use crate::rollout::report::burns;
 use crate::rollout::state::{
     Exit, FleetState, GateState, GenerationLife, GenerationState, Owed, PoolState, Proven, RolloutState, Slots,
 };
+use crate::rollout::strategy::OnResize;
 use crate::time::Timestamp;
 
 pub(crate) use settled::backoff;
@@ -79,6 +80,7 @@ impl FleetState {
             }
             Event::Opened { .. } => self.open(event, *at)?,
             Event::Watched => {}
+            Event::Resized { desired } => self.resized(*desired, *at)?,
             Event::Heard { command, inbox, refused, .. } => {
                 ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;
                 self.inbox = *inbox;
@@ -165,9 +167,27 @@ impl FleetState {
             phase: Phase::Preparing { give_up_at: at + plan.strategy().progress_deadline },
             best: 0,
             launched,
+            resized: None,
             gate: GateState::default(),
             heard: BTreeMap::new(),
         });
+        Ok(())
+    }
+
+    fn resized(&mut self, desired: u32, at: Timestamp) -> Legal {
+        let Some(rollout) = &mut self.rollout else {
+            return illegal("a size is changed without a rollout");
+        };
+        let strategy = rollout.plan.strategy();
+        rollout.resized = Some(desired);
+        if strategy.on_resize == OnResize::Freeze {
+            return Ok(());
+        }
+        self.desired = desired;
+        // What is asked for now has the time that any step has.
+        if let Phase::Stepping { at: StepState::Moving { give_up_at }, .. } = &mut rollout.phase {
+            *give_up_at = (*give_up_at).max(at + strategy.progress_deadline);
+        }
         Ok(())
     }
 
@@ -337,8 +357,8 @@ impl FleetState {
                 {
                     back.blame_nobody();
                 }
-                // Of a plan that changes nothing but the size, the size is what is taken back.
-                if *revert_to == rollout.wanted {
+                // Of a plan that changes nothing but the size, the size is what is taken back, unless somebody has set another since.
+                if *revert_to == rollout.wanted && rollout.resized.is_none() {
                     self.desired = rollout.plan.basis().desired;
                 }
                 rollout.best = 0;
@@ -385,6 +405,7 @@ impl FleetState {
             _ => false,
         };
         ensure(fits, || format!("it ends as {outcome:?} in {:?}", rollout.phase))?;
+        self.desired = rollout.resized.unwrap_or(self.desired);
         self.last = Some((rollout.id, outcome.clone()));
         self.rollout = None;
         Ok(())

@@ -61,7 +61,19 @@ impl Strategy {
         self.ends()?;
         self.steps.iter().try_for_each(gate)?;
         self.fits(desired)?;
-        self.carries(desired, traffic, replaces)
+        match traffic {
+            Some(traffic) => self.carries(desired, traffic.split, replaces),
+            None => ensure(!self.shifts(), || {
+                "it shifts traffic and the fleet has no pool; name one with `Fleet::pool`, or leave the shift out".to_owned()
+            }),
+        }
+    }
+
+    /// Whether it can go on in a fleet of another size.
+    pub(crate) fn resizes(&self, desired: u32, split: Option<Split>) -> Result<()> {
+        Budget::check(desired, self.max_surge, self.max_unavailable)?;
+        self.fits(desired)?;
+        split.map_or(Ok(()), |split| self.carries(desired, split, true))
     }
 
     /// Whether it comes to an end with all of the fleet.
@@ -127,14 +139,9 @@ impl Strategy {
     }
 
     /// Whether a pool can carry it, with as many ready behind each share as the floor says.
-    fn carries(&self, desired: u32, traffic: Option<&TrafficCapabilities>, replaces: bool) -> Result<()> {
-        let Some(traffic) = traffic else {
-            return ensure(!self.shifts(), || {
-                "it shifts traffic and the fleet has no pool; name one with `Fleet::pool`, or leave the shift out".to_owned()
-            });
-        };
+    fn carries(&self, desired: u32, split: Split, replaces: bool) -> Result<()> {
         let Budget { floor, ceiling, .. } = self.budget(desired);
-        if let Split::Weighted { generations, parts } = traffic.split {
+        if let Split::Weighted { generations, parts } = split {
             ensure(generations > 1 && parts > 1, || {
                 format!(
                     "its pool divides traffic into {parts} parts among {generations} releases, and to go from one to another takes two; call its split `Binary`"
@@ -152,7 +159,7 @@ impl Strategy {
                 ));
             }
         }
-        let one_gets_all = match traffic.split {
+        let one_gets_all = match split {
             Split::Weighted { .. } => false,
             Split::Binary => true,
             Split::Pooled => self.shifts(),
@@ -169,7 +176,7 @@ impl Strategy {
             let Goal { wanted, others, share: (part, whole), .. } = self.goal(at, desired);
             let divided = part > 0 && part < whole;
             if one_gets_all && divided && !step.is_gate() {
-                return refuse(match (step, traffic.split) {
+                return refuse(match (step, split) {
                     (Step::Shift { to }, Split::Pooled) => format!(
                         "step {}: its pool gives every instance in it the same, so {to} of the traffic cannot be shifted; scale to {to} \
                          instead, as `Strategy::canary` does, or shift 100%, as `Strategy::blue_green` does",

@@ -38,6 +38,8 @@ pub struct Strategy {
     #[serde(default = "ten", skip_serializing_if = "is_ten")]
     pub(crate) rollback_attempts: u32,
     pub(crate) on_first_failure: OnFirstFailure,
+    #[serde(default, skip_serializing_if = "OnResize::is_proportional")]
+    pub(crate) on_resize: OnResize,
     #[serde(default, skip_serializing_if = "Supersede::is_reject")]
     pub(crate) supersede: Supersede,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -73,6 +75,25 @@ pub enum OnFirstFailure {
     TearDown,
     /// It stays as it is, and a person is asked.
     Hold,
+}
+
+/// Whose the difference is when a fleet is resized while it is being replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnResize {
+    /// Everybody's: each step goes to its share of the new size.
+    #[default]
+    Proportional,
+    /// What is added is of the new release, once one of it was ready, and what is taken is of the old.
+    NewFirst,
+    /// Nobody's until the rollout has ended: it goes on at the size that it began with.
+    Freeze,
+}
+
+impl OnResize {
+    fn is_proportional(&self) -> bool {
+        *self == Self::Proportional
+    }
 }
 
 /// What a rollout does where another runs already.
@@ -125,6 +146,7 @@ impl Strategy {
             drain_deadline: FIVE_MINUTES,
             rollback_attempts: ten(),
             on_first_failure: OnFirstFailure::TearDown,
+            on_resize: OnResize::Proportional,
             supersede: Supersede::Reject,
             force: false,
             steps: vec![Step::scale(Percent::known(100))],
@@ -275,6 +297,13 @@ impl Strategy {
         self
     }
 
+    /// Whose the difference is when the fleet is resized meanwhile. Default: everybody's.
+    #[must_use]
+    pub fn on_resize(mut self, then: OnResize) -> Self {
+        self.on_resize = then;
+        self
+    }
+
     /// What it does where another rollout runs already. Default: it is not planned.
     #[must_use]
     pub fn supersede(mut self, running: Supersede) -> Self {
@@ -335,6 +364,19 @@ impl Strategy {
             None => (goal.wanted, desired),
         };
         goal
+    }
+
+    /// What a step moves to in a fleet of this size, which had another when the rollout began.
+    pub(crate) fn goal_of(&self, step: usize, began: u32, desired: u32) -> Goal {
+        if self.on_resize != OnResize::NewFirst || began == desired {
+            return self.goal(step, desired);
+        }
+        let then = self.goal(step, began);
+        let others = then.others.saturating_sub(began.saturating_sub(desired));
+        let wanted = then.wanted.saturating_add(desired.saturating_sub(began)).min(desired);
+        // Where nobody says who gets which traffic it follows the instances.
+        let share = if self.shifts() || desired == 0 { self.goal(step, desired).share } else { (wanted, desired) };
+        Goal { wanted, others, share, ..then }
     }
 
     /// The same for a release that is proven: it needs no trying, and steps would take from it what serves.

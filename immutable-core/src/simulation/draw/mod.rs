@@ -10,7 +10,7 @@ use super::mishaps::{Crash, Moment, Wire};
 use super::script::{Cloud, Disturbance, Divides, FleetTerms, Pool, Release, Script, Trouble, Wish};
 use crate::fleet::Heals;
 use crate::memory::Random;
-use crate::rollout::{AbortTo, Strategy};
+use crate::rollout::{AbortTo, OnResize, Strategy};
 
 /// What is not drawn but given.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("weights", 6, weights),
     ("commands", 6, commands),
     ("successors", 6, successors),
+    ("resizes", 6, resizes),
 ];
 
 /// The script of a seed.
@@ -360,4 +361,12 @@ fn successors(random: &mut Random, script: &mut Script) {
             *wish = wish.after(after);
         }
     }
+}
+
+/// The fleet is resized meanwhile, by one rule or another.
+fn resizes(random: &mut Random, script: &mut Script) {
+    let then = pick(random, &[OnResize::Proportional, OnResize::NewFirst, OnResize::Freeze]);
+    script.strategy = script.strategy.clone().on_resize(then);
+    let most = script.instances() + 3;
+    disturb(random, script, 2, |random| Trouble::Resize(random.below(most)));
 }

@@ -7,8 +7,8 @@ use super::gate::{Gate, unwatched};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release, Resize};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::{
-    Amount, Budget, Call, Command, CommandId, Ending, Event, Noted, Old, OpResult, Outcome, Phase, Plan, Recorded, Step,
-    StepState, What,
+    Amount, Budget, Call, Command, CommandId, Ending, Event, Noted, Old, OnResize, OpResult, Outcome, Phase, Plan, Recorded,
+    Step, StepState, What,
 };
 use crate::time::Timestamp;
 
@@ -23,6 +23,9 @@ pub(super) struct Chapter {
     pub(super) give_up_at: Option<Timestamp>,
     /// How many instances the fleet is to have.
     pub(super) desired: u32,
+    /// What that was changed to meanwhile, and how often.
+    pub(super) resized: Option<u32>,
+    pub(super) resizes: u32,
     /// Whether `wanted` is proven.
     pub(super) proven: bool,
     /// Whether it was when the rollout began: then there is nothing to be tried.
@@ -65,13 +68,18 @@ impl Chapter {
                 .take(until_now)
                 .filter_map(|step| if let Step::Scale { to, old } = step { Some((*to, *old)) } else { None })
         };
-        let wanted = |to: Amount| to.up(self.desired).min(self.desired);
+        // What is added or taken since it began is the new release's, or the old one's, where it says so.
+        let new_first = self.plan.strategy().on_resize == OnResize::NewFirst;
+        let size = if new_first { self.plan.fleet().desired() } else { self.desired };
+        let wanted = |to: Amount| to.up(size).min(size);
         let others = match so_far().rfind(|(_, old)| *old != Old::Keep) {
-            None => self.desired,
+            None => size,
             Some((_, Old::First)) => 0,
-            Some((to, _)) => self.desired - wanted(to),
+            Some((to, _)) => size - wanted(to),
         };
-        Some((so_far().next_back().map_or(0, |(to, _)| wanted(to)), others))
+        let asked = so_far().next_back().map_or(0, |(to, _)| wanted(to));
+        let (more, less) = (self.desired.saturating_sub(size), size.saturating_sub(self.desired));
+        Some(((asked + more).min(self.desired), others.saturating_sub(less)))
     }
 
     pub(super) fn budget(&self) -> Budget {
@@ -96,6 +104,8 @@ pub(super) struct Journaled {
     pub(super) pool: Timestamp,
     pub(super) floor: u32,
     pub(super) ceiling: u32,
+    /// How many the fleet was to have then.
+    pub(super) desired: u32,
     /// Where its rollout was moving when it was decided.
     pub(super) moves_to: Option<GenerationId>,
     /// What its steps asked for then.
@@ -181,6 +191,8 @@ impl Book {
                     phase: Phase::Preparing { give_up_at: recorded.at },
                     give_up_at: Some(recorded.at + plan.strategy().progress_deadline),
                     desired: plan.fleet().desired(),
+                    resized: None,
+                    resizes: 0,
                     proven: false,
                     again: self.proven.is_some_and(|(_, release)| self.release(plan.wanted().id()) == Some(release)),
                     opened: recorded.at,
@@ -216,6 +228,7 @@ impl Book {
                     pool: *basis,
                     floor: 0,
                     ceiling: u32::MAX,
+                    desired: u32::MAX,
                     moves_to: None,
                     goal: None,
                     most: 0,
@@ -255,7 +268,7 @@ impl Book {
             Event::Moved { to } => {
                 if let Some(chapter) = &mut self.chapter {
                     // Of a plan that changes nothing but the size, the size is what is taken back.
-                    if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) {
+                    if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) && chapter.resized.is_none() {
                         chapter.desired = chapter.plan.basis().desired;
                     }
                     chapter.gate = Gate::follow(chapter.gate.take(), &chapter.phase, to, recorded.at);
@@ -295,6 +308,18 @@ impl Book {
             },
             Event::Judged { asked, judgement, .. } => self.gate(|gate| gate.word = Some((*asked, judgement.says))),
             Event::Approved { by, .. } => self.gate(|gate| gate.approved.extend([by.clone()])),
+            Event::Resized { desired } => {
+                if let Some(chapter) = &mut self.chapter {
+                    chapter.resized = Some(*desired);
+                    chapter.resizes += 1;
+                    if chapter.plan.strategy().on_resize != OnResize::Freeze {
+                        chapter.desired = *desired;
+                    }
+                    if let (Phase::Stepping { .. }, Some(by)) = (&chapter.phase, &mut chapter.give_up_at) {
+                        *by = (*by).max(recorded.at + chapter.plan.strategy().progress_deadline);
+                    }
+                }
+            }
             Event::Heard { .. } | Event::Watched => {}
         }
     }
@@ -315,6 +340,7 @@ impl Book {
             let budget = chapter.budget();
             let tear_down = matches!(chapter.phase, Phase::Finishing { ending: Ending::Nothing, .. });
             (journaled.floor, journaled.ceiling) = (if tear_down { 0 } else { budget.floor }, budget.ceiling);
+            journaled.desired = chapter.desired;
             (journaled.moves_to, journaled.goal) = (chapter.moves_to(), chapter.goal());
             let stepping = matches!(chapter.phase.under(), Phase::Stepping { .. });
             journaled.most = journaled.goal.filter(|_| stepping).map_or(chapter.desired, |(wanted, _)| wanted);

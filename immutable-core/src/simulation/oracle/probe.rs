@@ -49,6 +49,8 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         let launched = scene.truth.machines.values().filter(|machine| machine.group.generation == wanted).count();
         let (launched, attempts) =
             (u32::try_from(launched).unwrap_or(u32::MAX), chapter.plan.strategy().probe_attempts * (1 + chapter.retries));
+        // One that is sent away since the fleet is to be smaller was not tried.
+        let attempts = attempts + chapter.resizes;
         if launched > attempts + by_others {
             return Err(format!("{launched} were launched, {attempts} may be tried"));
         }
@@ -62,7 +64,10 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
     let leaves = goes && change.ours() && change.lost_ready();
     if leaves && change.group.generation != wanted && chapter.desired > 0 {
         let ready = scene.truth.ready();
-        let (desired, others) = (chapter.desired, scene.truth.lost_since(chapter.opened));
+        // Who was named when the fleet was to be smaller leaves.
+        let journaled = if let Cause::Call(op) = change.effect.by { scene.book.ops.get(&op) } else { None };
+        let desired = chapter.desired.min(journaled.map_or(u32::MAX, |journaled| journaled.desired));
+        let others = scene.truth.lost_since(chapter.opened);
         // As long as nothing else has served that could be ill of the same, a lie about the old cannot be told from an illness that is to be mended.
         let lied = scene.lied_within(change.effect.at - MAX_VIEW_AGE, change.effect.at);
         if ready.saturating_add(others).saturating_add(1) < desired.min(chapter.ready_then) && !lied {

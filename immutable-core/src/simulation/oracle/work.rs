@@ -24,6 +24,9 @@ pub(super) struct Done {
     lost: u32,
     /// Slots that others made.
     added: u32,
+    /// The size asked for last, and by how much it has grown, growth by growth.
+    size: u32,
+    grown: u32,
     /// How often it was turned round.
     reverts: u32,
     /// Calls that were journaled, besides routes.
@@ -68,9 +71,13 @@ impl Done {
 
     pub(super) fn written(&mut self, recorded: &Recorded, there: u32) {
         match &recorded.event {
-            Event::Opened { .. } => {
-                let (newest, inherited) = (self.newest, self.newest);
-                *self = Self { opened: recorded.at, initial: there, newest, inherited, ..Self::default() };
+            Event::Opened { plan, .. } => {
+                let (newest, inherited, size) = (self.newest, self.newest, plan.fleet().desired());
+                *self = Self { opened: recorded.at, initial: there, newest, inherited, size, ..Self::default() };
+            }
+            Event::Resized { desired } => {
+                self.grown += desired.saturating_sub(self.size);
+                self.size = *desired;
             }
             Event::Owed { op, .. } if *op > self.newest => {
                 self.newest = *op;
@@ -88,10 +95,24 @@ impl Done {
 pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     let (Event::Ended { .. }, Some(chapter)) = (&recorded.event, &scene.book.chapter) else { return Ok(()) };
     let Done {
-        opened, initial, launched, appeared, sent_away, unready, lost, added, reverts, calls, routes, foreign, flaps, ..
+        opened,
+        initial,
+        launched,
+        appeared,
+        sent_away,
+        unready,
+        lost,
+        added,
+        grown,
+        reverts,
+        calls,
+        routes,
+        foreign,
+        flaps,
+        ..
     } = scene.done;
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
-    let goal = chapter.desired.max(chapter.plan.fleet().desired()).max(1) * (1 + reverts);
+    let goal = (chapter.desired.max(chapter.plan.fleet().desired()).max(1) + grown) * (1 + reverts);
     let most = goal + unready + lost + added;
     if launched > most {
         return Err(format!(
