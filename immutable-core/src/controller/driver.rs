@@ -390,8 +390,12 @@ impl Driver {
                 break;
             }
         }
-        let stands = matches!(self.state.rollout().map(|rollout| &rollout.phase), None | Some(Phase::Held { .. }));
-        if !stands && self.now().since(self.state.at()) >= MAX_VIEW_AGE {
+        let every = match self.state.rollout().map(|rollout| &rollout.phase) {
+            // What nobody watches does not stand still any longer for it; to say something finds out whether another has the fleet.
+            Some(Phase::Held { .. }) => MAX_VIEW_AGE * 10,
+            _ => MAX_VIEW_AGE,
+        };
+        if self.now().since(self.state.at()) >= every {
             self.apply([Event::Watched])?;
         }
         for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {

@@ -148,6 +148,9 @@ pub struct Noted {
     /// The weights that the pool has and that are not what was last settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<BTreeMap<GenerationId, u16>>,
+    /// What generations may do by themselves, where that is not what was last settled.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub upkeep: BTreeMap<GenerationId, Upkeep>,
     /// Incidents that the provider told of before anything was launched, by generation: nobody is charged with them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub told: BTreeMap<GenerationId, Vec<Arc<str>>>,
@@ -168,10 +171,12 @@ pub struct Noted {
 impl Noted {
     /// Whether there is nothing to note.
     pub fn is_empty(&self) -> bool {
-        let Self { appeared, healthy, unhealthy, gone, sizes, weights, told, charged, exercised, absent, progress } = self;
+        let Self { appeared, healthy, unhealthy, gone, sizes, weights, upkeep, told, charged, exercised, absent, progress } =
+            self;
         [appeared, healthy, unhealthy, gone].into_iter().all(BTreeMap::is_empty)
             && sizes.is_empty()
             && weights.is_none()
+            && upkeep.is_empty()
             && told.is_empty()
             && charged.is_empty()
             && exercised.is_empty()

@@ -332,6 +332,10 @@ impl<'a> Play<'a> {
                 stage.peace();
                 let revoked = self.ledger.scene(|scene| scene.is_revoked(artifact.digest()));
                 return if revoked {
+                    let over = opened + expected.disturbed_for();
+                    self.clock.run(async {
+                        select(pin!(stage.perform()), pin!(self.pass(over.since(self.now())))).await;
+                    });
                     Ok((None, board))
                 } else {
                     Err(self.breach("convergence", format!("rollout {rollout}: {why}")))

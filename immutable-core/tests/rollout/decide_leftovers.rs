@@ -1,9 +1,11 @@
 //! `decide` where an earlier rollout, or somebody else, has left things otherwise than this one would.
 
-use immutable_core::fleet::Split;
-use immutable_core::rollout::{Ending, Event, Outcome, Percent, Phase, Step, Strategy};
+use immutable_core::ErrorKind;
+use immutable_core::error::Retry;
+use immutable_core::fleet::{GenerationId, Heals, Split, Upkeep};
+use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Percent, Phase, Refused, Step, Strategy};
 
-use super::kit::{MINUTE, Stage, done, route};
+use super::kit::{MINUTE, Stage, done, group, key, route, upkeep};
 use super::sight::{look, row};
 
 const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 1000 };
@@ -99,7 +101,7 @@ fn traffic_that_others_gave_to_too_few_goes_back() {
         stage.owe(route(&before));
         stage.settle(done(None));
         stage.pass(20);
-        let weights = after.map(|(id, weight)| (immutable_core::fleet::GenerationId(id), weight)).into();
+        let weights = after.map(|(id, weight)| (GenerationId(id), weight)).into();
         stage.note(|noted| noted.weights = Some(weights));
         stage.pass(30);
         let one = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+").pool(&after);
@@ -109,4 +111,64 @@ fn traffic_that_others_gave_to_too_few_goes_back() {
             row("to nobody, if nobody can", &stage, &ill, "owed 8 raise 0002.0 1 to 3");
         }
     }
+}
+
+#[test]
+fn what_was_left_over_and_heals_is_healed_no_more() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.launch(2, "d");
+    stage.owe(upkeep(2));
+    stage.settle(done(None));
+    let stage = next(left_mixed(stage), Strategy::rolling().max_surge(1), "1.2.0", Some(3));
+    let ill = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d-").group(3, 0, "").good("1.2.0");
+    row("its provider would replace it for ever", &stage, &ill(), "owed 8 upkeep 0002 heal false");
+    let mut refused = stage.clone();
+    refused.owe(off(2));
+    refused.settle(OpResult::Failed(refusal()));
+    refused.pass(10);
+    row("who may not say so removes what is there", &refused, &ill(), "owed 9 lower 0002.0 1 by d");
+    let mut always = stage.clone();
+    always.heals = Heals::Always;
+    row("nor where nobody can", &always, &ill(), "owed 8 lower 0002.0 1 by d");
+}
+
+#[test]
+fn the_proven_heals_until_its_corpses_leave_no_room() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    let well = look().group(1, 3, "a+ b+ c+ x<").group(2, 0, "");
+    row("while it serves it may", &stage, &well, "noted appeared 0001.0 x");
+    let corpses = || look().group(1, 3, "a- b- c- x< y<").group(2, 0, "");
+    stage.note(|noted| drop(noted.unhealthy.insert(group(1), ["a", "b", "c"].map(key).into())));
+    stage.note(|noted| drop(noted.appeared.insert(group(1), ["x", "y"].map(key).into())));
+    let said = corpses().says_decide(&stage);
+    assert!(said.contains("upkeep 0001 heal false"), "none for the fix: {said}");
+    stage.owe(off(1));
+    stage.settle(done(None));
+    let said = corpses().says_decide(&stage);
+    assert!(!said.contains("upkeep"), "once: {said}");
+}
+
+#[test]
+fn what_may_heal_is_read_back_and_put_right_at_the_end() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.ready(2, "d e f");
+    stage.retire(1, "a b c");
+    stage.gone(1, "a b c");
+    stage.owe(upkeep(2));
+    stage.settle(done(None));
+    stage.note(|noted| noted.progress = Some(3));
+    let all = |heal| look().group(1, 0, "").group(2, 3, "d+ e+ f+").heals(heal);
+    row("as it was said", &stage, &all(true), "proven 0002 of 3\nmoved finishing forward until +3640s");
+    row("somebody has said otherwise", &stage, &all(false), "noted upkeep 0002 does not heal\nowed 8 upkeep 0002 heal true");
+    stage.owe(off(2));
+    row("as long as a call is owed nothing is told", &stage, &all(false), "");
+}
+
+fn off(generation: u32) -> Call {
+    Call::Upkeep(GenerationId(generation), Upkeep::NONE)
+}
+
+fn refusal() -> Refused {
+    let (kind, retry) = (ErrorKind::Denied, Retry::Never);
+    Refused { kind, retry, what: "not allowed".into(), found: None, echo_until: None }
 }

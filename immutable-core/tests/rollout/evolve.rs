@@ -177,6 +177,9 @@ fn notes_are_of_groups_and_instances_that_are_known() {
     busy.owe(raise(2, 0, 1));
     refused(&busy, noted(|noted| _ = noted.sizes.insert(group(2), 1)), "the size of group 0002.0 is noted while it is busy");
     refused(&busy, noted(|noted| noted.absent.push(GenerationId(2))), "generation 0002 is absent and busy");
+    let heals = |id| noted(|noted| _ = noted.upkeep.insert(GenerationId(id), Upkeep::NONE));
+    refused(&busy, heals(2), "the upkeep of generation 0002 is noted while it is busy");
+    refused(&busy, heals(3), "generation 0003 is noted and unknown");
 }
 
 /// Every phase, once.

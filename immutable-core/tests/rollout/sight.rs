@@ -7,7 +7,7 @@ use std::time::Duration;
 use immutable_core::analysis::Judgement;
 use immutable_core::fleet::{
     Coverage, Evidence, FailureClass, GenerationId, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life,
-    Observation, Resize, RouteTag, TargetSeen, TargetState, TrafficSeen, Trouble, Verdict, Working,
+    Observation, Resize, RouteTag, TargetSeen, TargetState, TrafficSeen, Trouble, Upkeep, Verdict, Working,
 };
 use immutable_core::id::{OpId, StepIx};
 use immutable_core::rollout::{
@@ -174,6 +174,14 @@ impl Look {
         self
     }
 
+    /// What the last group may do by itself is reported: it heals, or does not.
+    pub(super) fn heals(mut self, heal: bool) -> Self {
+        if let GroupState::Present { upkeep, .. } = &mut self.last().state {
+            *upkeep = Some(Upkeep { heal, ..Upkeep::NONE });
+        }
+        self
+    }
+
     /// There was a last whole view of a group, of so many.
     pub(super) fn earlier(mut self, generation: u32, instances: u32) -> Self {
         self.earlier.insert(group(generation), (instances, instances));
@@ -293,7 +301,7 @@ pub(super) fn said(event: &Event) -> String {
 }
 
 fn noted_said(noted: &Noted) -> String {
-    let Noted { appeared, healthy, unhealthy, gone, sizes, weights, told, charged, exercised, absent, progress } = noted;
+    let Noted { appeared, healthy, unhealthy, gone, sizes, weights, upkeep, told, charged, exercised, absent, progress } = noted;
     let mut said = String::new();
     for (what, keys) in [("appeared", appeared), ("healthy", healthy), ("unhealthy", unhealthy), ("gone", gone)] {
         for (group, keys) in keys {
@@ -302,6 +310,9 @@ fn noted_said(noted: &Noted) -> String {
         }
     }
     sizes.iter().for_each(|(group, size)| said += &format!(" size {group} {size}"));
+    upkeep
+        .iter()
+        .for_each(|(id, upkeep)| said += &format!(" upkeep {id} {}", if upkeep.heal { "heals" } else { "does not heal" }));
     weights.iter().for_each(|weights| said += &format!(" weights {}", weights_said(weights)));
     told.iter().for_each(|(id, incidents)| said += &format!(" told {id} {}", incidents.join(",")));
     for charge in charged {

@@ -102,8 +102,8 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         }
     }
     if *ending == Ending::Mixed {
-        let there = view.state.generations.iter().filter(|(_, generation)| generation.life == GenerationLife::Present);
-        left |= !there.fold(true, |all, (id, _)| restored(view, proposal, *id) && all);
+        let there = view.state.generations.keys().filter(|id| view.is_present(**id));
+        left |= !there.fold(true, |all, id| restored(view, proposal, *id) && all);
     }
     if left || !proposal.quiet(view) || *ending == Ending::Keep {
         return;

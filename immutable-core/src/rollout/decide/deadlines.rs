@@ -33,9 +33,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             Phase::Finishing { ending: Ending::Forward, give_up_at: view.now + strategy.rollback_deadline }
         }
         _ if let Some(why) = refused(view, proposal.aim) => held(rollout, Need::PoolRefuses { why }, view.now),
+        Phase::Stepping { .. } if dark(view) => held(rollout, Need::ProviderSilent, view.now),
         // All of the wanted are ready, and only the others don't leave: no fault of the release.
         Phase::Stepping { .. } if all_ready(view, proposal.aim) => held(rollout, Need::StuckLeaving, view.now),
-        Phase::Stepping { .. } if dark(view) => held(rollout, Need::ProviderSilent, view.now),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),
         Phase::Reverting { .. } => held(rollout, Need::RollbackDeadline, view.now),
         Phase::Finishing { .. } => held(rollout, Need::StuckLeaving, view.now),

@@ -16,6 +16,7 @@ mod rollback;
 mod route;
 mod sight;
 mod traffic;
+mod unheal;
 mod view;
 
 use std::time::Duration;
@@ -56,6 +57,7 @@ const RULES: &[(&str, Rule)] = &[
     ("gates", gates::rule),
     ("route", route::rule),
     ("probe", probe::rule),
+    ("unheal", unheal::rule),
     ("retire", retire::rule),
     ("give_up", give_up::rule),
     ("refill", refill::rule),

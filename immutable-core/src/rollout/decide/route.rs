@@ -10,7 +10,6 @@ use crate::fleet::{GenerationId, Route};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Ending, Phase};
 use crate::rollout::report::Blocker;
-use crate::rollout::state::GenerationLife;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let (Some(traffic), Some(aim)) = (&view.traffic, proposal.aim) else {
@@ -111,8 +110,8 @@ struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     fn of(view: &'a View<'a>, traffic: &'a Traffic<'a>, aim: &'a Aim) -> Option<Self> {
-        let wanted = aim.wanted.filter(|id| present(view, *id))?;
-        let there = |id: GenerationId| id != wanted && present(view, id) && view.sum(id, |group| group.promised()) > 0;
+        let wanted = aim.wanted.filter(|id| view.is_present(*id))?;
+        let there = |id: GenerationId| id != wanted && view.is_present(id) && view.sum(id, |group| group.promised()) > 0;
         let phase = view.rollout().map(|rollout| &rollout.phase);
         let mut choice = Self {
             view,
@@ -125,7 +124,8 @@ impl<'a> Choice<'a> {
             all: false,
             finishing: matches!(phase, Some(Phase::Finishing { ending, .. }) if *ending != Ending::Keep),
         };
-        choice.nobody = aim.goal == 0 && choice.whole && choice.others.iter().all(|id| choice.may_serve(*id) == 0);
+        let leaves = view.state.generation_busy(wanted);
+        choice.nobody = aim.goal == 0 && !leaves && choice.whole && choice.others.iter().all(|id| choice.may_serve(*id) == 0);
         let ready = choice.ready(wanted);
         let full = choice.nobody || (ready > 0 && ready >= aim.floor.min(aim.goal));
         choice.all = full && aim.share.0 >= aim.share.1;
@@ -149,7 +149,7 @@ impl<'a> Choice<'a> {
     fn may_get(&self, id: GenerationId) -> bool {
         let release = self.view.state.generations.get(&id).map(|generation| generation.release());
         let baseline = self.view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
-        self.has(id) > 0 || (baseline.is_some() && release == baseline)
+        self.has(id) > 0 || baseline.is_none() || release == baseline
     }
 
     /// Everybody gets the same.
@@ -163,7 +163,7 @@ impl<'a> Choice<'a> {
         let current = self.traffic.current();
         let had: Weights = current
             .iter()
-            .filter(|(id, weight)| **weight > 0 && present(self.view, **id))
+            .filter(|(id, weight)| **weight > 0 && self.view.is_present(**id))
             .map(|(id, weight)| (*id, *weight))
             .collect();
         if had.is_empty() && !self.all {
@@ -249,9 +249,4 @@ impl<'a> Choice<'a> {
             less || in_proportion || ready >= u64::from(needed(self.traffic.mode, weights, id, self.aim.floor))
         })
     }
-}
-
-fn present(view: &View<'_>, id: GenerationId) -> bool {
-    let life = view.state.generations.get(&id).map(|generation| generation.life);
-    life == Some(GenerationLife::Present) && !view.noted.absent.contains(&id)
 }

@@ -135,6 +135,7 @@ impl<'a> View<'a> {
         let stopped = instance.life == Life::Stopped;
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
+            group.unnamed += u32::from(known.exit == Exit::None);
             if instance.life != Life::Leaving && group.free && group.fresh {
                 let stray = if ill || late || stopped { &mut group.stray_down } else { &mut group.stray };
                 stray.push(key);

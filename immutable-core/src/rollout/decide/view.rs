@@ -66,8 +66,9 @@ pub(super) struct GroupView<'a> {
     pub(super) draining: Vec<(&'a InstanceKey, Timestamp)>,
     /// Of those in doubt, the ones that were healthy when last heard of: they may serve.
     pub(super) suspended: u32,
-    /// How many are on their way out.
+    /// How many are on their way out, and how many of them by no call of ours.
     pub(super) leavers: u32,
+    pub(super) unnamed: u32,
     /// Its size, as settled or as read now.
     pub(super) size: u32,
     /// The size that a call which is owed asks for, or may find still.
@@ -172,6 +173,12 @@ impl<'a> View<'a> {
         self.state.rollout.as_ref()
     }
 
+    /// Whether a generation exists, by this look too.
+    pub(super) fn is_present(&self, id: GenerationId) -> bool {
+        let life = self.state.generations.get(&id).map(|generation| generation.life);
+        life == Some(GenerationLife::Present) && !self.noted.absent.contains(&id)
+    }
+
     /// The groups of one generation.
     pub(super) fn generation(&self, id: GenerationId) -> impl Iterator<Item = (&GroupId, &GroupView<'a>)> {
         self.groups.range(GroupId { generation: id, cell: 0 }..=GroupId { generation: id, cell: u16::MAX })
@@ -195,16 +202,21 @@ impl<'a> View<'a> {
         proven || self.state.generations.iter().any(ready)
     }
 
+    /// What a generation may do by itself, whoever has said so.
+    pub(super) fn upkeep(&self, id: GenerationId) -> Option<crate::fleet::Upkeep> {
+        self.noted.upkeep.get(&id).copied().or_else(|| Some(self.state.generations.get(&id)?.upkeep))
+    }
+
     /// Whether a generation may do by itself what its spec says, or as near to it as its provider can.
     pub(super) fn upkeep_wanted(&self, id: GenerationId) -> Option<crate::fleet::Upkeep> {
         let specified = self.rollout()?.plan.fleet().specified_upkeep();
-        let generation = self.state.generations.get(&id)?;
+        let upkeep = self.upkeep(id)?;
         let heal = match self.seen.heals {
-            crate::fleet::Heals::Never => generation.upkeep.heal,
+            crate::fleet::Heals::Never => upkeep.heal,
             crate::fleet::Heals::Always | crate::fleet::Heals::Switchable => specified.heal,
         };
         let wanted = crate::fleet::Upkeep { heal, ..specified };
-        (generation.upkeep != wanted).then_some(wanted)
+        (upkeep != wanted).then_some(wanted)
     }
 
     pub(super) fn wake(&mut self, at: Timestamp) {
@@ -248,6 +260,13 @@ impl<'a> View<'a> {
         if whole && settled && reported != slots.size && !busy && as_of >= slots.quiet_until {
             self.noted.sizes.insert(id, reported);
             group.size = reported;
+        }
+        // A copy of a call that failed later was done, or somebody else did it.
+        if let Some(GroupState::Present { upkeep: Some(upkeep), .. }) = state
+            && (whole && settled && !self.state.generation_busy(id.generation) && as_of >= slots.quiet_until)
+            && *upkeep != generation.upkeep
+        {
+            self.noted.upkeep.insert(id.generation, *upkeep);
         }
         self.wake(slots.quiet_until);
         if !group.absent || !slots.members.is_empty() {
@@ -310,6 +329,7 @@ impl<'a> View<'a> {
                 let group = GroupId { generation: id, cell: *cell };
                 self.noted.sizes.remove(&group);
             }
+            self.noted.upkeep.remove(&id);
         }
     }
 

@@ -41,6 +41,11 @@ impl FleetState {
             // Nobody knows when it was: perhaps before what was set last was in force.
             pool.before_at = at;
         }
+        for (id, upkeep) in &noted.upkeep {
+            if let Some(generation) = self.generations.get_mut(id) {
+                generation.upkeep = *upkeep;
+            }
+        }
         for (id, incidents) in &noted.told {
             if let Some(generation) = self.generations.get_mut(id) {
                 generation.incidents.extend(incidents.iter().cloned());
@@ -105,12 +110,17 @@ impl FleetState {
             ensure(self.slots(*group).is_some(), || unknown(group))?;
             ensure(!self.busy(*group), || format!("the size of group {group} is noted while it is busy"))?;
         }
-        for generation in noted.exercised.iter().chain(&noted.absent).chain(noted.told.keys()) {
+        for generation in noted.exercised.iter().chain(&noted.absent).chain(noted.told.keys()).chain(noted.upkeep.keys()) {
             ensure(self.generations.contains_key(generation), || format!("generation {generation} is noted and unknown"))?;
         }
         if noted.weights.is_some() {
             ensure(self.pool.is_some(), || "weights are noted of a fleet without a pool".to_owned())?;
             ensure(self.route_owed().is_none(), || "weights are noted while a route is owed".to_owned())?;
+        }
+        for generation in noted.upkeep.keys() {
+            ensure(!self.generation_busy(*generation), || {
+                format!("the upkeep of generation {generation} is noted while it is busy")
+            })?;
         }
         for generation in &noted.absent {
             ensure(!self.generation_busy(*generation), || format!("generation {generation} is absent and busy"))?;

@@ -16,10 +16,12 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
     let Some(journaled) = scene.book.ops.get(&op).filter(|_| adds) else { return Ok(()) };
     let live = scene.truth.live();
     let others = scene.truth.added_since(journaled.whole);
-    if live <= journaled.ceiling.saturating_add(others) {
+    // Another call may rest on a size that was set since.
+    let ceiling = scene.book.chapter.as_ref().map_or(0, |chapter| chapter.budget().ceiling).max(journaled.ceiling);
+    if live <= ceiling.saturating_add(others) {
         return Ok(());
     }
-    Err(format!("{live} live, {} may be, and others have added {others} since", journaled.ceiling))
+    Err(format!("{live} live, {ceiling} may be, and others have added {others} since"))
 }
 
 /// Rule 3: whoever was ready when a call was decided, and leaves because of it, leaves enough behind, but for whom others took since.

@@ -1,0 +1,30 @@
+//! What is to leave is not replaced by its provider: not what was left over, and of what is proven not those whose corpses leave no room for
+//! what is to come.
+
+use super::proposal::Proposal;
+use super::view::View;
+use crate::fleet::{GenerationId, Heals, Upkeep};
+use crate::rollout::event::Call;
+
+pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
+    let (Some(aim), Heals::Switchable) = (proposal.aim, view.seen.heals) else {
+        return;
+    };
+    let missing = aim.wanted.map_or(0, |wanted| aim.goal.saturating_sub(view.sum(wanted, |group| group.promised())));
+    let full = missing > 0 && view.live >= view.budget.ceiling && view.ready < view.budget.floor;
+    let baseline = view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
+    for (id, generation) in view.state.generations.iter().filter(|(id, _)| aim.leaves(**id) && view.is_present(**id)) {
+        let corpses = view.sum(*id, |group| group.unnamed);
+        let kept = baseline == Some(generation.release()) && !(full && corpses > 0);
+        // Where the provider would not have it once, those that are there go first.
+        let refused = generation.groups.values().any(|slots| slots.failures > 0);
+        let heals = view.upkeep(*id).filter(|upkeep| upkeep.heal && !kept && !refused && writable(view, proposal, *id));
+        if let Some(upkeep) = heals {
+            proposal.call(view, Call::Upkeep(*id, Upkeep { heal: false, ..upkeep }));
+        }
+    }
+}
+
+fn writable(view: &View<'_>, proposal: &Proposal, id: GenerationId) -> bool {
+    !view.state.generation_busy(id) && view.generation(id).all(|(group, _)| proposal.may_write(view, *group))
+}
