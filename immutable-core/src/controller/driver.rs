@@ -1,10 +1,11 @@
 //! One rollout, driven: look, decide, append, act, until it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable, select};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 
 use super::execute::execute;
 use super::load::LoadedState;
@@ -132,7 +133,11 @@ enum Done {
 
 impl Driver {
     async fn run(mut self) -> Result<Outcome> {
-        let mut commands = self.controller.news.commands(self.state.fleet());
+        let commands = self.controller.news.commands(self.state.fleet());
+        let mut asked = pin!(stream::unfold(commands, |mut commands| async move {
+            commands.changed().await.ok()?;
+            Some(((), commands))
+        }));
         loop {
             if let Some(outcome) = self.over()? {
                 // A snapshot only saves time: without it the next to read folds more records.
@@ -149,7 +154,7 @@ impl Driver {
             }
             self.judge()?;
             let time = self.controller.clock.sleep_until(self.wake_at());
-            let wake = select(time, Box::pin(commands.changed()));
+            let wake = select(time, asked.next());
             let woken = if self.calls.is_empty() {
                 Either::Right(wake.await)
             } else {

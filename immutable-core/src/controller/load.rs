@@ -39,7 +39,7 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, read: &Arc<LoadedState>) {
+    pub(super) fn keep(&self, read: &Arc<LoadedState>) {
         let mut known = self.lock();
         if known.get(read.state.fleet()).is_none_or(|known| known.head <= read.head) {
             known.insert(read.state.fleet().clone(), read.clone());
@@ -123,10 +123,11 @@ pub(super) fn encode(value: &impl serde::Serialize) -> Result<Record> {
 
 /// The id of a write: of whoever writes, where, after what, and what.
 pub(super) fn write_id(owner: &OwnerId, stream: &StreamId, expected: StreamVersion, records: &[Record]) -> WriteId {
-    let mut text = format!("{owner}\0{stream}\0{expected}\0").into_bytes();
-    records.iter().for_each(|record| text.extend_from_slice(record));
+    let expected = expected.to_string();
+    let head = [owner.as_str(), stream.as_str(), &expected, ""].join("\0");
+    let text: Vec<&[u8]> = std::iter::once(head.as_bytes()).chain(records.iter().map(|record| &**record)).collect();
     let mut id = [0; 16];
-    id.iter_mut().zip(sha256(&text)).for_each(|(to, from)| *to = from);
+    id.iter_mut().zip(sha256(&text.concat())).for_each(|(to, from)| *to = from);
     WriteId(id)
 }
 

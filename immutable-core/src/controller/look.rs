@@ -1,10 +1,12 @@
 //! One look: the provider's view of a fleet, the registry's word on its artifacts, and the inbox, all at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::{Either, join4, select};
+use futures_util::future::{Either, join4, poll_fn, select};
 
 use super::{Controller, unlaunchable};
 use crate::artifact::{ArtifactName, Digest};
@@ -65,7 +67,12 @@ pub(super) fn look(
                 _ => Ok(None),
             }
         });
-        let (fleet, heard, facts, pool) = join4(observed, heard, facts, pool).await;
+        // One alarm for all four.
+        let all = pin!(join4(observed, heard, facts, pool));
+        let (fleet, heard, facts, pool) = match select(clock.sleep_until(until), all).await {
+            Either::Left(((), late)) => late.await,
+            Either::Right((read, _)) => read,
+        };
         let numbered = |records: Vec<Record>| {
             records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record))
         };
@@ -120,9 +127,13 @@ async fn facts(
     Ok(facts)
 }
 
+/// What is read, if it is by then. Somebody else sees to it that this is polled then.
 async fn in_time<T>(clock: &dyn Clock, until: Timestamp, read: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    match select(std::pin::pin!(read), clock.sleep_until(until)).await {
-        Either::Left((read, _)) => read,
-        Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
-    }
+    let mut read = pin!(read);
+    let no_answer = || Error::new(ErrorKind::Unreachable, "no answer in time");
+    poll_fn(|context| match read.as_mut().poll(context) {
+        Poll::Pending if clock.now() >= until => Poll::Ready(Err(no_answer())),
+        read => read,
+    })
+    .await
 }

@@ -152,6 +152,12 @@ impl Controller {
         self
     }
 
+    /// Takes over what somebody else has read of a fleet, up to this version of its stream.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn hears(&self, state: FleetState, head: StreamVersion) {
+        self.known.keep(&Arc::new(load::LoadedState { state, head, snapshot: StreamVersion::default() }));
+    }
+
     /// The registry it asks.
     pub fn registry(&self) -> &dyn ImageRegistry {
         &*self.registry
@@ -231,6 +237,7 @@ impl Controller {
             let write = load::write_id(&self.owner, &stream, loaded.head, &records);
             let append = Append { stream, expected: loaded.head, write, records };
             if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
+                self.known.keep(&Arc::new(load::LoadedState { state, head, snapshot: loaded.snapshot }));
                 self.news.post(&fleet, head);
                 // Whoever drives the one that is replaced hears of it.
                 self.news.command(&fleet);

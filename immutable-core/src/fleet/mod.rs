@@ -73,7 +73,9 @@ impl FleetId {
 
 impl fmt::Display for FleetId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.place, self.name)
+        fmt::Display::fmt(&self.place, f)?;
+        f.write_str("/")?;
+        f.write_str(&self.name)
     }
 }
 

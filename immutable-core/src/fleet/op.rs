@@ -26,7 +26,7 @@ impl Op {
     /// The op of this id.
     pub fn new(fleet: &FleetId, id: OpId, epoch: Epoch) -> Self {
         let mut token = [0; 16];
-        let digest = sha256(format!("{fleet}\0{id}").as_bytes());
+        let digest = sha256([&*fleet.to_string(), "\0", &id.to_string()].concat().as_bytes());
         token.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         Self { fleet: fleet.clone(), id, token, epoch }
     }

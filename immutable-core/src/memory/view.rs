@@ -78,12 +78,11 @@ pub(super) struct Partial {
 impl World {
     pub(super) fn observe(&mut self, fleet: &FleetId, known: &BTreeSet<GroupId>) -> Observation {
         self.distortions.looks += 1;
-        let groups = known.iter().map(|id| self.see(fleet, *id)).collect();
-        let incidents = known
-            .iter()
-            .filter_map(|id| self.group(fleet, *id))
-            .flat_map(|group| group.incidents.iter().map(|(_, incident)| incident.clone()))
-            .collect();
+        let handles = self.handles.get(fleet);
+        let group = |id| self.groups.get(*handles?.get(id)?)?.as_ref();
+        let groups = known.iter().map(|id| self.see(fleet, *id, group(id))).collect();
+        let told = known.iter().filter_map(group).flat_map(|group| &group.incidents);
+        let incidents = told.map(|(_, incident)| incident.clone()).collect();
         let unknown = self.groups_of(fleet).filter(|group| !known.contains(&group.id));
         let foreign = self.strangers.iter().filter(|((of, _), _)| of == fleet);
         let strangers = foreign
@@ -93,8 +92,7 @@ impl World {
         Observation { groups, incidents, strangers }
     }
 
-    fn see(&self, fleet: &FleetId, id: GroupId) -> GroupSeen {
-        let group = self.group(fleet, id);
+    fn see(&self, fleet: &FleetId, id: GroupId, group: Option<&Group>) -> GroupSeen {
         if let Some(group) = group.filter(|_| self.lags()) {
             return self.lagging(group);
         }

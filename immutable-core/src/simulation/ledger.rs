@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::oracle::{Breach, Scene};
+use crate::controller::Controller;
 use crate::error::Result;
 use crate::fleet::{Coverage, FleetId, GroupState, Life, Observation, TargetState, TrafficSeen, Verdict};
 use crate::id::{StreamId, StreamVersion, WriteId};
@@ -124,8 +125,21 @@ impl Ledger {
         }
     }
 
+    /// Asks something of what is journaled by now; nothing, of a journal in which something could not follow.
+    pub(super) fn state<T>(&self, ask: impl FnOnce(&FleetState) -> Option<T>) -> Option<T> {
+        let inner = self.lock();
+        if inner.illegal.is_none() { ask(&inner.folded) } else { None }
+    }
+
     pub(super) fn work(&self) -> Work {
         self.lock().work
+    }
+
+    /// Tells a controller what is journaled by now: it need not read it once more.
+    pub(super) fn tell(&self, controller: &Controller) {
+        if let Ok((state, head)) = self.folded() {
+            controller.hears(state, head);
+        }
     }
 
     pub(super) fn delivered(&self) {
@@ -206,7 +220,9 @@ impl Inner {
     fn lands(&mut self, record: &[u8], now: Timestamp) {
         self.work.deliveries += 1;
         self.head.0 += 1;
-        let recorded = match serde_json::from_slice::<Recorded>(record) {
+        // Looked through for bad UTF-8 once, and not string by string.
+        let read = std::str::from_utf8(record).map_err(|why| why.to_string());
+        let recorded: Recorded = match read.and_then(|text| serde_json::from_str(text).map_err(|why| why.to_string())) {
             Ok(recorded) => recorded,
             Err(why) => return self.scene.broken("once", now, format!("record {} cannot be read: {why}", self.head)),
         };

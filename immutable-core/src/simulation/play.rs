@@ -447,7 +447,7 @@ impl<'a> Play<'a> {
                     self.pass(Duration::from_secs(down)).await;
                     board.revive();
                 }
-                Ok(Ok(outcome)) => match stage.answer_at().await.filter(|_| matches!(outcome, Outcome::Needs(_))) {
+                Ok(Ok(outcome)) => match stage.answer_at().filter(|_| matches!(outcome, Outcome::Needs(_))) {
                     Some(at) => self.pass((at + Duration::from_secs(1)).since(self.now())).await,
                     None => return Ok(outcome),
                 },

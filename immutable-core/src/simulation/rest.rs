@@ -151,6 +151,7 @@ impl Play<'_> {
         let succeeded = last == Some(&Outcome::Succeeded) && size > 0;
         let Some(proven) = self.proven.as_ref().filter(whole).filter(|_| succeeded) else { return Ok(()) };
         let calls = self.cloud.calls();
+        self.ledger.tell(&self.person);
         let outcome = self.clock.run(async {
             let mut strategy = self.strategy();
             strategy.steps.retain(|step| !step.is_gate());
@@ -187,8 +188,7 @@ impl Play<'_> {
     fn traffic(&self, groups: &BTreeMap<GroupId, u32>) -> BTreeMap<Digest, u64> {
         let weights = self.pool.as_ref().and_then(|(pool, _)| self.cloud.in_force(pool).ok()).unwrap_or_default();
         let all: u64 = weights.values().map(|weight| u64::from(*weight)).sum();
-        let specs = self.clock.run(self.person.state(&self.fleet)).ok();
-        let artifact = |id: &GenerationId| specs.as_ref()?.generations().get(id).map(|one| one.release().artifact);
+        let artifact = |id: &GenerationId| self.ledger.state(|state| Some(state.generations().get(id)?.release().artifact));
         let there = weights.iter().filter(|(id, _)| groups.keys().any(|group| group.generation == **id));
         let part = |weight: u16| u64::from(weight) * 1000 / all.max(1);
         there.filter_map(|(id, weight)| Some((artifact(id)?, part(*weight)))).collect()

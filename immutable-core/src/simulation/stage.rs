@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ledger::Ledger;
 use super::script::{Disturbance, Divides, Trouble};
 use crate::artifact::Artifact;
-use crate::controller::Controller;
+use crate::controller::{Controller, Rollout};
 use crate::fleet::{FleetId, GenerationId, Life, Verdict};
 use crate::id::{Actor, InstanceKey, PoolId, StepIx};
 use crate::memory::{Machine, MemoryCloud};
@@ -102,6 +102,13 @@ fn gate(state: &FleetState) -> Option<(StepIx, &Step)> {
     }
 }
 
+/// The gate that waits for somebody's approval.
+fn gate_of(state: &FleetState, by: &Actor) -> Option<StepIx> {
+    let asked = |gate: &Step| matches!(gate, Step::Approve(asked) if asked.people().contains(by));
+    let (step, _) = gate(state).filter(|(_, gate)| asked(gate))?;
+    (!state.rollout()?.gate.approved.contains(by)).then_some(step)
+}
+
 impl Stage {
     /// Does everything at its time, for ever. May be dropped and begun again.
     pub(super) async fn perform(&self) {
@@ -157,49 +164,48 @@ impl Stage {
 
     /// Approves if that is waited for, once; until then looks again.
     async fn approve(&self, nth: u32) -> Option<(u64, Act)> {
-        let again = Some((LOOKS, Act::Approve(nth)));
-        let Ok(state) = self.person.state(&self.fleet).await else { return again };
-        let (Some((step, Step::Approve(asked))), Some(running)) = (gate(&state), state.rollout()) else { return again };
         let by = Actor::new(person(nth));
-        let paused = matches!(running.phase, Phase::Held { why: Hold::Paused { .. }, .. });
-        if asked.people().contains(&by)
-            && !running.gate.approved.contains(&by)
-            && !paused
-            && let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await
+        let waits = |state: &FleetState| {
+            let paused = matches!(state.rollout()?.phase, Phase::Held { why: Hold::Paused { .. }, .. });
+            gate_of(state, &by).filter(|_| !paused)
+        };
+        if let Some(step) = self.ledger.state(waits)
+            && let Some(rollout) = self.rollout().await
         {
             self.harmless(rollout.approve(step, by).await);
         }
-        again
+        Some((LOOKS, Act::Approve(nth)))
     }
 
     /// Has it try again if somebody is asked; until then looks again.
     async fn retry(&self) -> Option<(u64, Act)> {
-        let again = Some((LOOKS, Act::Retry));
-        let Ok(state) = self.person.state(&self.fleet).await else { return again };
-        let asks = matches!(state.rollout().map(|running| &running.phase), Some(Phase::Held { why: Hold::Needs(_), .. }));
-        let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await else { return again };
-        if !asks {
-            return again;
+        let asks = |state: &FleetState| matches!(state.rollout()?.phase, Phase::Held { why: Hold::Needs(_), .. }).then_some(());
+        if self.ledger.state(asks).is_some()
+            && let Some(rollout) = self.rollout().await
+        {
+            self.harmless(rollout.retry("ann").await);
+            return None;
         }
-        self.harmless(rollout.retry("ann").await);
-        None
+        Some((LOOKS, Act::Retry))
     }
 
     /// When somebody answers what was asked, if somebody will.
-    pub(super) async fn answer_at(&self) -> Option<Timestamp> {
-        let state = self.person.state(&self.fleet).await.ok()?;
-        let approves = |nth: u32| {
-            let by = Actor::new(person(nth));
-            let asked = gate(&state).is_some_and(|(_, gate)| matches!(gate, Step::Approve(gate) if gate.people().contains(&by)));
-            asked && state.rollout().is_some_and(|running| !running.gate.approved.contains(&by))
-        };
+    pub(super) fn answer_at(&self) -> Option<Timestamp> {
         let acts = self.acts();
-        let answer = acts.due.iter().find(|(_, act)| match act {
-            Act::Retry | Act::Begin(Trouble::Retry) => true,
-            Act::Approve(nth) | Act::Begin(Trouble::Approve(nth)) => approves(*nth),
-            _ => false,
-        });
-        answer.map(|((at, _), _)| *at)
+        self.ledger.state(|state| {
+            let answer = acts.due.iter().find(|(_, act)| match act {
+                Act::Retry | Act::Begin(Trouble::Retry) => true,
+                Act::Approve(nth) | Act::Begin(Trouble::Approve(nth)) => gate_of(state, &Actor::new(person(*nth))).is_some(),
+                _ => false,
+            });
+            answer.map(|((at, _), _)| *at)
+        })
+    }
+
+    /// The rollout that runs, as the person knows it.
+    async fn rollout(&self) -> Option<Rollout> {
+        self.ledger.tell(&self.person);
+        self.person.rollout(&self.fleet).await.ok()?
     }
 
     fn set_weights(&self, nth: u32, part: u16) {
@@ -242,7 +248,7 @@ impl Stage {
                 return None;
             }
             Act::Resume => {
-                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                if let Some(rollout) = self.rollout().await {
                     self.harmless(rollout.resume("ann").await);
                 }
                 return None;
@@ -300,8 +306,8 @@ impl Stage {
             Trouble::PartialPool(seconds) => cloud.partial_pool_views("a page is missing", lasting(seconds)),
             Trouble::FlickerPool(seconds) => cloud.flicker_pools(lasting(seconds)),
             Trouble::TakeName => {
-                let state = self.person.state(&self.fleet).await.ok()?;
-                self.harmless(cloud.take_name(&self.fleet, GenerationId(state.next_generation)));
+                let next = self.ledger.state(|state| Some(state.next_generation))?;
+                self.harmless(cloud.take_name(&self.fleet, GenerationId(next)));
             }
             Trouble::Revoke => {
                 let (name, digest) = (self.artifact.name().clone(), self.artifact.digest());
@@ -311,16 +317,14 @@ impl Stage {
                 }
             }
             Trouble::Pause(seconds) => {
-                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                if let Some(rollout) = self.rollout().await {
                     self.harmless(rollout.pause("ann").await);
                 }
                 return Some((seconds, Act::Resume));
             }
             Trouble::Promote => {
-                let (state, rollout) =
-                    (self.person.state(&self.fleet).await.ok()?, self.person.rollout(&self.fleet).await.ok()??);
-                let (step, _) = gate(&state)?;
-                self.harmless(rollout.promote(step, "ann").await);
+                let step = self.ledger.state(|state| gate(state).map(|(step, _)| step))?;
+                self.harmless(self.rollout().await?.promote(step, "ann").await);
             }
             Trouble::Approve(nth) => return self.approve(nth).await,
             Trouble::Retry => return self.retry().await,
@@ -330,7 +334,7 @@ impl Stage {
                 }
             }
             Trouble::Abort(to) => {
-                if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
+                if let Some(rollout) = self.rollout().await {
                     self.harmless(rollout.abort(to, "ann").await);
                 }
             }

@@ -90,7 +90,7 @@ pub(crate) fn a_size_is_a_size(state: &FleetState, seen: &Seen<'_>, now: Timesta
 }
 
 fn shrink(view: &View<'_>, proposal: &mut Proposal) {
-    for (id, group) in &view.groups {
+    for (id, group) in view.groups.iter() {
         let late = view.state.slots(*id).is_some_and(|slots| view.now.since(slots.raised_at).as_secs() > 120);
         if late && group.size > group.members() && proposal.may_write(view, *id) {
             let leave: BTreeSet<_> = group.ready.first().map(|key| (*key).clone()).into_iter().collect();

@@ -135,10 +135,13 @@ fn drained<'v>(view: &'v View<'_>, proposal: &mut Proposal, group: &'v GroupView
 }
 
 /// For each that shares its requests with nobody, and for all that share them: how many are ready, and how many must be.
-fn pots(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> BTreeMap<Pot, (u32, u32)> {
-    let pots: BTreeSet<Pot> = view.state.generations.keys().map(|id| view.pot(*id, proposal.route.as_ref())).collect();
-    let needed = |pot: &Pot| (view.ready_in(*pot), view.needed_in(*pot, aim.floor, proposal.route.as_ref()));
-    pots.into_iter().map(|pot| (pot, needed(&pot))).collect()
+fn pots(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<(Pot, u32, u32)> {
+    let route = proposal.route.as_ref();
+    let mut pots: Vec<Pot> = view.state.generations.keys().map(|id| view.pot(*id, route)).collect();
+    // All that are together are one.
+    pots.sort_unstable();
+    pots.dedup();
+    pots.into_iter().map(|pot| (pot, view.ready_in(pot), view.needed_in(pot, aim.floor, route))).collect()
 }
 
 /// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
@@ -166,7 +169,7 @@ struct Names<'v, 'a> {
     view: &'v View<'a>,
     /// The route that is proposed.
     route: Option<&'v Weights>,
-    pots: BTreeMap<Pot, (u32, u32)>,
+    pots: Vec<(Pot, u32, u32)>,
     making_room: u32,
     probation: bool,
     leave: BTreeMap<GroupId, Leave>,
@@ -196,15 +199,20 @@ impl Names<'_, '_> {
         self.view.pot(id, self.route)
     }
 
+    /// How many are ready for the requests of a pot, and how many must be.
+    fn ready_of(&self, pot: Pot) -> (u32, u32) {
+        self.pots.iter().find(|(one, ..)| *one == pot).map_or((0, 0), |(_, ready, needed)| (*ready, *needed))
+    }
+
     /// Whether too few are ready for the requests that a group serves.
     fn is_broken(&self, group: GroupId) -> bool {
-        let (ready, needed) = self.pots.get(&self.pot_of(group.generation)).copied().unwrap_or_default();
+        let (ready, needed) = self.ready_of(self.pot_of(group.generation));
         ready < needed
     }
 
     /// How many of a class may be named among those who serve the same requests, as far as the floor goes.
     fn allows(&self, class: Class, pot: Pot) -> u32 {
-        let (ready, needed) = self.pots.get(&pot).copied().unwrap_or_default();
+        let (ready, needed) = self.ready_of(pot);
         match class {
             // While the floor is broken only what is down may go, and no faster than it is replaced.
             Class::Down | Class::Failed if ready < needed => self.making_room,
@@ -259,7 +267,7 @@ impl Names<'_, '_> {
                 *most -= 1;
                 match class {
                     Class::Ready => {
-                        if let Some((ready, _)) = self.pots.get_mut(&pot) {
+                        if let Some((_, ready, _)) = self.pots.iter_mut().find(|(one, ..)| *one == pot) {
                             *ready -= 1;
                         }
                     }

@@ -11,7 +11,7 @@ use crate::rollout::state::{Exit, Member, RolloutState, Slots};
 use crate::time::Timestamp;
 
 impl<'a> View<'a> {
-    /// Walks what is seen and what is known side by side: both are sorted by key.
+    /// Counts what is seen of a group beside what is known of it.
     pub(super) fn count_members(
         &mut self,
         id: GroupId,
@@ -21,17 +21,28 @@ impl<'a> View<'a> {
         rollout: &'a RolloutState,
         group: &mut GroupView<'a>,
     ) {
-        let policy = rollout.plan.fleet().health();
         let instances = seen.map_or(&[][..], |seen| &seen.instances[..]);
-        let mut seen_iter: Box<dyn Iterator<Item = &'a Instance> + 'a> = if instances.is_sorted_by(|a, b| a.key < b.key) {
-            Box::new(instances.iter())
-        } else {
-            // A provider that breaks the contract here must not make us count anything twice.
-            let mut all: Vec<_> = instances.iter().collect();
-            all.sort_by(|a, b| a.key.cmp(&b.key));
-            all.dedup_by(|a, b| a.key == b.key);
-            Box::new(all.into_iter())
-        };
+        if instances.is_sorted_by(|a, b| a.key < b.key) {
+            return self.walk(id, spec, slots, instances.iter(), rollout, group);
+        }
+        // A provider that breaks the contract here must not make us count anything twice.
+        let mut all: Vec<_> = instances.iter().collect();
+        all.sort_by(|a, b| a.key.cmp(&b.key));
+        all.dedup_by(|a, b| a.key == b.key);
+        self.walk(id, spec, slots, all.into_iter(), rollout, group);
+    }
+
+    /// Walks what is seen and what is known side by side: both are sorted by key.
+    fn walk(
+        &mut self,
+        id: GroupId,
+        spec: &GenerationSpec,
+        slots: &'a Slots,
+        mut seen_iter: impl Iterator<Item = &'a Instance>,
+        rollout: &'a RolloutState,
+        group: &mut GroupView<'a>,
+    ) {
+        let policy = rollout.plan.fleet().health();
         let mut known_iter = slots.members.iter();
         let (mut instance, mut known) = (seen_iter.next(), known_iter.next());
         loop {
@@ -125,13 +136,13 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
-        let deadline = known.seen + policy.boot_deadline;
+        let deadline = || known.seen + policy.boot_deadline;
         // One bad look is noted; a later one makes it an illness.
         let again = !known.once || known.ill.is_some_and(|noted| group.as_of > noted);
         let ill = verdict == Verdict::Unhealthy && !was_healthy && again;
         // Of one that runs and of whose health nothing is heard nothing is known.
         let heard = verdict != Verdict::Unknown || instance.life != Life::Running;
-        let late = known.healthy.is_none() && !known.once && self.now >= deadline && heard;
+        let late = known.healthy.is_none() && !known.once && heard && self.now >= deadline();
         let stopped = instance.life == Life::Stopped;
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
@@ -188,13 +199,13 @@ impl<'a> View<'a> {
                 let class = if up || stopped { FailureClass::Health } else { FailureClass::Image };
                 self.charge(id, key, &known, Some(instance), class, what, rollout);
             } else {
-                self.boots(deadline, key, group);
+                self.boots(deadline(), key, group);
             }
         } else {
             group.doubt.push(key);
             group.suspended += u32::from(known.healthy.is_some());
             if !known.once {
-                self.boots(deadline, key, group);
+                self.boots(deadline(), key, group);
             }
         }
     }

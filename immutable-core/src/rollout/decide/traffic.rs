@@ -40,6 +40,8 @@ pub(super) struct Traffic<'a> {
     pub(super) capabilities: &'a TrafficCapabilities,
     /// The pool as it is seen, wholly, after the last write to it.
     pub(super) seen: Option<&'a TrafficSeen>,
+    /// Whether anybody in it gets no more requests.
+    drains: bool,
     /// When it was seen.
     pub(super) as_of: Timestamp,
     /// Each of these may be in force, for some requests.
@@ -79,7 +81,9 @@ impl<'a> Traffic<'a> {
         }
         maps.retain(|map| map.values().any(|weight| *weight > 0));
         let whole = recent.filter(|seen| seen.coverage == Coverage::Whole && as_of >= state.settled_at);
-        Some(Self { mode, state, capabilities, seen: whole, as_of, maps, settles })
+        let drained = |seen: &TrafficSeen| seen.targets.iter().any(|target| target.state != TargetState::Attached);
+        let drains = capabilities.drains && whole.is_some_and(drained);
+        Some(Self { mode, state, capabilities, seen: whole, drains, as_of, maps, settles })
     }
 
     /// The weights as they are, whoever set them.
@@ -94,7 +98,7 @@ impl<'a> Traffic<'a> {
 
     /// Since when an instance of a generation that is attached is seen to get no more requests, if it is.
     pub(super) fn drains(&self, id: GenerationId, key: &InstanceKey) -> Option<Timestamp> {
-        let seen = self.seen.filter(|_| self.capabilities.drains && self.current().contains_key(&id))?;
+        let seen = self.seen.filter(|_| self.drains && self.current().contains_key(&id))?;
         (seen.target(key)? != TargetState::Attached).then_some(self.as_of)
     }
 

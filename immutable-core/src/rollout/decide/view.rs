@@ -1,7 +1,6 @@
 //! What the rules look at: every group counted, every instance classed, upper bounds for what exists and lower bounds for what is
 //! ready.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
@@ -20,7 +19,7 @@ pub(super) struct View<'a> {
     pub(super) seen: &'a Seen<'a>,
     pub(super) now: Timestamp,
     pub(super) budget: Budget,
-    pub(super) groups: BTreeMap<GroupId, GroupView<'a>>,
+    pub(super) groups: Groups<'a>,
     /// What this look adds to what is known.
     pub(super) noted: Noted,
     /// Upper bound of what exists.
@@ -41,6 +40,38 @@ pub(super) struct View<'a> {
     pub(super) traffic: Option<Traffic<'a>>,
     /// When time alone would change this view.
     pub(super) wake: Option<Timestamp>,
+}
+
+/// The groups that were counted, in ascending order of their ids. They are few, and gone over again and again.
+#[derive(Default)]
+pub(super) struct Groups<'a>(Vec<(GroupId, GroupView<'a>)>);
+
+impl<'a> Groups<'a> {
+    pub(super) fn get(&self, id: &GroupId) -> Option<&GroupView<'a>> {
+        self.iter().find(|(group, _)| *group == id).map(|(_, group)| group)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&GroupId, &GroupView<'a>)> {
+        self.0.iter().map(|(id, group)| (id, group))
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &GroupId> {
+        self.0.iter().map(|(id, _)| id)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &GroupView<'a>> {
+        self.0.iter().map(|(_, group)| group)
+    }
+
+    #[cfg(all(test, feature = "simulation"))]
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&GroupId, &mut GroupView<'a>)> {
+        self.0.iter_mut().map(|(id, group)| (&*id, group))
+    }
+
+    #[cfg(all(test, feature = "simulation"))]
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut GroupView<'a>> {
+        self.0.iter_mut().map(|(_, group)| group)
+    }
 }
 
 /// One group, counted.
@@ -139,7 +170,7 @@ impl<'a> View<'a> {
             seen,
             now,
             budget: Budget { desired: state.desired, floor: 0, ceiling: state.desired },
-            groups: BTreeMap::new(),
+            groups: Groups::default(),
             noted: Noted::default(),
             live: 0,
             ready: 0,
@@ -181,7 +212,7 @@ impl<'a> View<'a> {
 
     /// The groups of one generation.
     pub(super) fn generation(&self, id: GenerationId) -> impl Iterator<Item = (&GroupId, &GroupView<'a>)> {
-        self.groups.range(GroupId { generation: id, cell: 0 }..=GroupId { generation: id, cell: u16::MAX })
+        self.groups.iter().filter(move |(group, _)| group.generation == id)
     }
 
     /// A sum over one generation, or over those of which something holds. Saturates: a provider may report anything.
@@ -240,6 +271,7 @@ impl<'a> View<'a> {
         let state = seen.map(|seen| &seen.state);
         let busy = self.state.busy(id);
         let mut group = GroupView {
+            ready: Vec::with_capacity(slots.members.len()),
             size: slots.size,
             as_of,
             asked: self.asked(id),
@@ -278,7 +310,7 @@ impl<'a> View<'a> {
         if group.ready_count() > 0 && generation.first_ready.is_none() && !self.noted.exercised.contains(&id.generation) {
             self.noted.exercised.push(id.generation);
         }
-        self.groups.insert(id, group);
+        self.groups.0.push((id, group));
     }
 
     /// The larger size that a resize which is owed goes to, or comes from; 0 without one.

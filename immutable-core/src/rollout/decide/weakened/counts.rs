@@ -33,7 +33,7 @@ pub(super) const ENGINES: &[Row] = &[
 
 /// Counts what exists in each group in another way, where it was counted from this view.
 fn live(view: &mut View<'_>, of: fn(&GroupView<'_>, u32) -> u32) {
-    for (id, group) in &mut view.groups {
+    for (id, group) in view.groups.iter_mut() {
         let seen = view.seen.fleet.groups.iter().find(|seen| seen.group == *id).map(|seen| &seen.state);
         let reported = if let Some(GroupState::Present { size, .. }) = seen { *size } else { 0 };
         let sound = group.promised().max(reported) + group.leavers;
@@ -50,7 +50,7 @@ fn sum(view: &mut View<'_>) {
 }
 
 fn only_seen(view: &mut View<'_>) {
-    for (id, group) in &mut view.groups {
+    for (id, group) in view.groups.iter_mut() {
         let seen = view.seen.fleet.groups.iter().filter(|seen| seen.group == *id).flat_map(|seen| seen.instances.iter());
         group.live = count(seen.filter(|instance| instance.life != Life::Gone).count());
     }
