@@ -178,6 +178,11 @@ impl Course<'_> {
         }
     }
 
+    /// Whether each instance that is ready makes a difference to the weights.
+    fn each_counts(&self) -> bool {
+        matches!(self.switch.map(|switch| switch.split), Some(Split::Weighted { parts, .. }) if u32::from(parts) >= self.fleet.desired())
+    }
+
     fn settle(&self) -> Duration {
         self.switch.map_or(Duration::ZERO, |switch| switch.settle)
     }
@@ -209,13 +214,16 @@ impl Course<'_> {
         u32::try_from(there.fold(here, usize::max)).unwrap_or(u32::MAX)
     }
 
-    /// How many routes it takes at most for the requests to follow the instances in a step.
-    fn follow(&self, routing: Routing, launches: u32, before: u32, first: bool) -> u32 {
+    /// How many routes it takes at most for the requests to follow the instances in a step that begins with so many of the wanted.
+    fn follow(&self, routing: Routing, launches: u32, (number, before): (usize, u32), first: bool) -> u32 {
         match routing {
-            _ if self.strategy.shifts() || launches == 0 => 0,
-            Routing::Flip => 1,
-            // What is lost to rounding is made good once there is a larger share to give.
-            Routing::Weights => u32::from(before > 0) + if first { 0 } else { launches },
+            _ if self.strategy.shifts() => 0,
+            Routing::Flip if launches > 0 => 1,
+            // What is lost to rounding is made good once there is a larger share to give, and so is what was left half done.
+            Routing::Weights => {
+                let more = if before > 0 { 1 + u32::from(number == 0) } else { 0 };
+                more + if first { 0 } else { launches }
+            }
             _ => 0,
         }
     }
@@ -280,7 +288,7 @@ impl Course<'_> {
                 let longest = one.saturating_mul(boots).saturating_add(leaving);
                 let rounds = if at.surplus { 0 } else { rounds(launches, live - ready.min(live), probe) };
                 let mut shortest = sum([boot.least, min_ready]).saturating_mul(rounds);
-                if launches > 0 && shifts && self.routing() == Routing::Weights && !self.strategy.shifts() {
+                if launches > 0 && shifts && self.each_counts() && !self.strategy.shifts() {
                     shortest = shortest.saturating_add(settle);
                 }
                 Takes::of(shortest, longest.saturating_add(2 * LOOK))
@@ -305,7 +313,7 @@ impl Course<'_> {
             (routing, Step::Scale { .. }) => {
                 let attached = u32::from(launches > 0 && at.mine == 0);
                 let alone = u32::from(at.old > 0 && old == 0);
-                attached + alone + if at.began > 0 { self.follow(routing, launches, at.mine, first) } else { 0 }
+                attached + alone + if at.began > 0 { self.follow(routing, launches, (number, at.mine), first) } else { 0 }
             }
             (Routing::None, _) => 0,
             (_, Step::Shift { .. }) => 1,

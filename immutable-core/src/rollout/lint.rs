@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::envelope::{Envelope, rounds};
+use super::envelope::rounds;
 use crate::fleet::{Placement, Release, Split, TrafficCapabilities};
 use crate::rollout::budget::Amount;
 use crate::rollout::plan::Plan;
@@ -165,17 +165,16 @@ fn outage(case: &Case<'_>) -> Option<String> {
 fn zone_loss(case: &Case<'_>) -> Option<String> {
     let placements = case.plan.fleet().placements();
     let zones = u32::try_from(placements.iter().filter(|placement| matches!(placement, Placement::Zone(_))).count()).ok()?;
-    let Envelope { ready_at_least, .. } = *case.plan.envelope();
+    let floor = case.plan.budget().floor;
     let zone = case.desired.div_ceil(zones.max(1));
     let left = |ready: u32| ready.saturating_sub(zone);
     let half = case.desired.div_ceil(2);
-    let unwise =
-        zones > 1 && case.strategy.overlaps() && case.replaces() && left(case.desired) >= half && left(ready_at_least) < half;
+    let unwise = zones > 1 && case.strategy.overlaps() && case.replaces() && left(case.desired) >= half && left(floor) < half;
     unwise.then(|| {
         format!(
-            "if one of {zones} zones fails while {ready_at_least} of {} are ready, {} are left, less than half; allow a max_unavailable of {}, and surge instead",
+            "if one of {zones} zones fails while {floor} of {} are ready, {} are left, less than half; allow a max_unavailable of {}, and surge instead",
             case.desired,
-            left(ready_at_least),
+            left(floor),
             left(case.desired) - half
         )
     })
