@@ -88,7 +88,7 @@ impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.most {
             Some(most) => write!(f, "{} to {}", Human(self.least), Human(most)),
-            None => write!(f, "{} and as long as people take", Human(self.least)),
+            None => write!(f, "{} at least, and as long as people take", Human(self.least)),
         }
     }
 }
