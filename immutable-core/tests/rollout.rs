@@ -15,6 +15,7 @@ mod rollout {
     mod evolve_any;
     mod evolve_effects;
     mod kit;
+    mod lints;
     mod once_broken;
     mod plans;
     mod resize;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::artifact::{Place, PlaceError};
 use crate::error::{Error, Result};
 use crate::id::{PoolId, SourceId, StreamId, Zone, read_text};
-use crate::time::human;
+use crate::time::{human, human_option};
 
 pub use generation::{GenerationId, GenerationSpec, GroupId, GroupSpec, Placement, Release, Upkeep};
 pub use op::{
@@ -119,6 +119,8 @@ pub struct Fleet {
     min_ready: Duration,
     #[serde(with = "human")]
     boot_deadline: Duration,
+    #[serde(default, with = "human_option", skip_serializing_if = "Option::is_none")]
+    typical_boot: Option<Duration>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     required_sources: Vec<SourceId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -140,6 +142,7 @@ impl Fleet {
             size: None,
             min_ready: Duration::from_secs(10),
             boot_deadline: Duration::from_secs(600),
+            typical_boot: None,
             required_sources: Vec::new(),
             zones: Vec::new(),
             pool: None,
@@ -174,6 +177,14 @@ impl Fleet {
     #[must_use]
     pub fn boot_deadline(mut self, at_most: Duration) -> Self {
         self.boot_deadline = at_most;
+        self
+    }
+
+    /// How long an instance usually takes from being asked for to being healthy. Only what a plan [says](crate::rollout::Takes) of its time, and some of
+    /// its warnings, rest on it. Without it a plan reckons with anything up to the boot deadline.
+    #[must_use]
+    pub fn typical_boot(mut self, takes: Duration) -> Self {
+        self.typical_boot = Some(takes);
         self
     }
 
@@ -224,6 +235,11 @@ impl Fleet {
     /// When an instance counts as ready, and as down.
     pub fn health(&self) -> HealthPolicy<'_> {
         HealthPolicy { min_ready: self.min_ready, boot_deadline: self.boot_deadline, required_sources: &self.required_sources }
+    }
+
+    /// How long an instance usually takes to be healthy, if that was said.
+    pub(crate) fn boots_in(&self) -> Option<Duration> {
+        self.typical_boot
     }
 
     /// Where its groups go.

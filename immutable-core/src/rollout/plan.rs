@@ -12,6 +12,8 @@ use crate::fleet::{
 };
 use crate::id::{PoolId, RolloutId};
 use crate::rollout::budget::{Amount, Budget};
+use crate::rollout::envelope::{Course, Envelope};
+use crate::rollout::lint::{self, Warning};
 use crate::rollout::report::Feasibility;
 use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
 use crate::rollout::strategy::{Old, OnFirstFailure, Step, Strategy, Supersede};
@@ -31,9 +33,13 @@ pub struct Plan {
     wanted: Wanted,
     strategy: Strategy,
     steps: Vec<PlannedStep>,
+    #[serde(default)]
+    envelope: Envelope,
     rollback: Feasibility,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Finding>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
     basis: Basis,
     /// How its pool divides traffic, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,17 +125,8 @@ pub struct PlannedStep {
     /// Which part of how much of the traffic the wanted release has at its end; `None` of a fleet without a pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<(u32, u32)>,
-    /// What holds all along.
+    /// What it takes, and what holds all along.
     pub envelope: Envelope,
-}
-
-/// What holds all along a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Envelope {
-    /// At least so many are ready, unless there were fewer before.
-    pub ready_at_least: u32,
-    /// At most so many exist, starting and leaving ones included.
-    pub live_at_most: u32,
 }
 
 /// What the fleet was when the plan was made: what is proven, what exists, what is desired. Not its instances.
@@ -245,7 +242,9 @@ impl Plan {
             Some((id, _)) => Wanted::Existing(*id),
             None => Wanted::New(Arc::new(spec)),
         };
-        Ok(Self {
+        let (envelopes, envelope) = Course { state, fleet, strategy, wanted: &wanted, release, switch }.envelopes();
+        let steps = envelopes.into_iter().enumerate();
+        let mut plan = Self {
             format: Format,
             from: proven.map(|spec| Subject::of(spec)),
             to: Subject {
@@ -255,18 +254,22 @@ impl Plan {
                 irreversible: artifact.irreversible().map(Into::into),
             },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
-            steps: (0..strategy.steps.len()).filter_map(|at| planned(strategy, at, budget, pool)).collect(),
+            steps: steps.filter_map(|(at, envelope)| planned(strategy, at, fleet.desired(), pool, envelope)).collect(),
+            envelope,
             rollback: match artifact.irreversible() {
                 Some(mark) if proven.is_some_and(|proven| proven.release != release) => Feasibility::irreversible(mark),
                 _ => Feasibility::planned(state, fleet.desired()),
             },
             findings: Vec::new(),
+            warnings: Vec::new(),
             basis: Basis::of(state),
             split: switch.map(|switch| switch.split),
             fleet: fleet.clone(),
             wanted,
             strategy: strategy.clone(),
-        })
+        };
+        plan.warnings = lint::warnings(&plan, switch);
+        Ok(plan)
     }
 
     /// Adds what the provider found.
@@ -345,6 +348,16 @@ impl Plan {
         &self.steps
     }
 
+    /// What all of it takes while nothing fails, from the moment it is started to its end.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// What is possible, and unwise. Nothing is refused for it.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
     /// What changes in the launch template.
     pub fn template_changes(&self) -> &[TemplateChange] {
         &self.template_changes
@@ -380,14 +393,14 @@ pub(crate) fn quiet(spec: &GenerationSpec, heals: Heals) -> GenerationSpec {
     GenerationSpec { upkeep: Upkeep { heal, ..Upkeep::NONE }, ..spec.clone() }
 }
 
-fn planned(strategy: &Strategy, at: usize, budget: Budget, pool: Option<&PoolId>) -> Option<PlannedStep> {
-    let goal = strategy.goal(at, budget.desired);
+fn planned(strategy: &Strategy, at: usize, desired: u32, pool: Option<&PoolId>, envelope: Envelope) -> Option<PlannedStep> {
+    let goal = strategy.goal(at, desired);
     Some(PlannedStep {
         step: strategy.steps.get(at)?.clone(),
         wanted: goal.wanted,
         leaving: goal.others,
         share: pool.map(|_| goal.share),
-        envelope: Envelope { ready_at_least: budget.floor, live_at_most: budget.ceiling },
+        envelope,
     })
 }
 
@@ -486,10 +499,14 @@ impl fmt::Display for Plan {
                 Step::Scale { old, .. } => {
                     let first = if *old == Old::First { ", once these are gone" } else { "" };
                     write!(f, "  step {}: {} of the new, {} of the old{first}", number + 1, step.wanted, step.leaving)?;
-                    match step.share.filter(|_| self.strategy.shifts()) {
-                        Some((part, _)) => writeln!(f, ", the new with {part}% of the requests")?,
-                        None => writeln!(f)?,
+                    if let Some((part, _)) = step.share.filter(|_| self.strategy.shifts()) {
+                        write!(f, ", the new with {part}% of the requests")?;
                     }
+                    let Envelope { ready_at_least, live_at_most, .. } = step.envelope;
+                    if (ready_at_least, live_at_most) != (budget.floor, budget.ceiling) {
+                        write!(f, "; at least {ready_at_least} ready, at most {live_at_most} in all")?;
+                    }
+                    writeln!(f)?;
                 }
                 other => writeln!(f, "  step {}: {other}", number + 1)?,
             }
@@ -498,16 +515,31 @@ impl fmt::Display for Plan {
             writeln!(f, "  requests come from pool {pool}")?;
         }
         if !self.strategy.keep_old.is_zero() {
-            writeln!(f, "  then the old are kept for {}", Human(self.strategy.keep_old))?;
+            let (kept, keep) = (self.kept(), self.strategy.keep_old);
+            writeln!(f, "  then the old are kept for {} ({} machine-hours)", Human(keep), lint::hours(kept, keep))?;
         }
+        let Envelope { headroom, launches, terminations, calls, takes, .. } = self.envelope;
+        writeln!(
+            f,
+            "  while nothing fails: {launches} launched and {terminations} terminated by at most {calls} calls, with room for {headroom} more than \
+             now, in {takes}"
+        )?;
         for finding in &self.findings {
             writeln!(f, "  note: {}", finding.what)?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "  warn: {warning}")?;
         }
         write!(f, "  if it fails: {}", self.undone())
     }
 }
 
 impl Plan {
+    /// How many of the old there still are behind the last step.
+    pub(super) fn kept(&self) -> u32 {
+        self.steps.last().map_or(0, |step| step.leaving)
+    }
+
     fn undone(&self) -> String {
         match (&self.from, self.strategy.on_first_failure) {
             (Some(_), _) if let (Feasibility::Impossible(why), Some(_)) = (&self.rollback, &self.to.irreversible) => {

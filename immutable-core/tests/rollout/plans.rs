@@ -32,8 +32,8 @@ fn finding(what: &str, blocks: bool) -> Finding {
 fn what_is_proven_is_resized_in_one_step() {
     let canary = Strategy::canary([Percent::new(10).unwrap()]).gate(immutable_core::rollout::Approve::by(["ann"]));
     for (strategy, step) in [
-        (canary, "step 1: 5 of the new, 0 of the old\n"),
-        (Strategy::recreate(), "step 1: 5 of the new, 0 of the old, once these are gone\n"),
+        (canary, "step 1: 5 of the new, 0 of the old; at least 3 ready, at most 5 in all\n"),
+        (Strategy::recreate(), "step 1: 5 of the new, 0 of the old, once these are gone; at least 3 ready, at most 5 in all\n"),
     ] {
         let mut stage = Stage::proven_of(Stage::fleet(3), strategy);
         stage.fleet = Stage::fleet(5);
@@ -58,7 +58,8 @@ fn everything_that_changes_is_printed() {
          ~ size 3 → 5\n  \
            5 instances: at least 4 ready, at most 7 in all (max_unavailable 1, max_surge 25% = 2)\n  \
            up to 2 instances are tried alone; ready after 10s of health, down after 10m without; given up once more than 50% = 2 failed\n  \
-           step 1: 5 of the new, 0 of the old\n  \
+           step 1: 5 of the new, 0 of the old; at least 3 ready, at most 7 in all\n  \
+           while nothing fails: 5 launched and 3 terminated by at most 11 calls, with room for 4 more than now, in 20s to 37m 20s\n  \
            note: the quota allows 7\n  \
            if it fails: back to acmeinc/web 1.0.0 under the same budget (partial, 3 of 5 still run)"
     );
