@@ -54,10 +54,11 @@ pub(super) fn spread(
         rest -= weight;
         weights.insert(*id, weight);
     }
-    // More than they can carry is theirs by how many serve.
+    // More than they can carry is theirs by how many serve, and what is left of a part is theirs who have most: the same again gives the same.
     let mut left: u64 = among.iter().map(|(_, serve)| u64::from(*serve)).sum();
     for (id, serve) in &among {
-        let more = u32::try_from((u64::from(rest) * u64::from(*serve)).checked_div(left).unwrap_or(0)).unwrap_or(0);
+        let product = u64::from(rest) * u64::from(*serve);
+        let more = if left == 0 { 0 } else { u32::try_from(product.div_ceil(left)).unwrap_or(rest) };
         (rest, left) = (rest - more, left - u64::from(*serve));
         *weights.entry(*id).or_default() += more;
     }
@@ -115,9 +116,22 @@ mod tests {
         );
         assert_eq!(
             divided(100, 8, &[(1, 3), (2, 0), (3, 1)], none),
-            weights(&[(1, 74), (2, 0), (3, 26)]),
+            weights(&[(1, 75), (2, 0), (3, 25)]),
             "too few, by how many serve"
         );
+    }
+
+    #[test]
+    fn divided_again_it_is_the_same() {
+        for (parts, floor) in [(999, 3), (10, 4), (100, 7), (1000, 1)] {
+            for serves in [[1, 1, 1], [1, 2, 0], [3, 1, 2], [5, 5, 1]] {
+                let among: Vec<_> = (1..).map(GenerationId).zip(serves).collect();
+                let once = spread(parts, parts, floor, among.clone(), |_| 0);
+                let again = spread(parts, parts, floor, among, |id| once[&id]);
+                assert_eq!(once, again, "{parts} parts, a floor of {floor}, {serves:?}");
+                assert_eq!(once.values().sum::<u32>(), parts);
+            }
+        }
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub(super) fn script(seed: u64, given: &Given) -> Script {
             generator(random, &mut script);
         }
     }
+    // A strategy of one's own stays what it is.
+    script.strategy = given.strategy.clone().unwrap_or(script.strategy);
     script
 }
 
@@ -367,6 +369,6 @@ fn successors(random: &mut Random, script: &mut Script) {
 fn resizes(random: &mut Random, script: &mut Script) {
     let then = pick(random, &[OnResize::Proportional, OnResize::NewFirst, OnResize::Freeze]);
     script.strategy = script.strategy.clone().on_resize(then);
-    let most = script.instances() + 3;
+    let most = script.instances() + 1;
     disturb(random, script, 2, |random| Trouble::Resize(random.below(most)));
 }

@@ -14,11 +14,9 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
     if journaled.moves_to != Some(generation) {
         return Err(format!("generation {generation} is raised, and wanted was {:?}", journaled.moves_to));
     }
-    if scene.book.chapter.is_none() {
-        return Err("no rollout runs".to_owned());
-    }
-    // What was accepted is done, wherever the rollout has gone since.
-    let goal = journaled.most;
+    let Some(chapter) = &scene.book.chapter else { return Err("no rollout runs".to_owned()) };
+    // What was accepted is done, wherever the rollout has gone since; and another call may rest on a size that was set since.
+    let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted));
     let others = scene.truth.added_since(journaled.whole);
     let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others));
     if size <= most { Ok(()) } else { Err(format!("it has {size}, the step's goal is {goal}")) }
