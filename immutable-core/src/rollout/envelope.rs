@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long a machine may take from being terminated to being gone: what Compute Engine gives it to shut down.
 const LEAVE: Duration = Duration::from_secs(90);
 
-/// What a step, or a whole plan, takes while nothing fails. What fails is replaced within the [budget](super::Budget), and costs more launches, calls and time.
+/// What a step, or a whole plan, takes while nothing fails and the fleet is not resized. What fails is replaced within the [budget](super::Budget), and costs more launches, calls and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Envelope {
