@@ -42,6 +42,8 @@ struct Row {
 /// What was so during a step, or all along.
 #[derive(Clone, Debug, Default)]
 struct Took {
+    /// How many there were before.
+    began: u32,
     ready: u32,
     live: u32,
     launches: u32,
@@ -84,6 +86,7 @@ fn took(effects: &[Effect], min_ready: Duration, from: Timestamp, until: Timesta
     for (at, readier, more) in turns(effects, min_ready) {
         if at >= from && least == i64::MAX {
             (least, most) = (ready, live);
+            took.began = u32::try_from(live).unwrap();
         }
         if at >= until {
             break;
@@ -172,7 +175,7 @@ impl Row {
             (named, may) = (named + took.terminations, may + terminations);
             let within = took.ready.min(plan.budget().desired) >= ready_at_least
                 && took.live <= live_at_most
-                && took.live.saturating_sub(self.sizes[0]) <= headroom.max(live_at_most.saturating_sub(self.sizes[0]))
+                && took.live.saturating_sub(all.began) <= headroom
                 && (took.launches == launches || (self.left_mixed && took.launches < launches))
                 && (named <= may || at == steps.len())
                 && (took.terminations == terminations
@@ -235,6 +238,7 @@ fn what_is_planned_holds_and_is_no_wider_than_it_must_be() {
         let (envelope, name) = (plan.envelope(), format!("{} {:?} {:?}", row.name, row.sizes, row.split));
         let exact = (envelope.ready_at_least, envelope.live_at_most);
         assert_eq!(exact, (all.ready.min(row.sizes[1]), all.live), "{name}");
+        assert_eq!(envelope.headroom, all.live - all.began, "{name}");
         for (step, took) in plan.steps().iter().zip(&steps).filter(|(step, _)| step.envelope.launches > 0) {
             let exact = (step.envelope.ready_at_least, step.envelope.live_at_most);
             assert_eq!(exact, (took.ready.min(row.sizes[1]), took.live), "{name}: {}", step.step);

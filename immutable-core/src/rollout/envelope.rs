@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long a machine may take from being terminated to being gone: what Compute Engine gives it to shut down.
 const LEAVE: Duration = Duration::from_secs(90);
 
-/// What a step, or a whole plan, takes while nothing fails. What fails is replaced within the [budget](super::Budget), and costs more launches, calls and time.
+/// What a step, or a whole plan, takes while nothing fails and the fleet is not resized. What fails is replaced within the [budget](super::Budget), and costs more launches, calls and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct Envelope {
@@ -222,7 +222,7 @@ impl Course<'_> {
             // What is lost to rounding is made good once there is a larger share to give, and so is what was left half done.
             Routing::Weights => {
                 let more = if before > 0 { 1 + u32::from(number == 0) } else { 0 };
-                more + if first { 0 } else { launches }
+                if first { more } else { launches.saturating_add(more) }
             }
             _ => 0,
         }
@@ -247,7 +247,7 @@ impl Course<'_> {
         let tried = desired == 0 && budget.ceiling > 0 && share.0 > 0 && !self.is_proven();
         let (wanted, old) = (wanted.max(u32::from(tried)), others.min(at.old));
         let launches = wanted.saturating_sub(at.mine);
-        let terminations = at.mine.saturating_sub(wanted) + (at.old - old);
+        let terminations = at.mine.saturating_sub(wanted).saturating_add(at.old - old);
         let start = at.mine.saturating_add(at.old);
         at.surplus |= at.mine > wanted;
 
@@ -313,7 +313,8 @@ impl Course<'_> {
             (routing, Step::Scale { .. }) => {
                 let attached = u32::from(launches > 0 && at.mine == 0);
                 let alone = u32::from(at.old > 0 && old == 0);
-                attached + alone + if at.began > 0 { self.follow(routing, launches, (number, at.mine), first) } else { 0 }
+                let follow = if at.began > 0 { self.follow(routing, launches, (number, at.mine), first) } else { 0 };
+                follow.saturating_add(attached + alone)
             }
             (Routing::None, _) => 0,
             (_, Step::Shift { .. }) => 1,
@@ -341,7 +342,7 @@ impl Course<'_> {
     fn after(&self, at: &At, shells: u32) -> Envelope {
         let desired = self.fleet.desired();
         let kept = at.old;
-        let terminations = kept + at.mine.saturating_sub(desired);
+        let terminations = kept.saturating_add(at.mine.saturating_sub(desired));
         let routes = u32::from(kept > 0 && !matches!(self.routing(), Routing::None | Routing::Switch));
         let keep = if kept > 0 { self.strategy.keep_old } else { Duration::ZERO };
         let leaving = if terminations > 0 { self.leaving() } else { Duration::ZERO };

@@ -1,5 +1,7 @@
 //! Plans: what they print, which generation gets the fleet, how many groups that needs, and when they no longer hold.
 
+use std::time::Duration;
+
 use immutable_core::fleet::{Finding, Fleet, FleetCapabilities, GenerationId, Heals, Placement};
 use immutable_core::rollout::{
     Ending, Event, FleetState, OnFirstFailure, Outcome, Percent, Phase, Plan, PlanFor, Strategy, Wanted,
@@ -262,4 +264,16 @@ fn what_is_proven_is_kept_by_nobody() {
         .keep_old(MINUTE);
     assert!(!stage.plan("1.0.0").to_string().contains("kept"), "{}", stage.plan("1.0.0"));
     assert!(stage.plan("1.1.0").to_string().contains("1m"), "{}", stage.plan("1.1.0"));
+}
+
+#[test]
+fn no_time_and_no_size_is_too_large_to_be_planned() {
+    let (long, ages) = (Duration::from_secs(u64::MAX / 4), Duration::MAX);
+    let mut stage = Stage::proven_of(Stage::fleet(5), Strategy::rolling());
+    stage.fleet = Stage::fleet(5_000_000).min_ready(long).boot_deadline(long).typical_boot(ages);
+    stage.strategy =
+        Strategy::canary([Percent::new(10).unwrap()]).progress_deadline(ages).rollback_deadline(ages).keep_old(Duration::ZERO);
+    let plan = stage.plan("1.1.0");
+    assert_eq!(plan.envelope().takes.most, Some(ages), "{plan}");
+    assert_eq!(plan.envelope().launches, 5_000_000);
 }
