@@ -86,7 +86,7 @@ pub enum Event {
         result: OpResult,
     },
     /// What was seen and could not be read again.
-    Noted(Noted),
+    Noted(Box<Noted>),
     /// Nothing was new for a minute, and somebody watched: by this a successor tells for how long nobody did.
     Watched,
     /// A gate's judge has spoken.

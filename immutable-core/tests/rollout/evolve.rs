@@ -38,7 +38,7 @@ fn owed(op: u64, call: Call) -> Event {
 fn noted(with: impl FnOnce(&mut Noted)) -> Event {
     let mut noted = Noted::default();
     with(&mut noted);
-    Event::Noted(noted)
+    Event::Noted(Box::new(noted))
 }
 
 fn spec(stage: &Stage, id: u32) -> GenerationSpec {

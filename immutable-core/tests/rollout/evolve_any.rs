@@ -81,7 +81,7 @@ impl Any {
         let noted = |with: &dyn Fn(&mut Noted)| {
             let mut noted = Noted::default();
             with(&mut noted);
-            Event::Noted(noted)
+            Event::Noted(Box::new(noted))
         };
         let op = |back: u64| OpId((next_op.0 + 1).saturating_sub(back));
         let keys = |names: &[u8]| names_of(names).into_iter().collect::<Vec<_>>();

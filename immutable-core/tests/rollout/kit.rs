@@ -311,7 +311,7 @@ impl Stage {
     pub(super) fn note(&mut self, with: impl FnOnce(&mut Noted)) {
         let mut noted = Noted::default();
         with(&mut noted);
-        self.apply(Event::Noted(noted));
+        self.apply(Event::Noted(Box::new(noted)));
     }
 
     #[track_caller]

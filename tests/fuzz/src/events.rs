@@ -141,7 +141,7 @@ impl Life<'_> {
             1 | 2 => self.opened(),
             3..=5 => Event::Owed { op: self.next_op(), call: self.call(), basis: self.at },
             6..=8 => Event::Settled { op: self.op(), result: self.result() },
-            9..=11 => Event::Noted(self.noted()),
+            9..=11 => Event::Noted(Box::new(self.noted())),
             12 => Event::Moved { to: self.phase() },
             13 => Event::Proven { generation: self.generation(), instances: self.draw.number(), evidence: Digest::of(b"x") },
             14 => Event::Ended { outcome: self.outcome() },

@@ -102,8 +102,9 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
         }
     }
     if *ending == Ending::Mixed {
-        let there = view.state.generations.keys().filter(|id| view.is_present(**id));
-        left |= !there.fold(true, |all, id| restored(view, proposal, *id) && all);
+        for id in view.state.generations.keys().filter(|id| view.is_present(**id)) {
+            left |= !restored(view, proposal, *id);
+        }
     }
     if left || !proposal.quiet(view) || *ending == Ending::Keep {
         return;

@@ -145,7 +145,7 @@ impl Proposal {
         let mut events = Vec::new();
         let basis = view.seen.as_of;
         if !view.noted.is_empty() {
-            events.push(Event::Noted(view.noted));
+            events.push(Event::Noted(Box::new(view.noted)));
         }
         events.append(&mut self.judged);
         for (op, call) in (view.state.next_op.0..).map(OpId).zip(self.calls) {

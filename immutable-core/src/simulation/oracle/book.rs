@@ -141,7 +141,7 @@ pub(super) struct Book {
     /// When the last answer about a generation, or about one of its groups, was journaled.
     pub(super) answered: BTreeMap<(GenerationId, Option<GroupId>), Timestamp>,
     /// What was noted last, if nothing else was written since.
-    pub(super) noted: Option<Noted>,
+    pub(super) noted: Option<Box<Noted>>,
     /// When the controller that drives now has seen the pool.
     pub(super) pool: Option<Timestamp>,
     /// When whom was first told to finish the requests it has.

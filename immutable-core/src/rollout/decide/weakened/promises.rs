@@ -131,6 +131,6 @@ fn others_are_gone(state: &mut FleetState) {
 fn notes_again(state: &FleetState, events: &mut Vec<Event>) {
     let exercised: Vec<_> = state.generations.iter().filter(|(_, one)| one.first_ready.is_some()).map(|(id, _)| *id).collect();
     if !exercised.is_empty() && events.is_empty() {
-        events.push(Event::Noted(Noted { exercised, ..Noted::default() }));
+        events.push(Event::Noted(Box::new(Noted { exercised, ..Noted::default() })));
     }
 }
