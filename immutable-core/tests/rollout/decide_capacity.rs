@@ -3,7 +3,7 @@
 use immutable_core::fleet::FailureClass;
 use immutable_core::rollout::{Amount, Ending, Event, OnFirstFailure, OpResult, Outcome, Percent, Phase, Strategy};
 
-use super::kit::{MINUTE, Stage, give_up, lower, raise};
+use super::kit::{MINUTE, Stage, give_up, group, key, lower, raise};
 use super::sight::{Look, look, row};
 
 /// A surge of so many, none fewer.
@@ -424,4 +424,19 @@ fn who_is_leaving_and_not_seen_in_a_part_holds_its_room() {
     stage.retire(1, "a");
     let part = look().group(1, 2, "b+ c+").partly().earlier(1, 2).group(2, 1, "d+");
     row("it may be there still", &stage, &part, "");
+}
+
+#[test]
+fn of_those_in_doubt_who_boots_goes_before_who_may_serve() {
+    let mut stage = Stage::proven_of(Stage::fleet(4), Strategy::rolling());
+    stage.fleet = Stage::fleet(3);
+    stage.strategy = Strategy::rolling().max_surge(1).max_unavailable(1);
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    stage.note(|noted| drop(noted.gone.insert(group(1), vec![key("d")])));
+    stage.note(|noted| drop(noted.appeared.insert(group(1), vec![key("x")])));
+    let doubted = look().group(1, 4, "a? b+ c+ x:").group(2, 0, "");
+    row("one too many", &stage, &doubted, "owed 5 lower 0001.0 4 by x");
 }

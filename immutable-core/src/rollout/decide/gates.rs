@@ -66,9 +66,9 @@ fn lost(view: &View<'_>, aim: Option<Aim>, since: Timestamp) -> bool {
     };
     let members = view.state.generations.get(&wanted).into_iter().flat_map(|generation| generation.groups.values());
     let came = members.flat_map(|slots| slots.members.values()).any(|member| member.exit == Exit::None && member.seen > since);
-    let comes = view.generation(wanted).any(|(id, group)| {
-        let new = view.noted.appeared.get(id).map_or(&[][..], Vec::as_slice);
-        group.ready.iter().chain(&group.kept).any(|key| new.contains(key))
+    let comes = view.noted.appeared.iter().filter(|(id, _)| id.generation == wanted).any(|(id, new)| {
+        let gone = view.noted.gone.get(id).map_or(&[][..], Vec::as_slice);
+        new.iter().any(|key| !gone.contains(key))
     });
     came || comes || (!view.environment && view.sum(wanted, |group| group.may_serve()) < aim.goal)
 }

@@ -149,7 +149,9 @@ impl<'a> Choice<'a> {
     fn may_get(&self, id: GenerationId) -> bool {
         let release = self.view.state.generations.get(&id).map(|generation| generation.release());
         let baseline = self.view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
-        self.has(id) > 0 || baseline.is_none() || release == baseline
+        // Where nothing is proven any other is as good, once somebody gets requests.
+        let anybody = self.traffic.current().values().any(|weight| *weight > 0);
+        self.has(id) > 0 || if baseline.is_none() { anybody } else { release == baseline }
     }
 
     /// Everybody gets the same.

@@ -84,8 +84,7 @@ impl<'a> View<'a> {
             Exit::Named => group.leavers += 1,
             Exit::None if member.draining.is_some() => group.draining.extend(member.draining.map(|since| (key, since))),
             Exit::None => {
-                group.doubt.push(key);
-                group.suspended += u32::from(member.healthy.is_some());
+                group.doubts(key, member.healthy.is_some());
                 group.unseen = (group.unseen.0 + 1, group.unseen.1 + u32::from(member.once));
             }
         }
@@ -202,8 +201,7 @@ impl<'a> View<'a> {
                 self.boots(deadline(), key, group);
             }
         } else {
-            group.doubt.push(key);
-            group.suspended += u32::from(known.healthy.is_some());
+            group.doubts(key, known.healthy.is_some());
             if !known.once {
                 self.boots(deadline(), key, group);
             }

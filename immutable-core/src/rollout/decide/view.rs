@@ -85,8 +85,10 @@ pub(super) struct GroupView<'a> {
     pub(super) down: Vec<&'a InstanceKey>,
     /// Of those, the ones that had their chance: ill after health, stopped, or past their boot deadline.
     pub(super) failed: Vec<&'a InstanceKey>,
-    /// Members that are neither: booting, or of unknown health.
+    /// Members that are neither: booting, or of unknown health. Last those who may serve.
     pub(super) doubt: Vec<&'a InstanceKey>,
+    /// Those of them, until all are counted.
+    may: Vec<&'a InstanceKey>,
     /// Members that something holds: neither ready nor to be named, since they would stay.
     pub(super) held: u32,
     /// Named to leave by a call that is no longer owed, still there, and not down.
@@ -131,7 +133,17 @@ pub(super) struct GroupView<'a> {
     pub(super) unseen: (u32, u32),
 }
 
-impl GroupView<'_> {
+impl<'a> GroupView<'a> {
+    /// One in doubt, who may serve or does not.
+    pub(super) fn doubts(&mut self, key: &'a InstanceKey, may_serve: bool) {
+        if may_serve {
+            self.suspended += 1;
+            self.may.push(key);
+        } else {
+            self.doubt.push(key);
+        }
+    }
+
     /// Everything that is ready.
     pub(super) fn ready_count(&self) -> u32 {
         count(self.ready.len() + self.kept.len())
@@ -303,6 +315,8 @@ impl<'a> View<'a> {
         self.wake(slots.quiet_until);
         if !group.absent || !slots.members.is_empty() {
             self.count_members(id, &generation.spec, slots, seen, rollout, &mut group);
+            let mut may_serve = std::mem::take(&mut group.may);
+            group.doubt.append(&mut may_serve);
         }
         group.live = self.live_in(id, seen, &group, reported, generation.life);
         self.live = self.live.saturating_add(group.live);

@@ -141,6 +141,8 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
     // Of the others those count who could be known to be ready by what the call rests on.
     let known = journaled.fresh - scene.min_ready;
     let serve = |of: GenerationId| u64::from(truth.ready_since(of, known));
+    let proven = scene.book.chapter.as_ref().and_then(|chapter| chapter.baseline);
+    let baseline = |of: GenerationId| proven.is_none() || scene.book.release(of) == proven;
     for id in new.keys() {
         let Some((ready, needed)) = traffic.carried(truth, new, *id, journaled.floor) else { continue };
         let lost = truth.lost_of(*id, journaled.fresh);
@@ -158,10 +160,11 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
             .chain(was.keys())
             .collect::<BTreeSet<_>>()
             .into_iter()
-            .filter(|other| *other != id)
+            // Who was given nothing, and cannot be gone back to, was not found good: whoever is left has it all.
+            .filter(|other| *other != id && (weight(was, **other) > 0 || baseline(**other)))
             .map(|id| serve(*id))
             .sum();
-        let in_proportion = ready > 0 && part * (others + u64::from(ready + lost)) <= u64::from(ready + lost) * whole;
+        let in_proportion = ready + lost > 0 && part * (others + u64::from(ready + lost)) <= u64::from(ready + lost) * whole;
         let lied = scene.lied_within(journaled.fresh, journaled.basis);
         if ready.saturating_add(lost) < needed && !less && !joins && !in_proportion && !lied {
             return Err(format!("generation {id} gets {} of {}: {ready} ready, {needed} must be", weight(new, *id), all(new)));
