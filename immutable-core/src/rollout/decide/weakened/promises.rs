@@ -26,7 +26,7 @@ pub(super) const ENGINES: &[Row] = &[
     (11, "succeeds without reading back", "proof", engine!(state: settled_long_ago)),
     (11, "takes what was promised for done", "proof", engine!(view: promised_is_ready)),
     (11, "succeeds on a part", "proof", engine!(view: whole_at_the_end)),
-    (11, "leaves upkeep off", "proof", engine!(state: upkeep_is_restored)),
+    (11, "leaves upkeep off", "proof", engine!(state: upkeep_is_restored, view: |view| view.noted.upkeep.clear())),
     (11, "leaves a generation over", "proof", engine!(state: others_are_gone)),
     (12, "never gives up a slot", "convergence", engine!(rules: &[("give_up", |_, _| {})])),
     (12, "has no deadlines", "deadline", engine!(rules: &[("deadlines", |_, _| {})])),
