@@ -499,6 +499,20 @@ mod tests {
     }
 
     #[test]
+    fn gates_say_how_long_and_who() {
+        let said = |step: Step| step.to_string();
+        let analyse = Analyse::by("slo").lasting(10 * MINUTE).every(MINUTE);
+        assert_eq!(said(analyse.clone().into()), "`slo` judges every 1m for 10m, or it asks");
+        assert_eq!(
+            said(analyse.extend(5 * MINUTE).into()),
+            "`slo` judges every 1m for 10m, 5m longer if need be, or it asks"
+        );
+        let approve = Approve::by(["ann", "bob"]);
+        assert_eq!(approve.people().iter().map(ToString::to_string).collect::<Vec<_>>(), ["ann", "bob"]);
+        assert_eq!(said(approve.within(MINUTE).into()), "1 of ann, bob approve, within 1m, or it asks");
+    }
+
+    #[test]
     fn it_survives_json() {
         let strategy =
             Strategy::blue_green().gate(Analyse::by("errors").extend(MINUTE)).gate(Approve::by(["ann"]).within(MINUTE));
