@@ -503,10 +503,7 @@ mod tests {
         let said = |step: Step| step.to_string();
         let analyse = Analyse::by("slo").lasting(10 * MINUTE).every(MINUTE);
         assert_eq!(said(analyse.clone().into()), "`slo` judges every 1m for 10m, or it asks");
-        assert_eq!(
-            said(analyse.extend(5 * MINUTE).into()),
-            "`slo` judges every 1m for 10m, 5m longer if need be, or it asks"
-        );
+        assert_eq!(said(analyse.extend(5 * MINUTE).into()), "`slo` judges every 1m for 10m, 5m longer if need be, or it asks");
         let approve = Approve::by(["ann", "bob"]);
         assert_eq!(approve.people().iter().map(ToString::to_string).collect::<Vec<_>>(), ["ann", "bob"]);
         assert_eq!(said(approve.within(MINUTE).into()), "1 of ann, bob approve, within 1m, or it asks");
