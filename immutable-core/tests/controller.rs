@@ -16,7 +16,7 @@ use immutable_core::rollout::{
     AbortTo, Analyse, Check, Event, Fate, FleetState, Otherwise, Percent, Phase, Recorded, Step, Supersede,
 };
 use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Strategy, Timestamp};
+use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Rollout, Strategy, Timestamp};
 
 struct Stage {
     clock: VirtualClock,
@@ -34,6 +34,14 @@ impl Stage {
 
     async fn plan(&self, controller: &Controller, artifact: &Artifact) -> Result<Plan> {
         controller.plan(&self.fleet, artifact, Strategy::rolling().max_surge(1)).await
+    }
+
+    /// A rollout to 1.1.0 that is begun and not driven, of a fleet that runs 1.0.0.
+    async fn begun(&self) -> (Artifact, Controller, Rollout) {
+        let (artifact, controller) = (self.deployed().await, self.cloud.controller());
+        let plan = self.plan(&controller, &artifact).await.unwrap();
+        let rollout = controller.start(plan).await.unwrap();
+        (artifact, controller, rollout)
     }
 
     /// Has the fleet run 1.0.0, and gives 1.1.0.
@@ -308,10 +316,7 @@ fn what_others_wrote_is_read_on_top_of_what_is_known() {
 fn deadlines_pass_for_whoever_drives_in_short_slices() {
     let stage = Stage::new();
     stage.clock.clone().run(async {
-        let artifact = stage.deployed().await;
-        let controller = stage.cloud.controller();
-        let plan = stage.plan(&controller, &artifact).await.unwrap();
-        let rollout = controller.start(plan).await.unwrap();
+        let (artifact, _, rollout) = stage.begun().await;
         stage.cloud.never_healthy(&artifact);
         let began = stage.clock.now();
         for _ in 0..20 {
@@ -333,10 +338,7 @@ fn deadlines_pass_for_whoever_drives_in_short_slices() {
 fn whoever_drives_the_one_that_is_replaced_is_told_at_once() {
     let stage = Stage::new();
     stage.clock.clone().run(async {
-        let artifact = stage.deployed().await;
-        let controller = stage.cloud.controller();
-        let plan = stage.plan(&controller, &artifact).await.unwrap();
-        let rollout = controller.start(plan).await.unwrap();
+        let (_, controller, rollout) = stage.begun().await;
         let (clock, next) = (&stage.clock, stage.cloud.bake("acmeinc/web", "1.2.0").unwrap());
         let strategy = Strategy::rolling().max_surge(1).supersede(Supersede::Replace);
         let took_place = async {

@@ -428,7 +428,7 @@ impl FleetState {
 }
 
 /// How much of a silence nobody watched. Whoever watches says so every [`MAX_VIEW_AGE`], and a short silence is nothing to tell by.
-pub(crate) fn unwatched(silent: Duration) -> Duration {
+fn unwatched(silent: Duration) -> Duration {
     if silent > 2 * MAX_VIEW_AGE { silent - MAX_VIEW_AGE } else { Duration::ZERO }
 }
 

@@ -1,5 +1,7 @@
 //! A rollout as data: what changes, how far each step goes, what it needs, and how it would be undone.
 
+mod print;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +13,12 @@ use crate::fleet::{
     TrafficCapabilities, Upkeep,
 };
 use crate::id::{PoolId, RolloutId};
-use crate::rollout::budget::{Amount, Budget};
+use crate::rollout::budget::Budget;
 use crate::rollout::envelope::{Course, Envelope};
 use crate::rollout::lint::{self, Warning};
 use crate::rollout::report::Feasibility;
 use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
-use crate::rollout::strategy::{Old, OnFirstFailure, Step, Strategy, Supersede};
-use crate::time::Human;
+use crate::rollout::strategy::{Step, Strategy, Supersede};
 
 /// A rollout as data. `Display` prints it for review, serde as JSON with `"format": 1`.
 ///
@@ -353,6 +354,11 @@ impl Plan {
         &self.envelope
     }
 
+    /// How many of the old there still are behind the last step.
+    pub(super) fn kept(&self) -> u32 {
+        self.steps.last().map_or(0, |step| step.leaving)
+    }
+
     /// What is possible, and unwise. Nothing is refused for it.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -449,105 +455,4 @@ fn groups(fleet: &Fleet, ceiling: u32, capabilities: &FleetCapabilities) -> Resu
         GroupSpec { cell, placement, max }
     });
     Ok(placed.collect())
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let budget = self.budget();
-        let health = self.fleet.health();
-        writeln!(f, "fleet {}", self.fleet.id())?;
-        match &self.from {
-            Some(from) => writeln!(f, "- {from} ({:#})", from.digest)?,
-            None => writeln!(f, "- nothing proven")?,
-        }
-        let generation = self.wanted.id().name(self.fleet.id());
-        let made = if matches!(self.wanted, Wanted::New(_)) { "new" } else { "there already" };
-        writeln!(f, "+ {} ({:#}) as generation {generation}, {made}", self.to, self.to.digest)?;
-        if let Some(running) = self.basis.running {
-            writeln!(f, "! rollout {running} runs: this one takes its place")?;
-        }
-        for change in &self.template_changes {
-            writeln!(f, "~ template {change}")?;
-        }
-        if self.basis.desired != budget.desired {
-            writeln!(f, "~ size {} → {}", self.basis.desired, budget.desired)?;
-        }
-        let Strategy { max_surge, max_unavailable, max_failed, probe_attempts, .. } = &self.strategy;
-        let shown = |amount: &Amount, count: u32| match amount {
-            Amount::Count(count) => count.to_string(),
-            Amount::Percent(_) => format!("{amount} = {count}"),
-        };
-        writeln!(
-            f,
-            "  {} instances: at least {} ready, at most {} in all (max_unavailable {}, max_surge {})",
-            budget.desired,
-            budget.floor,
-            budget.ceiling,
-            shown(max_unavailable, max_unavailable.down(budget.desired)),
-            shown(max_surge, max_surge.up(budget.desired)),
-        )?;
-        writeln!(
-            f,
-            "  {} tried alone; ready after {} of health, down after {} without; given up once more than {} failed",
-            if *probe_attempts == 1 { "one instance is".to_owned() } else { format!("up to {probe_attempts} instances are") },
-            Human(health.min_ready),
-            Human(health.boot_deadline),
-            shown(max_failed, max_failed.down(budget.desired)),
-        )?;
-        for (number, step) in self.steps.iter().enumerate() {
-            match &step.step {
-                Step::Scale { old, .. } => {
-                    let first = if *old == Old::First { ", once these are gone" } else { "" };
-                    write!(f, "  step {}: {} of the new, {} of the old{first}", number + 1, step.wanted, step.leaving)?;
-                    if let Some((part, _)) = step.share.filter(|_| self.strategy.shifts()) {
-                        write!(f, ", the new with {part}% of the requests")?;
-                    }
-                    let Envelope { ready_at_least, live_at_most, .. } = step.envelope;
-                    if (ready_at_least, live_at_most) != (budget.floor, budget.ceiling) {
-                        write!(f, "; at least {ready_at_least} ready, at most {live_at_most} in all")?;
-                    }
-                    writeln!(f)?;
-                }
-                other => writeln!(f, "  step {}: {other}", number + 1)?,
-            }
-        }
-        if let Some(pool) = self.fleet.traffic_pool() {
-            writeln!(f, "  requests come from pool {pool}")?;
-        }
-        if !self.strategy.keep_old.is_zero() {
-            let (kept, keep) = (self.kept(), self.strategy.keep_old);
-            writeln!(f, "  then the old are kept for {} ({} machine-hours)", Human(keep), lint::hours(kept, keep))?;
-        }
-        let Envelope { headroom, launches, terminations, calls, takes, .. } = self.envelope;
-        writeln!(
-            f,
-            "  while nothing fails: {launches} launched and {terminations} terminated by at most {calls} calls, with room for {headroom} more than \
-             now, in {takes}"
-        )?;
-        for finding in &self.findings {
-            writeln!(f, "  note: {}", finding.what)?;
-        }
-        for warning in &self.warnings {
-            writeln!(f, "  warn: {warning}")?;
-        }
-        write!(f, "  if it fails: {}", self.undone())
-    }
-}
-
-impl Plan {
-    /// How many of the old there still are behind the last step.
-    pub(super) fn kept(&self) -> u32 {
-        self.steps.last().map_or(0, |step| step.leaving)
-    }
-
-    fn undone(&self) -> String {
-        match (&self.from, self.strategy.on_first_failure) {
-            (Some(_), _) if let (Feasibility::Impossible(why), Some(_)) = (&self.rollback, &self.to.irreversible) => {
-                format!("once something was launched it asks: {why}")
-            }
-            (Some(from), _) => format!("back to {from} under the same budget ({})", self.rollback),
-            (None, OnFirstFailure::TearDown) => "what was launched is removed; nothing is proven to go back to".to_owned(),
-            (None, OnFirstFailure::Hold) => "it stays as it is and asks; nothing is proven to go back to".to_owned(),
-        }
-    }
 }
