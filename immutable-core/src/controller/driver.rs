@@ -71,6 +71,9 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         return Ok(outcome);
     }
     controller.has_judges(judges::ahead(&driver.state))?;
+    if let Some(running) = driver.state.rollout() {
+        controller.has_sizes(running.plan.fleet())?;
+    }
     let ended = match driver.claim().await {
         Ok(()) => driver.run().await,
         Err(error) => Err(error),
@@ -385,10 +388,10 @@ impl Driver {
                 None => seen,
             };
             (seen.switch, seen.pool) = (self.provider.traffic.as_ref().map(|traffic| traffic.capabilities()), pool.as_ref());
-            seen.answer = self.answer.as_ref();
+            (seen.answer, seen.size) = (self.answer.as_ref(), look.size);
             let decision = (self.controller.decide)(&self.state, &seen, self.now());
             wake_at = decision.wake_at;
-            let moved = decision.events.iter().any(|event| matches!(event, Event::Moved { .. }));
+            let moved = decision.events.iter().any(|event| matches!(event, Event::Moved { .. } | Event::Resized { .. }));
             self.apply(decision.events)?;
             if !moved {
                 self.controller.news.report(self.state.fleet(), decision.report);

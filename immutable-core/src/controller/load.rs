@@ -16,7 +16,7 @@ use crate::time::Clock;
 pub(super) const TRIES: usize = 16;
 
 /// How long a journal may fail before its error is returned.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A snapshot is taken once so many records have come since the last.
 const SNAPSHOT_EVERY: u64 = 512;

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::{Either, join4, poll_fn, select};
+use futures_util::future::{Either, join5, poll_fn, select};
 
 use super::{Controller, unlaunchable};
 use crate::artifact::{ArtifactName, Digest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{GenerationSpec, Observation, TrafficSeen};
+use crate::fleet::{Fleet, GenerationSpec, Observation, TrafficSeen};
 use crate::id::StreamVersion;
 use crate::journal::{After, Record};
 use crate::provider::{ImageCatalog, Provider};
 use crate::registry::{ImageRegistry, Status};
-use crate::rollout::{Facts, FleetState};
+use crate::rollout::{Facts, FleetState, Plan};
 use crate::time::{Clock, Timestamp};
 
 /// How often the registry is asked again at the most.
@@ -29,6 +29,8 @@ pub(super) struct Look {
     pub(super) facts: Result<Facts>,
     /// Of a fleet that gets its requests from a pool.
     pub(super) pool: Result<Option<TrafficSeen>>,
+    /// What is said of its size, of a fleet that follows somebody.
+    pub(super) size: Option<u32>,
 }
 
 /// Begins a look, asked for now. What it needs of the state it takes with it.
@@ -47,7 +49,9 @@ pub(super) fn look(
     let (traffic, images) = (provider.traffic.clone(), provider.images.clone());
     let baseline = state.rollout().and_then(|rollout| rollout.baseline.as_ref()).filter(|_| known.is_none());
     let specs: Vec<_> = baseline.map(|proven| proven.spec.clone()).into_iter().collect();
-    let pool = state.rollout().and_then(|rollout| rollout.plan.fleet().traffic_pool()).cloned();
+    let terms = state.rollout().map(|rollout| &*rollout.plan).or(state.kept()).map(Plan::fleet);
+    let pool = terms.and_then(Fleet::traffic_pool).cloned();
+    let source = terms.and_then(Fleet::follows_whom).and_then(|follows| controller.sizes.get(&follows.source)).cloned();
     let until = asked + *call_timeout;
     async move {
         let stream = fleet.inbox();
@@ -67,16 +71,23 @@ pub(super) fn look(
                 _ => Ok(None),
             }
         });
-        // One alarm for all four.
-        let all = pin!(join4(observed, heard, facts, pool));
-        let (fleet, heard, facts, pool) = match select(clock.sleep_until(until), all).await {
+        let size = in_time(&*clock, until, async {
+            match &source {
+                Some(source) => source.desired(&fleet).await.map(Some),
+                None => Ok(None),
+            }
+        });
+        // One alarm for all five.
+        let all = pin!(join5(observed, heard, facts, pool, size));
+        let (seen, heard, facts, pool, size) = match select(clock.sleep_until(until), all).await {
             Either::Left(((), late)) => late.await,
             Either::Right((read, _)) => read,
         };
         let numbered = |records: Vec<Record>| {
             records.into_iter().zip(inbox.0 + 1..).map(|(record, version)| (StreamVersion(version), record))
         };
-        Look { fleet, inbox: heard.map(|heard| numbered(heard.records).collect()), facts, pool }
+        let size = size.inspect_err(|error| tracing::debug!(%error, %fleet, "nothing was heard of its size")).unwrap_or_default();
+        Look { fleet: seen, inbox: heard.map(|heard| numbered(heard.records).collect()), facts, pool, size }
     }
 }
 

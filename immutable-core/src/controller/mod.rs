@@ -8,6 +8,7 @@ mod driver;
 mod events;
 mod execute;
 mod judges;
+mod keep;
 mod load;
 mod look;
 mod news;
@@ -18,12 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
+
 use crate::artifact::{Artifact, Place};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{Fleet, FleetId, GenerationSpec};
+use crate::fleet::{Fleet, FleetId, Follows, GenerationSpec};
 use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Journal};
-use crate::provider::{ImageSeen, ImageStage, Judge, Provider};
+use crate::provider::{ImageSeen, ImageStage, Judge, Provider, SizeSource};
 use crate::registry::{ImageRegistry, JournalRegistry, Status};
 use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted, busy};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -61,6 +64,7 @@ pub struct Controller {
     poll: Duration,
     call_timeout: Duration,
     judges: BTreeMap<Arc<str>, Arc<dyn Judge>>,
+    sizes: BTreeMap<Arc<str>, Arc<dyn SizeSource>>,
     decide: Decide,
     known: load::Known,
     news: news::Board,
@@ -85,6 +89,7 @@ impl Controller {
             poll: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             judges: BTreeMap::new(),
+            sizes: BTreeMap::new(),
             decide: crate::rollout::decide,
             known: load::Known::default(),
             news: news::Board::default(),
@@ -145,6 +150,13 @@ impl Controller {
         self
     }
 
+    /// Asks this source for the size of the fleets that [follow](Fleet::follows) it by this name.
+    #[must_use]
+    pub fn sizes(mut self, name: impl Into<Arc<str>>, source: impl SizeSource + 'static) -> Self {
+        self.sizes.insert(name.into(), Arc::new(source));
+        self
+    }
+
     /// Lets another engine decide: a simulation judges those that are weakened on purpose.
     #[cfg(feature = "simulation")]
     pub(crate) fn deciding(mut self, decide: Decide) -> Self {
@@ -178,9 +190,11 @@ impl Controller {
     /// Makes a plan to have a fleet run an artifact, which is published if it is new. Changes nothing else.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if it can never work, or asks a judge that is not [there](Self::judge), saying what would;
+    /// [`Invalid`](ErrorKind::Invalid) if it can never work, asks a judge that is not [there](Self::judge), or follows a source that is not
+    /// [there](Self::sizes) or is silent, saying what would;
     /// [`Denied`](ErrorKind::Denied) if the artifact is revoked; [`Busy`](ErrorKind::Busy) if a rollout runs; what the provider, the registry or the journal fail with.
     pub async fn plan(&self, fleet: &Fleet, artifact: &Artifact, strategy: Strategy) -> Result<Plan> {
+        let fleet = &self.sized(fleet).await?;
         fleet.check()?;
         let provider = self.provider(fleet.id().place())?;
         self.has_judges(strategy.judges())?;
@@ -291,6 +305,43 @@ impl Controller {
                 "the strategy asks judge `{judge}`, which this controller does not have; add it with `Controller::judge`"
             ))
         })
+    }
+
+    /// The source that says a fleet's size, if it follows one.
+    fn has_sizes(&self, fleet: &Fleet) -> Result<Option<&Arc<dyn SizeSource>>> {
+        let Some(Follows { source, .. }) = fleet.follows_whom() else {
+            return Ok(None);
+        };
+        self.sizes.get(source).map(Some).ok_or_else(|| {
+            let fleet = fleet.id();
+            Error::invalid(format!(
+                "fleet {fleet} follows `{source}`, which this controller does not have; add it with `Controller::sizes`"
+            ))
+        })
+    }
+
+    /// A fleet at the size that its source says, if it follows one that is not silent.
+    async fn sized(&self, fleet: &Fleet) -> Result<Fleet> {
+        let Some((follows, source)) = fleet.follows_whom().zip(self.has_sizes(fleet)?) else {
+            return Ok(fleet.clone());
+        };
+        let late = self.clock.sleep_until(self.clock.now() + self.call_timeout);
+        let says = match select(source.desired(fleet.id()), late).await {
+            Either::Left((says, _)) => says,
+            Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
+        };
+        match says {
+            Ok(says) => Ok(fleet.clone().size(follows.size(says))),
+            Err(_) if fleet.is_sized() => Ok(fleet.clone().size(follows.size(fleet.desired()))),
+            Err(error) => Err(Error::new(
+                error.kind(),
+                format!(
+                    "fleet {} follows `{}`, which is silent: {error}; try again, or say besides which size it has meanwhile",
+                    fleet.id(),
+                    follows.source
+                ),
+            )),
+        }
     }
 
     /// Publishes an artifact that is new, and refuses one that is revoked.

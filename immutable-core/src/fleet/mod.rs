@@ -5,13 +5,16 @@
 //! - [`Observation`]: what one look at a fleet returned.
 //! - [`Op`], [`Resize`]: what a provider is asked to do.
 
+mod drift;
 mod generation;
 mod op;
 mod template;
 mod traffic;
 mod view;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::id::{PoolId, SourceId, StreamId, Zone, read_text};
 use crate::time::{human, human_option};
 
+pub use drift::{Drift, OnDrift};
 pub use generation::{GenerationId, GenerationSpec, GroupId, GroupSpec, Placement, Release, Upkeep};
 pub use op::{
     Destroyed, Ensured, FailureClass, Finding, FleetCapabilities, Heals, Op, Refusal, Resize, Resized, Ticket, TicketState,
@@ -129,6 +133,29 @@ pub struct Fleet {
     pool: Option<PoolId>,
     upkeep: Upkeep,
     template: LaunchTemplate,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<Follows>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    on_drift: BTreeMap<Drift, OnDrift>,
+}
+
+/// Who says how many instances a fleet should have, and within which bounds.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follows {
+    /// The source's name.
+    pub source: Arc<str>,
+    /// However few it says.
+    pub least: u32,
+    /// However many it says.
+    pub most: u32,
+}
+
+impl Follows {
+    /// The size that follows from what the source says.
+    pub fn size(&self, says: u32) -> u32 {
+        says.max(self.least).min(self.most)
+    }
 }
 
 impl Fleet {
@@ -148,13 +175,33 @@ impl Fleet {
             pool: None,
             upkeep: Upkeep::default(),
             template: LaunchTemplate::default(),
+            follows: None,
+            on_drift: BTreeMap::new(),
         }
     }
 
-    /// How many instances it should have. Must be said, also if it is 0: a plan for a fleet without it is refused.
+    /// How many instances it should have. Must be said, also if it is 0: a plan for a fleet without it is refused, unless it
+    /// [follows](Self::follows) somebody.
     #[must_use]
     pub fn size(mut self, instances: u32) -> Self {
         self.size = Some(instances);
+        self
+    }
+
+    /// Has as many instances as this source of the controller says, within these bounds: who says it is the one owner of its size, and nobody else can
+    /// [resize](crate::Rollout::resize) it. A source that is silent changes nothing; one that is silent when a plan is made leaves it at the size that is
+    /// [said](Self::size) besides, without which there is no plan then.
+    #[must_use]
+    pub fn follows(mut self, source: impl Into<Arc<str>>, bounds: RangeInclusive<u32>) -> Self {
+        self.follows = Some(Follows { source: source.into(), least: *bounds.start(), most: *bounds.end() });
+        self
+    }
+
+    /// What follows when somebody else has changed this about it. What may follow, and does if nothing is said, is the drift's to
+    /// [say](Drift::choices).
+    #[must_use]
+    pub fn on_drift(mut self, what: Drift, then: OnDrift) -> Self {
+        self.on_drift.insert(what, then);
         self
     }
 
@@ -227,6 +274,11 @@ impl Fleet {
         self.size.unwrap_or(0)
     }
 
+    /// Whether its size was said.
+    pub(crate) fn is_sized(&self) -> bool {
+        self.size.is_some()
+    }
+
     /// How its machines are made.
     pub fn launch_template(&self) -> &LaunchTemplate {
         &self.template
@@ -257,6 +309,16 @@ impl Fleet {
         self.upkeep
     }
 
+    /// Who says how many instances it should have, if somebody does.
+    pub fn follows_whom(&self) -> Option<&Follows> {
+        self.follows.as_ref()
+    }
+
+    /// What follows when somebody else has changed this about it.
+    pub fn drift(&self, what: Drift) -> OnDrift {
+        self.on_drift.get(&what).copied().unwrap_or_else(|| what.default_choice())
+    }
+
     /// Whether everything that was set can work.
     ///
     /// # Errors
@@ -272,6 +334,14 @@ impl Fleet {
         if self.size.is_none() {
             return Err(Error::invalid(format!("fleet {name} has no size; say size(n), also if it is to be empty")));
         }
+        if let Some(Follows { source, least, most }) = self.follows.as_ref().filter(|follows| follows.least > follows.most) {
+            return Err(Error::invalid(format!(
+                "fleet {name} follows `{source}` from {least} to {most} instances, which no size is; name the smaller bound first"
+            )));
+        }
+        self.on_drift.iter().try_for_each(|(what, then)| {
+            what.check(*then).map_err(|why| Error::invalid(format!("fleet {name}: {why}")))
+        })?;
         if self.boot_deadline.is_zero() {
             return Err(Error::invalid(format!(
                 "the boot deadline of fleet {name} is 0, so no instance can ever meet it; allow at least as long as a boot takes"

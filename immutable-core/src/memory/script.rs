@@ -10,7 +10,7 @@ use super::view::{Lie, Partial, Whose};
 use super::world::{Env, World};
 use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{FleetId, GenerationId, GroupId, Held, Life, Verdict};
+use crate::fleet::{FleetId, GenerationId, GroupId, Upkeep, Held, Life, Verdict};
 use crate::id::{InstanceName, NativeRef, Zone};
 
 /// Images that do not work.
@@ -247,6 +247,17 @@ impl MemoryCloud {
         let mut world = self.world();
         let handle = world.handle(fleet, group)?;
         world.with(handle, |group, env| group.resize_blindly(env, size, Cause::Script));
+        Ok(())
+    }
+
+    /// Somebody else changes what the provider may do to a group by itself.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) if there is no such group.
+    pub fn change_upkeep(&self, fleet: &FleetId, group: GroupId, upkeep: Upkeep) -> Result<()> {
+        let mut world = self.world();
+        let handle = world.handle(fleet, group)?;
+        world.with(handle, |group, env| group.keep(env, upkeep, Cause::Script));
         Ok(())
     }
 

@@ -4,12 +4,13 @@
 //! call is sent. The suite that the feature `conformance` has says whether an implementation keeps the contracts.
 //!
 //! A [`Judge`] belongs to no place: it says whether a release is good enough. [`ThresholdJudge`] asks a source of [`Metrics`],
-//! [`judge_fn`] a function.
+//! [`judge_fn`] a function. Nor does a [`SizeSource`], which says how many instances a fleet should have.
 
 mod catalog;
 mod fleets;
 mod judge;
 mod metrics;
+mod sizes;
 mod traffic;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub use catalog::{ImageCatalog, ImageSeen, ImageStage};
 pub use fleets::FleetProvider;
 pub use judge::{Judge, Side, Trial, judge_fn};
 pub use metrics::{Metrics, Query, ThresholdJudge};
+pub use sizes::{SizeSource, size_fn};
 pub use traffic::TrafficSwitch;
 
 /// The ports of one place.

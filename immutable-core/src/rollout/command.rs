@@ -186,6 +186,9 @@ fn carry_out(state: &FleetState, command: &Command, now: Timestamp) -> Result<Ve
             _ => return Err("nothing needs a decision, it goes on by itself".to_owned()),
         },
         What::Resize(desired) => {
+            if let Some(follows) = rollout.plan.fleet().follows_whom() {
+                return Err(format!("its size is what `{}` says; have that say {desired}", follows.source));
+            }
             resizable(state, rollout, desired)?;
             return Ok(vec![Event::Resized { desired }]);
         }
@@ -248,7 +251,7 @@ fn approve(rollout: &RolloutState, step: StepIx, by: &Actor, now: Timestamp) -> 
 }
 
 /// Whether the plan can be carried on at this size: its budget and its steps find room, and so do the groups.
-fn resizable(state: &FleetState, rollout: &RolloutState, desired: u32) -> Result<(), String> {
+pub(crate) fn resizable(state: &FleetState, rollout: &RolloutState, desired: u32) -> Result<(), String> {
     let strategy = rollout.plan.strategy();
     if rollout.resized.unwrap_or(state.desired) == desired {
         return Err(format!("its size is {desired} already"));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fleet::GenerationId;
+use crate::fleet::{Drift, GenerationId};
 use crate::id::{Actor, RolloutId, StepIx};
 use crate::time::Timestamp;
 
@@ -228,6 +228,13 @@ pub enum Need {
         /// What is missing.
         why: Arc<str>,
     },
+    /// Somebody else has changed something, and the fleet [pauses](crate::fleet::OnDrift::Pause) then.
+    Drift {
+        /// What kind of thing.
+        drift: Drift,
+        /// What exactly.
+        what: Arc<str>,
+    },
 }
 
 impl fmt::Display for Need {
@@ -239,6 +246,7 @@ impl fmt::Display for Need {
             Self::StuckLeaving => f.write_str("what should be removed does not go"),
             Self::Irreversible { mark, why } => write!(f, "going back is not possible ({mark}), and there is cause to: {why}"),
             Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),
+            Self::Drift { what, .. } => write!(f, "somebody else has changed it: {what}"),
             Self::PoolRefuses { why } => write!(f, "the pool refuses its route: {why}"),
             Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }

@@ -34,6 +34,9 @@ pub struct Report {
     pub share: Option<(u32, u32)>,
     /// What still sends requests to a generation though its weight says otherwise, in the switch's words.
     pub residue: Option<Arc<str>>,
+    /// What somebody else has changed, in words: what this look shows for the first time, and who runs another image or bears the fleet's mark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Arc<str>>,
 }
 
 /// The numbers of a rollout.
@@ -167,6 +170,11 @@ pub enum Blocker {
         /// When that is.
         until: Timestamp,
     },
+    /// A plan for another size: this one cannot be carried on at what the source says that the fleet follows.
+    Size {
+        /// Why.
+        why: Arc<str>,
+    },
     /// Somebody to resume it.
     Paused {
         /// Who has paused it.
@@ -291,6 +299,7 @@ impl Report {
                 until.as_ref().map_or(Ok(()), |until| write!(f, " (for {})", left(until)))
             }
             Blocker::KeepsOld { until, .. } => write!(f, "the old to be let go (in {})", left(until)),
+            Blocker::Size { why } => write!(f, "a plan for another size: {why}"),
             Blocker::Paused { by } => write!(f, "{by}, who has paused it"),
             Blocker::Person(need) => write!(f, "a person: {need}"),
         }
@@ -321,6 +330,9 @@ impl fmt::Display for Report {
                     self.blocker(f, blocker)?;
                 }
             }
+        }
+        for drift in &self.drift {
+            write!(f, "; somebody else has changed it: {drift}")?;
         }
         if self.back.is_some() { Ok(()) } else { write!(f, "; rollback now would be {}", self.rollback) }
     }

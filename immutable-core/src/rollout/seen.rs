@@ -32,6 +32,8 @@ pub struct Seen<'a> {
     pub pool: Option<&'a TrafficSeen>,
     /// What the judge of the gate that is waited for said last.
     pub answer: Option<&'a Answer>,
+    /// How many instances there should be, by the source that the fleet [follows](crate::Fleet::follows), if it was heard.
+    pub size: Option<u32>,
 }
 
 /// What a gate's judge said.
@@ -58,6 +60,7 @@ impl<'a> Seen<'a> {
             switch: None,
             pool: None,
             answer: None,
+            size: None,
         }
     }
 
@@ -100,6 +103,13 @@ impl<'a> Seen<'a> {
     #[must_use]
     pub fn answer(mut self, answer: &'a Answer) -> Self {
         self.answer = Some(answer);
+        self
+    }
+
+    /// With how many instances there should be, by the source that the fleet follows.
+    #[must_use]
+    pub fn size(mut self, says: u32) -> Self {
+        self.size = Some(says);
         self
     }
 

@@ -31,6 +31,9 @@ pub struct FleetState {
     pub(crate) owed: BTreeMap<OpId, Owed>,
     pub(crate) rollout: Option<RolloutState>,
     pub(crate) last: Option<(RolloutId, Outcome)>,
+    /// The plan by whose terms the proven release is kept while no rollout runs: that of the last one that left it whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kept: Option<Arc<Plan>>,
     /// Releases that were given up in this fleet by their own fault, and why: the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Failed>,
@@ -294,6 +297,7 @@ impl FleetState {
             owed: BTreeMap::new(),
             rollout: None,
             last: None,
+            kept: None,
             failed: Vec::new(),
             next_op: OpId(1),
             next_generation: 1,
@@ -354,6 +358,12 @@ impl FleetState {
     /// How the last rollout ended.
     pub fn last(&self) -> Option<&(RolloutId, Outcome)> {
         self.last.as_ref()
+    }
+
+    /// The plan of the last rollout that left the proven release whole: by its terms the fleet is [kept](crate::Controller::keep) while none runs.
+    /// `None` before the first, and of a fleet that was left mixed.
+    pub fn kept(&self) -> Option<&Plan> {
+        self.kept.as_deref()
     }
 
     /// Why a release was given up in this fleet by its own fault, if it was, and has not been proven since.

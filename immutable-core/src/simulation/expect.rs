@@ -36,6 +36,7 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",
         Outcome::Needs(Need::Irreversible { .. }) => "needs: irreversible",
         Outcome::Needs(Need::Gate { .. }) => "needs: gate",
+        Outcome::Needs(Need::Drift { .. }) => "needs: drift",
     }
 }
 

@@ -441,6 +441,10 @@ impl<'a> Play<'a> {
         let mut last = String::new();
         for life in 0..lives {
             let controller = self.controller(board, life);
+            if life == 0 {
+                // It drove the rollout before this one too; whoever takes its place reads all of the journal.
+                self.ledger.tell(&controller);
+            }
             match board.live(self.drive(&controller, fleet, artifact, before)).await {
                 Err(down) => {
                     self.ledger.script(self.now(), || format!("the process dies; nobody drives for {down} s"));

@@ -4,6 +4,8 @@ mod blame;
 mod complete;
 mod deadlines;
 mod divide;
+mod drift;
+mod follow;
 mod gates;
 mod give_up;
 mod prepare;
@@ -14,7 +16,7 @@ mod rejudge;
 mod retire;
 mod rollback;
 mod route;
-mod sight;
+pub(super) mod sight;
 mod traffic;
 mod unheal;
 mod view;
@@ -50,7 +52,9 @@ type Rule = fn(&View<'_>, &mut Proposal);
 
 /// The rules, in the order in which they have their say. Once one has proposed another phase the rest wait for it.
 const RULES: &[(&str, Rule)] = &[
+    ("follow", follow::rule),
     ("rejudge", rejudge::rule),
+    ("drift", drift::rule),
     ("prepare", prepare::rule),
     ("rollback", rollback::rule),
     ("deadlines", deadlines::rule),

@@ -1,6 +1,7 @@
 //! What the rules have proposed so far, and what becomes of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Decision;
 use super::rollback::irreversible;
@@ -56,6 +57,10 @@ pub(super) struct Proposal {
     pub(super) gate_open: bool,
     /// The route that is proposed.
     pub(super) route: Option<Weights>,
+    /// What somebody else has changed.
+    pub(super) drift: Vec<Arc<str>>,
+    /// Another size.
+    resized: Option<Event>,
     /// Calls to owe.
     calls: Vec<Call>,
     taken: BTreeSet<GroupId>,
@@ -76,6 +81,8 @@ impl Proposal {
             spare_for_probe: None,
             gate_open: false,
             route: None,
+            drift: Vec::new(),
+            resized: None,
             calls: Vec::new(),
             taken: BTreeSet::new(),
             to: None,
@@ -86,9 +93,13 @@ impl Proposal {
         }
     }
 
-    /// Whether another phase, or an end, is proposed: the rules that follow wait for it.
+    /// Whether another phase, another size or an end is proposed: the rules that follow wait for it.
     pub(super) fn moves(&self) -> bool {
-        self.to.is_some() || self.ended.is_some()
+        self.to.is_some() || self.ended.is_some() || self.resized.is_some()
+    }
+
+    pub(super) fn resize(&mut self, resized: Event) {
+        self.resized = Some(resized);
     }
 
     pub(super) fn open_gate(&mut self) {
@@ -152,6 +163,7 @@ impl Proposal {
             events.push(Event::Owed { op, call, basis });
         }
         events.extend(self.proven);
+        events.extend(self.resized);
         events.extend(self.to.map(|to| Event::Moved { to }));
         events.extend(self.ended.map(|outcome| Event::Ended { outcome }));
         Decision { events, wake_at: self.wake, report }
@@ -199,6 +211,7 @@ impl Proposal {
             rollback: rollout.map_or_else(Feasibility::no_baseline, |rollout| feasibility(view, rollout)),
             share: wanted.and_then(|wanted| share(view, wanted)),
             residue: view.traffic.as_ref().and_then(|traffic| traffic.seen?.residue.clone()),
+            drift: std::mem::take(&mut self.drift),
         }
     }
 

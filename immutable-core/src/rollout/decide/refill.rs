@@ -23,7 +23,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return proposal.wait(Blocker::Leaving { instances: there });
     }
     let asked = view.sum(wanted, GroupView::promised);
-    let missing = aim.goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
+    // Another takes the place of who runs another image.
+    let goal = aim.goal.saturating_add(view.drifted(wanted));
+    let missing = goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
     let unkept = if missing == 0 && proposal.probe.is_none() { unkept(view, proposal, wanted, aim.goal) } else { Vec::new() };
     if missing == 0 && unkept.is_empty() {
         return;

@@ -19,8 +19,15 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     };
     let (making_room, probation) = (making_room(view, &aim, proposal.probe), proposal.probe.is_some());
     let route = proposal.route.clone();
-    let mut names =
-        Names { view, route: route.as_ref(), pots: pots(view, proposal, &aim), making_room, probation, leave: BTreeMap::new() };
+    let mut names = Names {
+        view,
+        route: route.as_ref(),
+        pots: pots(view, proposal, &aim),
+        making_room,
+        probation,
+        drifted: aim.wanted.map_or(0, |wanted| view.drifted(wanted)),
+        leave: BTreeMap::new(),
+    };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
     let groups = |which: &dyn Fn(GenerationId) -> bool| -> Vec<GroupId> {
         view.groups.keys().filter(|id| which(id.generation) && writable(id)).copied().collect()
@@ -60,11 +67,14 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
         let mut failed = members;
         names.take(&ours, Class::Failed, &mut failed);
+        let drifted = names.drifted;
+        names.take(&ours, Class::Drifted, &mut drifted.clone());
         let draining = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| count(group.draining.len())));
         // Who was replaced unseen is no surplus.
         let there = |group: &GroupView<'_>| group.members().min(if group.whole { u32::MAX } else { group.size });
         let there = aim.wanted.map_or(0, |wanted| view.sum(wanted, there));
-        let mut surplus = there.saturating_sub(aim.goal).saturating_sub(members - failed).saturating_sub(draining);
+        let goal = aim.goal.saturating_add(drifted);
+        let mut surplus = there.saturating_sub(goal).saturating_sub(members - failed).saturating_sub(draining);
         names.take(&ours, Class::Doubt, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
     }
@@ -161,6 +171,7 @@ fn making_room(view: &View<'_>, aim: &Aim, probe: Option<u32>) -> u32 {
 enum Class {
     Down,
     Failed,
+    Drifted,
     Doubt,
     Ready,
 }
@@ -172,6 +183,8 @@ struct Names<'v, 'a> {
     pots: Vec<(Pot, u32, u32)>,
     making_room: u32,
     probation: bool,
+    /// How many of the wanted run another image, and are not named yet.
+    drifted: u32,
     leave: BTreeMap<GroupId, Leave>,
 }
 
@@ -217,8 +230,10 @@ impl Names<'_, '_> {
             // While the floor is broken only what is down may go, and no faster than it is replaced.
             Class::Down | Class::Failed if ready < needed => self.making_room,
             Class::Down | Class::Failed => u32::MAX,
+            // They are never ready, and may serve all the same.
+            Class::Drifted if ready < needed => ready.saturating_add(self.drifted).saturating_sub(needed),
             Class::Doubt if ready < needed => 0,
-            Class::Doubt => u32::MAX,
+            Class::Drifted | Class::Doubt => u32::MAX,
             Class::Ready => ready.saturating_sub(needed),
         }
     }
@@ -236,6 +251,7 @@ impl Names<'_, '_> {
                 let keys = match class {
                     Class::Down => &group.down,
                     Class::Failed => &group.failed,
+                    Class::Drifted => &group.drifted,
                     Class::Doubt => &group.doubt,
                     Class::Ready => &group.ready,
                 };
@@ -262,7 +278,7 @@ impl Names<'_, '_> {
                 let leave = self.leave.entry(id).or_default();
                 match class {
                     Class::Down | Class::Failed => leave.at_once.insert((*key).clone()),
-                    Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
+                    Class::Drifted | Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
                 };
                 *most -= 1;
                 match class {
@@ -272,6 +288,7 @@ impl Names<'_, '_> {
                         }
                     }
                     Class::Down | Class::Failed => self.making_room = self.making_room.saturating_sub(1),
+                    Class::Drifted => self.drifted = self.drifted.saturating_sub(1),
                     Class::Doubt => {}
                 }
             }

@@ -171,6 +171,13 @@ impl<'a> View<'a> {
             group.stood.1 += u32::from(verdict == Verdict::Healthy);
         }
         let of_the_image = instance.runs.image().is_some_and(|image| image == spec.image.id());
+        if !protected && instance.runs.image().is_some_and(|image| image != spec.image.id()) {
+            group.drifted.push(key);
+            // What was of its image is somebody else's change; what never was is what it was launched as.
+            if member.is_none_or(|member| !member.once) {
+                self.charge(id, key, &known, Some(instance), FailureClass::Image, "it runs another image", rollout);
+            }
+        }
         let serves = instance.life == Life::Running && verdict == Verdict::Healthy && of_the_image;
         match known.healthy {
             Some(since) if serves && self.now.since(since) >= policy.min_ready => {
@@ -258,7 +265,7 @@ impl<'a> View<'a> {
 }
 
 /// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
-fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
+pub(in crate::rollout) fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
     let required = policy.required_sources;
     let heard = |source: &SourceId| instance.health.iter().any(|health| health.source == *source);
     let missing = instance.health.is_empty() || !required.iter().all(heard);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
 use super::traffic::Traffic;
-use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Working};
+use crate::fleet::{Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, OnDrift, Release, Working};
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
 use crate::rollout::event::{Call, Noted};
@@ -89,6 +89,8 @@ pub(super) struct GroupView<'a> {
     pub(super) doubt: Vec<&'a InstanceKey>,
     /// Those of them, until all are counted.
     may: Vec<&'a InstanceKey>,
+    /// Of those down or in doubt, the ones that run another image than their generation's.
+    pub(super) drifted: Vec<&'a InstanceKey>,
     /// Members that something holds: neither ready nor to be named, since they would stay.
     pub(super) held: u32,
     /// Named to leave by a call that is no longer owed, still there, and not down.
@@ -234,6 +236,12 @@ impl<'a> View<'a> {
 
     pub(super) fn sum_where(&self, which: impl Fn(GenerationId) -> bool, of: impl Fn(&GroupView<'a>) -> u32) -> u32 {
         self.groups.iter().filter(|(id, _)| which(id.generation)).fold(0, |sum, (_, group)| sum.saturating_add(of(group)))
+    }
+
+    /// How many of a generation run another image, and are to be replaced for it.
+    pub(super) fn drifted(&self, id: GenerationId) -> u32 {
+        let replaces = self.rollout().is_some_and(|rollout| rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace);
+        if replaces { self.sum(id, |group| count(group.drifted.len())) } else { 0 }
     }
 
     /// Whether a release has had a ready instance in this fleet.

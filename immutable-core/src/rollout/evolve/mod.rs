@@ -407,6 +407,12 @@ impl FleetState {
         ensure(fits, || format!("it ends as {outcome:?} in {:?}", rollout.phase))?;
         self.desired = rollout.resized.unwrap_or(self.desired);
         self.last = Some((rollout.id, outcome.clone()));
+        match outcome {
+            Outcome::Succeeded | Outcome::RolledBack => self.kept = Some(rollout.plan.clone()),
+            // As it is it was left on request, or nobody knows what it would be kept at.
+            Outcome::LeftMixed | Outcome::Unexercised | Outcome::TornDown => self.kept = None,
+            _ => {}
+        }
         self.rollout = None;
         Ok(())
     }

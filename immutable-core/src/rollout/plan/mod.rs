@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::artifact::{Artifact, ArtifactName, Digest, Version};
+use crate::artifact::{Artifact, ArtifactName, Digest, ImageRef, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
     Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, Split, TemplateChange,
@@ -17,7 +17,7 @@ use crate::rollout::budget::Budget;
 use crate::rollout::envelope::{Course, Envelope};
 use crate::rollout::lint::{self, Warning};
 use crate::rollout::report::Feasibility;
-use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
+use crate::rollout::state::{FleetState, GenerationLife, GenerationState, Proven, RolloutState};
 use crate::rollout::strategy::{Step, Strategy, Supersede};
 
 /// A rollout as data. `Display` prints it for review, serde as JSON with `"format": 1`.
@@ -170,6 +170,16 @@ pub(crate) fn busy(state: &FleetState, running: &RolloutState) -> Error {
     )
 }
 
+/// What is said where no rollout runs and there is nothing that the fleet could be kept at.
+pub(crate) fn keeps_nothing(state: &FleetState) -> Error {
+    let fleet = &state.fleet;
+    let why = match &state.last {
+        Some((id, outcome)) => format!("rollout {id} of fleet {fleet} ended as {outcome}"),
+        None => format!("in fleet {fleet} nothing was rolled out"),
+    };
+    Error::invalid(format!("{why}: there is no release that it could be kept at; roll one out"))
+}
+
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanFor<'a> {
@@ -185,6 +195,15 @@ pub struct PlanFor<'a> {
     pub switch: Option<&'a TrafficCapabilities>,
 }
 
+/// Where a plan leads.
+struct Target<'a> {
+    fleet: &'a Fleet,
+    strategy: &'a Strategy,
+    to: Subject,
+    image: ImageRef,
+    release: Release,
+}
+
 impl Plan {
     /// Makes a plan from what is known of the fleet. Of a release that is proven nothing is tried: its plan has one step, whatever the strategy's.
     ///
@@ -192,9 +211,7 @@ impl Plan {
     /// [`Invalid`](ErrorKind::Invalid) if it can never work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
     pub fn new(state: &FleetState, wish: PlanFor<'_>) -> Result<Self> {
         let PlanFor { fleet, artifact, strategy, capabilities, switch } = wish;
-        let health = fleet.health();
         fleet.check()?;
-        let pool = pool(state, fleet, switch)?;
         if let Some(rollout) = state.rollout.as_ref().filter(|_| strategy.supersede == Supersede::Reject) {
             return Err(busy(state, rollout));
         }
@@ -211,6 +228,48 @@ impl Plan {
                 state.fleet, failed.at, failed.why
             )));
         }
+        let to = Subject {
+            name: artifact.name().clone(),
+            version: artifact.version().clone(),
+            digest: artifact.digest(),
+            irreversible: artifact.irreversible().map(Into::into),
+        };
+        Self::toward(state, Target { fleet, strategy, to, image: image.clone(), release }, capabilities, switch)
+    }
+
+    /// A plan that gives a fleet, by these terms, what it is [kept](FleetState::kept) at: its proven release, in one step, and as patient with instances
+    /// that fail as a way back is.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if the fleet is kept at nothing, or this cannot work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
+    pub fn keeping(
+        state: &FleetState,
+        fleet: &Fleet,
+        capabilities: &FleetCapabilities,
+        switch: Option<&TrafficCapabilities>,
+    ) -> Result<Self> {
+        if let Some(rollout) = &state.rollout {
+            return Err(busy(state, rollout));
+        }
+        let (Some(Proven { spec, .. }), Some(kept)) = (&state.proven, &state.kept) else {
+            return Err(keeps_nothing(state));
+        };
+        let fleet = &fleet.clone().template(spec.template.clone());
+        fleet.check()?;
+        let strategy = &kept.strategy.keeping();
+        let target = Target { fleet, strategy, to: Subject::of(spec), image: spec.image.clone(), release: spec.release };
+        Self::toward(state, target, capabilities, switch)
+    }
+
+    fn toward(
+        state: &FleetState,
+        target: Target<'_>,
+        capabilities: &FleetCapabilities,
+        switch: Option<&TrafficCapabilities>,
+    ) -> Result<Self> {
+        let Target { fleet, strategy, to, image, release } = target;
+        let health = fleet.health();
+        let pool = pool(state, fleet, switch)?;
         let proven = state.proven.as_ref().map(|proven| &proven.spec);
         let of_proven = proven.is_some_and(|proven| proven.release == release).then(|| strategy.of_proven());
         let strategy = of_proven.as_ref().unwrap_or(strategy);
@@ -219,14 +278,15 @@ impl Plan {
         let switch = switch.filter(|_| pool.is_some());
         strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
         let budget = strategy.budget(fleet.desired());
-        let groups = groups(fleet, budget.ceiling.max(1), capabilities)?;
+        let most = fleet.follows_whom().map_or(budget.ceiling, |follows| strategy.budget(follows.most).ceiling);
+        let groups = groups(fleet, most.max(budget.ceiling).max(1), capabilities)?;
         let spec = GenerationSpec {
             fleet: fleet.id().clone(),
             id: GenerationId(state.next_generation),
-            name: artifact.name().clone(),
-            version: artifact.version().clone(),
+            name: to.name.clone(),
+            version: to.version.clone(),
             release,
-            image: image.clone(),
+            image,
             template: fleet.launch_template().clone(),
             groups,
             pool: pool.cloned(),
@@ -248,16 +308,10 @@ impl Plan {
         let mut plan = Self {
             format: Format,
             from: proven.map(|spec| Subject::of(spec)),
-            to: Subject {
-                name: artifact.name().clone(),
-                version: artifact.version().clone(),
-                digest: artifact.digest(),
-                irreversible: artifact.irreversible().map(Into::into),
-            },
             template_changes: proven.map(|spec| spec.template.changes_to(fleet.launch_template())).unwrap_or_default(),
             steps: steps.filter_map(|(at, envelope)| planned(strategy, at, fleet.desired(), pool, envelope)).collect(),
             envelope,
-            rollback: match artifact.irreversible() {
+            rollback: match &to.irreversible {
                 Some(mark) if proven.is_some_and(|proven| proven.release != release) => Feasibility::irreversible(mark),
                 _ => Feasibility::planned(state, fleet.desired()),
             },
@@ -266,6 +320,7 @@ impl Plan {
             basis: Basis::of(state),
             split: switch.map(|switch| switch.split),
             fleet: fleet.clone(),
+            to,
             wanted,
             strategy: strategy.clone(),
         };

@@ -386,6 +386,12 @@ impl Strategy {
         Self { steps, keep_old: Duration::ZERO, ..self.clone() }
     }
 
+    /// The same for a fleet that is kept at its proven release: it is as patient with instances that fail as a way back is.
+    pub(crate) fn keeping(&self) -> Self {
+        let max_failed = Amount::Count(self.rollback_attempts.saturating_sub(1));
+        Self { max_failed, supersede: Supersede::Reject, force: false, ..self.of_proven() }
+    }
+
     /// Whether it says by itself who gets which traffic.
     pub(crate) fn shifts(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Shift { .. }))

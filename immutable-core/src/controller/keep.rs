@@ -1,0 +1,102 @@
+//! Keeping a fleet: what is amiss while no rollout runs is set right by one.
+
+use super::load::PATIENCE;
+use super::look::look;
+use super::Controller;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fleet::FleetId;
+use crate::rollout::{Amiss, FleetState, Need, Outcome, Plan, Seen, amiss, keeps_nothing};
+use crate::time::Timestamp;
+
+impl Controller {
+    /// Keeps a fleet at its size and at its proven release, until this future is dropped or a person is asked: a rollout that runs is carried on, and
+    /// where none does the fleet is looked at. What is [amiss](crate::rollout::amiss) for two looks, and for as long as a provider that heals has for it, is
+    /// set right by a rollout of the proven release, under the same rules as any other, in the journal as any other. A fleet that
+    /// [follows](crate::Fleet::follows) somebody is brought to the size they say. What follows when somebody else has changed something the fleet's terms
+    /// [say](crate::Fleet::on_drift).
+    ///
+    /// While nothing is amiss nothing is written. Dropped and called again, here or elsewhere, it goes on.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if there is nothing that the fleet could be kept at: nothing is proven, or it was left mixed;
+    /// [`Fenced`](ErrorKind::Fenced) if another controller has claimed it; as [`Rollout::drive`](super::Rollout::drive); what the journal fails with for longer
+    /// than 5 minutes. A provider's failures are no errors here.
+    pub async fn keep(&self, fleet: &FleetId) -> Result<Need> {
+        let mut keeper = Keeper { controller: self, fleet, since: None, well_at: self.clock.now() };
+        loop {
+            match keeper.once().await {
+                Ok(Some(need)) => return Ok(need),
+                Ok(None) => keeper.well_at = self.clock.now(),
+                Err(error) if keeper.is_final(&error) => return Err(error),
+                Err(error) => tracing::debug!(%error, %fleet, "a fleet could not be looked after"),
+            }
+            self.clock.sleep_until(self.clock.now() + self.poll).await;
+        }
+    }
+}
+
+struct Keeper<'a> {
+    controller: &'a Controller,
+    fleet: &'a FleetId,
+    /// Since when something is amiss.
+    since: Option<Timestamp>,
+    /// When all went well last.
+    well_at: Timestamp,
+}
+
+impl Keeper<'_> {
+    /// Carries on what runs, or looks once, and begins what sets right what is amiss. A need, if a person is asked.
+    async fn once(&mut self) -> Result<Option<Need>> {
+        let controller = self.controller;
+        if let Some(rollout) = controller.rollout(self.fleet).await? {
+            self.since = None;
+            return match rollout.drive().await? {
+                Outcome::Needs(need) => Ok(Some(need)),
+                _ => Ok(None),
+            };
+        }
+        let loaded = controller.load(self.fleet).await?;
+        let state = &loaded.state;
+        let Some(kept) = state.kept().filter(|_| state.proven().is_some()) else {
+            return Err(keeps_nothing(state));
+        };
+        controller.has_sizes(kept.fleet())?;
+        let asked = controller.clock.now().max(state.at());
+        let Some(Amiss { what, patience, fleet, .. }) = self.look(state, asked).await? else {
+            self.since = None;
+            return Ok(None);
+        };
+        // One bad look is none, and a provider that heals has its time.
+        let since = *self.since.get_or_insert(asked);
+        if since == asked || asked.since(since) < patience {
+            return Ok(None);
+        }
+        tracing::info!(fleet = %self.fleet, amiss = what.join("; "), "it is set right");
+        let provider = controller.provider(self.fleet.place())?;
+        let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
+        let plan = Plan::keeping(state, &fleet, provider.fleets.capabilities(), switch)?;
+        match controller.start(plan).await {
+            Ok(_) => Ok(None),
+            // Somebody was faster.
+            Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Stale) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn look(&self, state: &FleetState, asked: Timestamp) -> Result<Option<Amiss>> {
+        let provider = self.controller.provider(self.fleet.place())?;
+        let seen = look(self.controller, &provider, state, None, asked).await;
+        let (Ok(fleet), Ok(pool)) = (&seen.fleet, &seen.pool) else {
+            return Ok(None);
+        };
+        let mut what = Seen::new(fleet, asked).heals(provider.fleets.capabilities().heals);
+        (what.pool, what.size) = (pool.as_ref(), seen.size);
+        Ok(amiss(state, &what, self.controller.clock.now().max(state.at())))
+    }
+
+    /// Whether an error is not the passing trouble of a journal.
+    fn is_final(&self, error: &Error) -> bool {
+        let mends = error.retry() != crate::error::Retry::Never;
+        !mends || self.controller.clock.now().since(self.well_at) >= PATIENCE
+    }
+}

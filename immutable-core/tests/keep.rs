@@ -1,0 +1,332 @@
+//! A fleet without a rollout is kept at its size and at its proven release, whatever is changed about it from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use immutable_core::fleet::{Drift, Heals, OnDrift, Split, Upkeep};
+use immutable_core::memory::MemoryOptions;
+use immutable_core::provider::size_fn;
+use immutable_core::rollout::{AbortTo, Event, Fate, Need};
+use immutable_core::time::{Clock, VirtualClock};
+use immutable_core::{Artifact, Controller, Error, ErrorKind, Fleet, MemoryCloud, Outcome, Result, Strategy, Timestamp};
+
+struct Stage {
+    clock: VirtualClock,
+    cloud: MemoryCloud,
+    fleet: Fleet,
+    web: Artifact,
+}
+
+impl Stage {
+    fn new(heals: Heals) -> Self {
+        let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
+        let options = MemoryOptions::seeded(7).clock(clock.clone()).boot(Duration::from_secs(60)).heals(heals);
+        let cloud = MemoryCloud::with(options.split(Split::Binary));
+        let web = cloud.bake("acmeinc/web", "1.0.0").unwrap();
+        let fleet = Fleet::new("web", cloud.place()).size(3);
+        Self { clock, cloud, fleet, web }
+    }
+
+    fn strategy() -> Strategy {
+        Strategy::rolling().max_surge(1)
+    }
+
+    async fn deploy(&self, controller: &Controller) {
+        let plan = controller.plan(&self.fleet, &self.web, Self::strategy()).await.unwrap();
+        assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
+    }
+
+    /// Keeps it for so many seconds; what ended that, if something did.
+    async fn keep_for(&self, controller: &Controller, seconds: u64) -> Option<Result<Need>> {
+        let until = self.clock.sleep_until(self.clock.now() + Duration::from_secs(seconds));
+        match select(std::pin::pin!(controller.keep(self.fleet.id())), until).await {
+            Either::Left((ended, _)) => Some(ended),
+            Either::Right(_) => None,
+        }
+    }
+
+    async fn kept(&self, controller: &Controller, seconds: u64) {
+        let ended = self.keep_for(controller, seconds).await;
+        assert!(ended.is_none(), "{ended:?}");
+    }
+
+    fn run(&self) -> usize {
+        self.cloud.running().get(&self.web.digest()).copied().unwrap_or(0)
+    }
+
+    fn sizes(&self) -> Vec<u32> {
+        self.cloud.sizes(self.fleet.id()).into_values().collect()
+    }
+
+    fn set_size(&self, size: u32) {
+        let group = *self.cloud.sizes(self.fleet.id()).keys().next().unwrap();
+        self.cloud.set_size(self.fleet.id(), group, size).unwrap();
+    }
+
+    /// How many rollouts were begun, and how each ended.
+    async fn ends(&self, controller: &Controller) -> Vec<String> {
+        let history = controller.history(self.fleet.id()).await.unwrap();
+        let ends = history.iter().filter_map(|(_, recorded)| match &recorded.event {
+            Event::Ended { outcome } => Some(outcome.to_string()),
+            _ => None,
+        });
+        ends.collect()
+    }
+}
+
+fn play<T>(stage: &Stage, story: impl AsyncFnOnce(&Stage, Controller) -> T) -> T {
+    let clock = stage.clock.clone();
+    clock.run(async {
+        let controller = stage.cloud.controller();
+        stage.deploy(&controller).await;
+        story(stage, controller).await
+    })
+}
+
+#[test]
+fn where_nothing_is_amiss_nothing_is_written_or_called() {
+    let stage = Stage::new(Heals::Switchable);
+    play(&stage, async |stage, controller| {
+        let (calls, records) = (stage.cloud.calls(), controller.history(stage.fleet.id()).await.unwrap().len());
+        stage.kept(&controller, 6 * 3600).await;
+        assert_eq!(stage.cloud.calls(), calls);
+        assert_eq!(controller.history(stage.fleet.id()).await.unwrap().len(), records);
+    });
+}
+
+#[test]
+fn what_nobody_heals_is_launched_again_within_a_boot() {
+    let stage = Stage::new(Heals::Never);
+    play(&stage, async |stage, controller| {
+        stage.kept(&controller, 600).await;
+        let victims: Vec<_> = stage.cloud.instances(stage.fleet.id()).into_iter().take(2).collect();
+        stage.cloud.kill(&victims[0].key.name).unwrap();
+        stage.cloud.sicken(&victims[1].key.name).unwrap();
+        stage.kept(&controller, 300).await;
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![3]));
+        let there = stage.cloud.instances(stage.fleet.id());
+        assert!(victims.iter().all(|victim| there.iter().all(|instance| instance.key != victim.key)), "the ill one was replaced");
+        assert_eq!(stage.ends(&controller).await, ["succeeded"; 2], "one rollout set both right");
+    });
+}
+
+#[test]
+fn a_provider_that_heals_has_its_time_for_it() {
+    let stage = Stage::new(Heals::Switchable);
+    play(&stage, async |stage, controller| {
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        stage.kept(&controller, 900).await;
+        assert_eq!(stage.run(), 3);
+        assert_eq!(stage.ends(&controller).await, ["succeeded"], "it healed by itself");
+    });
+}
+
+#[test]
+fn a_size_set_by_hand_is_set_back_absorbed_or_asked_about() {
+    for (then, size, ends) in [(OnDrift::Restore, 3, 2), (OnDrift::Absorb, 5, 2), (OnDrift::Pause, 5, 1)] {
+        for heals in [Heals::Switchable, Heals::Never] {
+            let mut stage = Stage::new(heals);
+            stage.fleet = stage.fleet.on_drift(Drift::Size, then);
+            play(&stage, async |stage, controller| {
+                stage.set_size(5);
+                let ended = stage.keep_for(&controller, 900).await;
+                assert_eq!(stage.sizes(), [size], "{then:?}, {heals:?}");
+                assert_eq!(stage.ends(&controller).await.len(), ends);
+                assert_eq!(controller.state(stage.fleet.id()).await.unwrap().desired(), if then == OnDrift::Absorb { 5 } else { 3 });
+                match ended {
+                    None => assert_ne!(then, OnDrift::Pause),
+                    Some(need) => {
+                        let what = "group 0001.0 has size 5, not 3";
+                        assert_eq!(need.unwrap(), Need::Drift { drift: Drift::Size, what: what.into() });
+                        let rollout = controller.rollout(stage.fleet.id()).await.unwrap().unwrap();
+                        rollout.retry("ann").await.unwrap();
+                        stage.kept(&controller, 600).await;
+                        assert_eq!(stage.sizes(), [3], "tried again, it is set back");
+                    }
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn an_absorbed_size_is_kept_from_then_on() {
+    let mut stage = Stage::new(Heals::Never);
+    stage.fleet = stage.fleet.on_drift(Drift::Size, OnDrift::Absorb);
+    play(&stage, async |stage, controller| {
+        stage.set_size(4);
+        stage.kept(&controller, 600).await;
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        stage.kept(&controller, 600).await;
+        assert_eq!((stage.run(), stage.sizes()), (4, vec![4]), "a death is no size that somebody set");
+    });
+}
+
+#[test]
+fn who_runs_another_image_is_replaced_or_asked_about() {
+    for then in [OnDrift::Replace, OnDrift::Pause] {
+        let mut stage = Stage::new(Heals::Switchable);
+        stage.fleet = stage.fleet.on_drift(Drift::Image, then);
+        play(&stage, async |stage, controller| {
+            let foreign = stage.cloud.bake("acmeinc/other", "0.0.1").unwrap();
+            let victim = stage.cloud.instances(stage.fleet.id())[0].key.clone();
+            stage.cloud.swap(&victim.name, &foreign).unwrap();
+            let ended = stage.keep_for(&controller, 900).await;
+            if then == OnDrift::Pause {
+                let need = ended.expect("it asks").unwrap();
+                assert!(matches!(need, Need::Drift { drift: Drift::Image, .. }), "{need:?}");
+                assert_eq!(stage.run(), 2);
+                return;
+            }
+            assert!(ended.is_none(), "{ended:?}");
+            assert_eq!((stage.run(), stage.sizes()), (3, vec![3]));
+            assert!(!stage.cloud.running().contains_key(&foreign.digest()));
+        });
+    }
+}
+
+#[test]
+fn a_generation_deleted_by_hand_is_made_anew() {
+    let stage = Stage::new(Heals::Switchable);
+    play(&stage, async |stage, controller| {
+        let group = *stage.cloud.sizes(stage.fleet.id()).keys().next().unwrap();
+        stage.cloud.delete_group(stage.fleet.id(), group).unwrap();
+        stage.kept(&controller, 1800).await;
+        assert_eq!(stage.run(), 3);
+        let groups = stage.cloud.sizes(stage.fleet.id());
+        assert_eq!(groups.keys().map(|group| group.generation.0).collect::<Vec<_>>(), [2], "under an ordinal of its own");
+    });
+}
+
+#[test]
+fn weights_set_by_hand_are_set_back() {
+    let mut stage = Stage::new(Heals::Switchable);
+    let pool = stage.cloud.pool("web");
+    stage.fleet = stage.fleet.pool(pool.clone());
+    play(&stage, async |stage, controller| {
+        let weights = stage.cloud.in_force(&pool).unwrap();
+        assert_eq!(weights.len(), 1);
+        stage.cloud.set_weights(&pool, []).unwrap();
+        stage.clock.sleep_until(stage.clock.now() + Duration::from_secs(60)).await;
+        assert_ne!(stage.cloud.in_force(&pool).unwrap(), weights);
+        stage.kept(&controller, 900).await;
+        assert_eq!(stage.cloud.in_force(&pool).unwrap(), weights);
+    });
+}
+
+#[test]
+fn a_fleet_that_follows_somebody_has_the_size_they_say() {
+    let mut stage = Stage::new(Heals::Switchable);
+    stage.fleet = Fleet::new("web", stage.cloud.place()).follows("queue", 2..=6);
+    let says = Arc::new(AtomicU32::new(3));
+    let clock = stage.clock.clone();
+    clock.run(async {
+        let told = says.clone();
+        let controller = stage.cloud.controller().sizes(
+            "queue",
+            size_fn(move |_| {
+                let says = told.load(Ordering::Relaxed);
+                async move { if says == 99 { Err(Error::new(ErrorKind::Unreachable, "no queue")) } else { Ok(says) } }
+            }),
+        );
+        stage.deploy(&controller).await;
+        assert_eq!(stage.run(), 3);
+        for (said, size) in [(5, 5), (50, 6), (99, 6), (0, 2), (3, 3)] {
+            says.store(said, Ordering::Relaxed);
+            stage.kept(&controller, 600).await;
+            assert_eq!((stage.run(), stage.sizes()), (size as usize, vec![size]), "it says {said}");
+        }
+        // While it is replaced too, and nobody else may.
+        let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+        let plan = controller.plan(&stage.fleet, &next, Stage::strategy()).await.unwrap();
+        let rollout = controller.start(plan).await.unwrap();
+        says.store(4, Ordering::Relaxed);
+        let other = stage.cloud.controller().sizes("queue", size_fn(|_| async { Ok(4) }));
+        let asked = async {
+            let command = rollout.resize(5, "ann").await.unwrap();
+            rollout.heard(command).await.unwrap()
+        };
+        let (outcome, fate) = futures_util::join!(rollout.drive(), asked);
+        assert_eq!(outcome.unwrap(), Outcome::Succeeded);
+        assert_eq!(fate, Fate::Refused("its size is what `queue` says; have that say 5".into()));
+        assert_eq!(stage.cloud.running().get(&next.digest()), Some(&4));
+        assert_eq!(other.state(stage.fleet.id()).await.unwrap().desired(), 4);
+    });
+}
+
+#[test]
+fn a_source_that_is_missing_or_silent_is_named() {
+    let stage = Stage::new(Heals::Switchable);
+    stage.clock.clone().run(async {
+        let fleet = stage.fleet.clone().follows("queue", 2..=6);
+        let plain = stage.cloud.controller();
+        let error = plain.plan(&fleet, &stage.web, Stage::strategy()).await.unwrap_err();
+        let named = "fleet memory/local/local/web follows `queue`, which this controller does not have; add it with `Controller::sizes`";
+        assert!(error.to_string().contains(named), "{error}");
+        let silent = plain.sizes("queue", size_fn(|_| async { Err(Error::new(ErrorKind::Unreachable, "no queue")) }));
+        let plan = silent.plan(&fleet.clone().size(9), &stage.web, Stage::strategy()).await.unwrap();
+        assert_eq!(plan.fleet().desired(), 6, "within its bounds");
+        let unsized_fleet = Fleet::new("web", stage.cloud.place()).follows("queue", 2..=6);
+        let error = silent.plan(&unsized_fleet, &stage.web, Stage::strategy()).await.unwrap_err();
+        assert!(error.to_string().contains("follows `queue`, which is silent: no queue; try again, or say besides"), "{error}");
+        let never = stage.cloud.controller().sizes("queue", size_fn(|_| std::future::pending()));
+        let error = never.plan(&unsized_fleet, &stage.web, Stage::strategy()).await.unwrap_err();
+        assert!(error.to_string().contains("no answer in time"), "{error}");
+        let turned = Fleet::new("web", stage.cloud.place()).size(3).follows("queue", std::ops::RangeInclusive::new(6, 2));
+        let error = silent.plan(&turned, &stage.web, Stage::strategy()).await.unwrap_err();
+        assert!(error.to_string().contains("from 6 to 2 instances, which no size is"), "{error}");
+        let odd = stage.fleet.clone().on_drift(Drift::Weights, OnDrift::Absorb);
+        let error = silent.plan(&odd, &stage.web, Stage::strategy()).await.unwrap_err();
+        assert!(error.to_string().contains("what can: `Restore`, `Pause`"), "{error}");
+    });
+}
+
+#[test]
+fn there_is_nothing_to_keep_of_a_fleet_that_never_was_or_was_left_mixed() {
+    let stage = Stage::new(Heals::Switchable);
+    stage.clock.clone().run(async {
+        let controller = stage.cloud.controller();
+        let error = controller.keep(stage.fleet.id()).await.unwrap_err();
+        assert!(error.to_string().contains("nothing was rolled out"), "{error}");
+        stage.deploy(&controller).await;
+        let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+        let rollout = controller.start(controller.plan(&stage.fleet, &next, Stage::strategy()).await.unwrap()).await.unwrap();
+        rollout.abort(AbortTo::Mixed, "ann").await.unwrap();
+        let error = controller.keep(stage.fleet.id()).await.unwrap_err();
+        assert!(error.to_string().contains("rollout 2 of fleet memory/local/local/web ended as left mixed"), "{error}");
+    });
+}
+
+#[test]
+fn what_runs_is_carried_on_and_what_cannot_be_set_right_is_asked_about() {
+    let stage = Stage::new(Heals::Never);
+    play(&stage, async |stage, controller| {
+        let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+        controller.start(controller.plan(&stage.fleet, &next, Stage::strategy()).await.unwrap()).await.unwrap();
+        stage.kept(&controller, 1800).await;
+        assert_eq!(stage.cloud.running().get(&next.digest()), Some(&3));
+        stage.cloud.capacity(0);
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        let need = stage.keep_for(&controller, 4 * 3600).await.expect("nothing comes").unwrap();
+        assert_eq!(need, Need::RollbackDeadline);
+    });
+}
+
+#[test]
+fn upkeep_set_by_hand_is_absorbed_where_the_fleet_says_so() {
+    for (then, heals) in [(OnDrift::Restore, true), (OnDrift::Absorb, false)] {
+        let mut stage = Stage::new(Heals::Switchable);
+        stage.fleet = stage.fleet.on_drift(Drift::Upkeep, then);
+        play(&stage, async |stage, controller| {
+            let group = *stage.cloud.sizes(stage.fleet.id()).keys().next().unwrap();
+            stage.cloud.change_upkeep(stage.fleet.id(), group, Upkeep::NONE).unwrap();
+            stage.kept(&controller, 600).await;
+            let state = controller.state(stage.fleet.id()).await.unwrap();
+            let upkeep = state.generations()[&group.generation].upkeep;
+            assert_eq!(upkeep.heal, heals, "{then:?}");
+            assert_eq!(state.kept().unwrap().fleet().specified_upkeep().heal, heals);
+        });
+    }
+}
