@@ -134,7 +134,10 @@ fn a_size_set_by_hand_is_set_back_absorbed_or_asked_about() {
                 let ended = stage.keep_for(&controller, 900).await;
                 assert_eq!(stage.sizes(), [size], "{then:?}, {heals:?}");
                 assert_eq!(stage.ends(&controller).await.len(), ends);
-                assert_eq!(controller.state(stage.fleet.id()).await.unwrap().desired(), if then == OnDrift::Absorb { 5 } else { 3 });
+                assert_eq!(
+                    controller.state(stage.fleet.id()).await.unwrap().desired(),
+                    if then == OnDrift::Absorb { 5 } else { 3 }
+                );
                 match ended {
                     None => assert_ne!(then, OnDrift::Pause),
                     Some(need) => {
@@ -263,7 +266,8 @@ fn a_source_that_is_missing_or_silent_is_named() {
         let fleet = stage.fleet.clone().follows("queue", 2..=6);
         let plain = stage.cloud.controller();
         let error = plain.plan(&fleet, &stage.web, Stage::strategy()).await.unwrap_err();
-        let named = "fleet memory/local/local/web follows `queue`, which this controller does not have; add it with `Controller::sizes`";
+        let named =
+            "fleet memory/local/local/web follows `queue`, which this controller does not have; add it with `Controller::sizes`";
         assert!(error.to_string().contains(named), "{error}");
         let silent = plain.sizes("queue", size_fn(|_| async { Err(Error::new(ErrorKind::Unreachable, "no queue")) }));
         let plan = silent.plan(&fleet.clone().size(9), &stage.web, Stage::strategy()).await.unwrap();

@@ -11,9 +11,11 @@ mod rollout {
     mod decide_leftovers;
     mod decide_reports;
     mod decide_traffic;
+    mod drift;
     mod evolve;
     mod evolve_any;
     mod evolve_effects;
+    mod keep;
     mod kit;
     mod lints;
     mod once_broken;

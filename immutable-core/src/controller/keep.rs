@@ -1,8 +1,8 @@
 //! Keeping a fleet: what is amiss while no rollout runs is set right by one.
 
+use super::Controller;
 use super::load::PATIENCE;
 use super::look::look;
-use super::Controller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::FleetId;
 use crate::rollout::{Amiss, FleetState, Need, Outcome, Plan, Seen, amiss, keeps_nothing};

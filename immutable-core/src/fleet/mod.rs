@@ -339,9 +339,9 @@ impl Fleet {
                 "fleet {name} follows `{source}` from {least} to {most} instances, which no size is; name the smaller bound first"
             )));
         }
-        self.on_drift.iter().try_for_each(|(what, then)| {
-            what.check(*then).map_err(|why| Error::invalid(format!("fleet {name}: {why}")))
-        })?;
+        self.on_drift
+            .iter()
+            .try_for_each(|(what, then)| what.check(*then).map_err(|why| Error::invalid(format!("fleet {name}: {why}"))))?;
         if self.boot_deadline.is_zero() {
             return Err(Error::invalid(format!(
                 "the boot deadline of fleet {name} is 0, so no instance can ever meet it; allow at least as long as a boot takes"

@@ -10,7 +10,7 @@ use super::view::{Lie, Partial, Whose};
 use super::world::{Env, World};
 use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::{FleetId, GenerationId, GroupId, Upkeep, Held, Life, Verdict};
+use crate::fleet::{FleetId, GenerationId, GroupId, Held, Life, Upkeep, Verdict};
 use crate::id::{InstanceName, NativeRef, Zone};
 
 /// Images that do not work.

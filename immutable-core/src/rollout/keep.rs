@@ -32,9 +32,10 @@ pub fn amiss(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Option<Amis
     let (None, Some(kept), Some(proven)) = (&state.rollout, &state.kept, &state.proven) else {
         return None;
     };
-    let of_it = state.generations.iter().filter(|(_, generation)| {
-        generation.release() == proven.spec.release && generation.life == GenerationLife::Present
-    });
+    let of_it = state
+        .generations
+        .iter()
+        .filter(|(_, generation)| generation.release() == proven.spec.release && generation.life == GenerationLife::Present);
     let Some((id, generation)) = of_it.max_by_key(|(id, generation)| (generation.size(), **id)) else {
         let what = format!("no generation of {} {} is there", proven.spec.name, proven.spec.version);
         return Some(Amiss { what: vec![what.into()], patience: Duration::ZERO, fleet: terms(state, kept, seen) });
@@ -115,16 +116,13 @@ impl Look<'_> {
                     self.fleet = self.fleet.clone().size(desired);
                 }
             }
-            let foreign = |instance: &&Instance| {
-                instance.runs.image().is_some_and(|image| *image != *generation.spec.image.id())
-            };
+            let foreign = |instance: &&Instance| instance.runs.image().is_some_and(|image| *image != *generation.spec.image.id());
             let there: Vec<_> = instances.iter().filter(|instance| there(instance, slots)).collect();
             if let Some(instance) = there.iter().copied().find(foreign) {
                 self.found(format!("{} runs another image than its generation's", instance.key));
             }
-            let sound = there.iter().filter(|instance| {
-                instance.life != Life::Stopped && verdict(instance, health) != Verdict::Unhealthy
-            });
+            let sound =
+                there.iter().filter(|instance| instance.life != Life::Stopped && verdict(instance, health) != Verdict::Unhealthy);
             let missing = slots.size.saturating_sub(u32::try_from(sound.count()).unwrap_or(u32::MAX));
             if missing > 0 {
                 self.within(healed_in, format!("of group {group} {missing} of {} are missing or ill", slots.size));

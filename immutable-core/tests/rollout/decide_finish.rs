@@ -101,7 +101,6 @@ fn proof_needs_whole_views_after_the_last_answer_of_everything_ready() {
         ("the new in part", look().group(1, 0, "").group(2, 3, "d+ e+ f+").partly().earlier(2, 3)),
         ("from before the last answer", look().group(1, 0, "").group(2, 3, "d+ e+ f+").aged(1)),
         ("one of unknown health", look().group(1, 0, "").group(2, 3, "d+ e+ f?")),
-        ("one of another image", look().group(1, 0, "").group(2, 3, "d+ e+ f%")),
         ("one held", look().group(1, 0, "").group(2, 3, "d+ e+ f=")),
         ("not everything", look().group(2, 3, "d+ e+ f+")),
     ] {

@@ -107,7 +107,7 @@ fn another_image_and_a_held_one_are_never_ready() {
     let mut stage = booting();
     stage.healthy(2, "d");
     stage.pass(60);
-    row("another image", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d%"), "");
+    row("another image", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d%"), "owed 6 lower 0002.0 1 by d");
     row("held", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, "d="), "");
     row(
         "another image among the old does not count to the floor",

@@ -70,7 +70,7 @@ fn of_a_probe() {
         "there is no room",
         &full,
         &more,
-        "waiting for the first instance to be launched, room: 4 of at most 3 exist; rollback now would be partial, 2 of 3 still run",
+        "waiting for the first instance to be launched, room: 4 of at most 3 exist; somebody else has changed it: group 0001.0 has size 4, not 3; rollback now would be partial, 2 of 3 still run",
         "+1230s",
     );
     let mut refused = Stage::rolling(surge(1));
@@ -360,7 +360,7 @@ fn of_going_back() {
         "what is left over",
         &back,
         &look().group(1, 3, "a+ b+ c+").group(2, 0, "d<"),
-        "going back to acmeinc/web 1.0.0, waiting for 1 to leave",
+        "going back to acmeinc/web 1.0.0, waiting for 1 to leave; somebody else has changed it: group 0002.0 has size 0, not 1",
         "+100s",
     );
 }
@@ -409,6 +409,7 @@ fn of_what_is_over_or_held_or_has_not_begun() {
     let waits = "waiting for the first instance to be launched, the provider's answer to call 5; rollback now would be";
     tells("a revoked baseline that runs", &done_, &old_and("", 0).revoked("1.0.0"), &format!("{waits} instant"), "+90s");
     let lost = look().group(1, 2, "a+ b+").group(2, 0, "").revoked("1.0.0");
+    let waits = waits.replace("; ", "; somebody else has changed it: group 0001.0 has size 2, not 3; ");
     let impossible = format!("{waits} impossible: of the proven release, it was revoked: it leaks");
     tells("one of which a part is gone", &done_, &lost, &impossible, "+90s");
     done_.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: done_.now + MINUTE });

@@ -7,11 +7,11 @@ use std::time::Duration;
 use immutable_core::analysis::Judgement;
 use immutable_core::fleet::{
     Coverage, Evidence, FailureClass, GenerationId, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life,
-    Observation, Resize, RouteTag, TargetSeen, TargetState, TrafficSeen, Trouble, Upkeep, Verdict, Working,
+    Observation, Resize, RouteTag, Stranger, TargetSeen, TargetState, TrafficSeen, Trouble, Upkeep, Verdict, Working,
 };
-use immutable_core::id::{OpId, StepIx};
+use immutable_core::id::{NativeRef, OpId, StepIx};
 use immutable_core::rollout::{
-    Answer, Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, decide,
+    Amiss, Answer, Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, amiss, decide,
 };
 use immutable_core::{Digest, Timestamp};
 
@@ -27,6 +27,7 @@ pub(super) struct Look {
     age: Duration,
     pool: Option<TrafficSeen>,
     answer: Option<Answer>,
+    size: Option<u32>,
 }
 
 /// A look at which the registry says that 1.0.0 and 1.1.0 are good.
@@ -42,6 +43,7 @@ pub(super) fn look() -> Look {
         age: Duration::ZERO,
         pool: None,
         answer: None,
+        size: None,
     }
 }
 
@@ -216,6 +218,18 @@ impl Look {
         self
     }
 
+    /// The source that the fleet follows says so many.
+    pub(super) fn follows(mut self, size: u32) -> Self {
+        self.size = Some(size);
+        self
+    }
+
+    /// Something else bears the fleet's mark.
+    pub(super) fn stranger(mut self, name: &str) -> Self {
+        self.fleet.strangers.push(Stranger { what: NativeRef::new(name), claims: None });
+        self
+    }
+
     pub(super) fn in_flight(mut self, op: u64) -> Self {
         self.in_flight.insert(OpId(op));
         self
@@ -234,7 +248,16 @@ impl Look {
         let asked = |answer: &Answer| Timestamp::from_millis(stage.now.as_millis() + answer.asked.as_millis());
         let answer = self.answer.as_ref().map(|answer| Answer { asked: asked(answer), ..answer.clone() });
         (seen.switch, seen.pool, seen.answer) = (stage.switch.as_ref(), self.pool.as_ref(), answer.as_ref());
+        seen.size = self.size;
         decide(&stage.state, &seen.heals(stage.heals), stage.now)
+    }
+
+    /// What is amiss at this look while no rollout runs.
+    pub(super) fn amiss(&self, stage: &Stage) -> Option<Amiss> {
+        let as_of = Timestamp::from_millis(stage.now.as_millis() - self.age.as_millis() as i64);
+        let mut seen = Seen::new(&self.fleet, as_of).heals(stage.heals);
+        (seen.switch, seen.pool, seen.size) = (stage.switch.as_ref(), self.pool.as_ref(), self.size);
+        amiss(&stage.state, &seen, stage.now)
     }
 
     /// What is decided at this look, a line an event.

@@ -33,8 +33,9 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     let mut found: Vec<(Drift, Arc<str>)> = Vec::new();
     let mut told = |drift, what: String| found.push((drift, what.into()));
     // After a call that failed nobody can tell whose change it is.
-    let ours = |generation: &GenerationState| generation.life == GenerationLife::Present
-        && generation.groups.values().all(|slots| slots.failures == 0);
+    let ours = |generation: &GenerationState| {
+        generation.life == GenerationLife::Present && generation.groups.values().all(|slots| slots.failures == 0)
+    };
     for (id, generation) in view.state.generations.iter().filter(|(_, generation)| ours(generation)) {
         if view.noted.absent.contains(id) {
             told(Drift::Generation, format!("generation {id} was deleted"));

@@ -1,0 +1,262 @@
+//! What somebody else has changed, and what follows: set back, replaced, or asked about; and a size that follows somebody.
+
+use immutable_core::fleet::{Drift, Fleet, GenerationId, Heals, OnDrift, Split, Upkeep};
+use immutable_core::id::{Actor, StreamVersion};
+use immutable_core::rollout::{
+    Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Phase, RevertCause, StepState, Strategy, What,
+    command,
+};
+
+use super::kit::{MINUTE, Stage, done, group, raise, switch};
+use super::sight::{Look, look, row, said, tells};
+
+fn all_new() -> Strategy {
+    Strategy::rolling().max_surge(1)
+}
+
+/// 1.1.0 has the fleet, as generation 2 with `d e f`, and its end is to be proven.
+fn finished(fleet: Fleet, strategy: Strategy) -> Stage {
+    let mut stage = Stage::rolling_of(fleet, strategy);
+    for (new, old) in [("d", "a"), ("e", "b"), ("f", "c")] {
+        stage.ready(2, new);
+        stage.retire(1, old);
+        stage.gone(1, old);
+    }
+    stage.note(|noted| noted.progress = Some(3));
+    stage.pass(60);
+    stage
+}
+
+fn ends(d_e_f: &str, size: u32) -> Look {
+    look().group(1, 0, "").group(2, size, d_e_f)
+}
+
+#[test]
+fn who_runs_another_image_goes_once_another_is_there() {
+    let stage = finished(Stage::fleet(3), all_new());
+    row("another comes first", &stage, &ends("d+ e+ f%", 3), "owed 11 raise 0002.0 3 to 4");
+    let mut beside = stage.clone();
+    beside.launch(2, "g");
+    row("while it boots nobody goes", &beside, &ends("d+ e+ f% g:", 4), "");
+    beside.healthy(2, "g");
+    beside.pass(20);
+    row("then the one does", &beside, &ends("d+ e+ f% g+", 4), "owed 12 lower 0002.0 4 by f");
+    row("and nobody else comes for it", &beside, &ends("d+ e+ f% g?", 4), "");
+    let spare = finished(Stage::fleet(3), Strategy::rolling().max_surge(0).max_unavailable(1));
+    row("where one may be missing it goes first", &spare, &ends("d+ e+ f%", 3), "owed 11 lower 0002.0 3 by f");
+}
+
+#[test]
+fn where_all_run_another_image_they_go_as_others_come() {
+    let stage = finished(Stage::fleet(3), all_new());
+    row("one more than there should be", &stage, &ends("d% e% f%", 3), "owed 11 raise 0002.0 3 to 4");
+    let mut beside = stage.clone();
+    beside.launch(2, "g");
+    row("not while it boots", &beside, &ends("d% e% f% g:", 4), "");
+    beside.healthy(2, "g");
+    beside.pass(20);
+    row("one of three", &beside, &ends("d% e% f% g+", 4), "owed 12 lower 0002.0 4 by d");
+}
+
+#[test]
+fn what_was_launched_as_another_image_is_a_failure_and_what_was_changed_is_none() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1).probe_attempts(2));
+    stage.launch(2, "d");
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row(
+        "never of its image",
+        &stage,
+        &old().group(2, 1, "d%"),
+        "noted healthy 0002.0 d charged 0002.0 d image\nowed 6 lower 0002.0 1 by d",
+    );
+    stage.healthy(2, "d");
+    row("of its image once", &stage, &old().group(2, 1, "d%"), "owed 6 lower 0002.0 1 by d");
+}
+
+#[test]
+fn where_the_fleet_says_so_nothing_moves_until_a_person_has_decided() {
+    let pausing = |drift| finished(Stage::fleet(3).on_drift(drift, OnDrift::Pause), all_new());
+    let asks = |what: &str| format!("moved held: somebody else has changed it: {what}");
+    for (drift, look, noted, what) in [
+        (Drift::Image, ends("d+ e+ f%", 3), "", "f runs another image than its generation's"),
+        (Drift::Size, ends("d+ e+ f+", 5), "noted size 0002.0 5\n", "group 0002.0 has size 5, not 3"),
+        (Drift::Size, ends("d+ e+ f+", 2), "noted size 0002.0 2\n", "group 0002.0 has size 2, not 3"),
+        (Drift::Stranger, ends("d+ e+ f+", 3).stranger("web-0009"), "", "\"web-0009\" bears the fleet's mark and is not ours"),
+        (Drift::Generation, look().absent(1).group(2, 3, "d+ e+ f+"), "noted absent 0001\n", "generation 0001 was deleted"),
+        (
+            Drift::Upkeep,
+            look().group(1, 0, "").heals(false).group(2, 3, "d+ e+ f+"),
+            "noted upkeep 0001 does not heal\n",
+            "the upkeep of generation 0001 is Upkeep { heal: false, rebalance: false, autoscale: false }, not Upkeep { heal: true, rebalance: false, \
+             autoscale: false }",
+        ),
+    ] {
+        row(&format!("{drift:?}"), &pausing(drift), &look, &format!("{noted}{}", asks(what)));
+        for other in [Drift::Image, Drift::Size, Drift::Generation, Drift::Upkeep, Drift::Stranger, Drift::Weights] {
+            let decided = look.says_decide(&pausing(other));
+            assert_eq!(decided.contains("held"), other == drift, "{drift:?} under {other:?}: {decided}");
+        }
+    }
+}
+
+#[test]
+fn where_nothing_heals_a_size_falls_with_its_members() {
+    let mut stage = finished(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
+    stage.heals = Heals::Never;
+    assert!(!ends("d+ e+", 2).says_decide(&stage).contains("held"));
+    assert!(ends("d+ e+ f+", 4).says_decide(&stage).contains("held"));
+}
+
+#[test]
+fn after_a_call_that_failed_nobody_can_tell_whose_change_it_is() {
+    let mut stage = finished(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
+    stage.owe(raise(2, 3, 4));
+    stage.settle(immutable_core::rollout::OpResult::Failed(immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Internal,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "no".into(),
+        found: None,
+        echo_until: None,
+    }));
+    stage.pass(90);
+    assert!(!ends("d+ e+ f+ g:", 4).says_decide(&stage).contains("held"));
+}
+
+#[test]
+fn while_it_is_prepared_it_is_asked_about_too_and_on_the_way_back_or_once_let_go_it_is_not() {
+    let fleet = || Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause);
+    let seen = || look().group(1, 5, "a+ b+ c+").group(2, 0, "");
+    let mut preparing = Stage::proven_of(fleet(), all_new());
+    preparing.open("1.1.0");
+    preparing.claim();
+    assert!(look().group(1, 5, "a+ b+ c+").says_decide(&preparing).contains("held"));
+    let moving = StepState::Moving { give_up_at: preparing.now + 60 * MINUTE };
+    let later = preparing.now + 60 * MINUTE;
+    for (phase, asks) in [
+        (Phase::Stepping { step: immutable_core::id::StepIx(0), at: moving }, true),
+        (Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at: moving }, false),
+        (Phase::Finishing { ending: Ending::Back { to: GenerationId(1) }, give_up_at: later }, false),
+        (Phase::Finishing { ending: Ending::Mixed, give_up_at: later }, false),
+    ] {
+        let mut stage = Stage::rolling_of(fleet(), all_new());
+        if !matches!(phase, Phase::Stepping { .. }) {
+            stage.moved(phase.clone());
+        }
+        let decided = seen().says_decide(&stage);
+        assert_eq!(decided.contains("held"), asks, "{phase:?}: {decided}");
+    }
+    let mut kept = finished(fleet(), all_new());
+    kept.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    kept.settle(done(None));
+    kept.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"as read") });
+    for ending in [Ending::Forward, Ending::Keep] {
+        let mut stage = kept.clone();
+        stage.moved(Phase::Finishing { ending, give_up_at: later });
+        assert!(ends("d+ e+ f+", 5).says_decide(&stage).contains("held"));
+    }
+}
+
+#[test]
+fn weights_that_others_set_are_asked_about_where_the_fleet_says_so() {
+    let routed = |fleet: Fleet| {
+        let mut stage = Stage::proven_of(fleet, Strategy::rolling());
+        (stage.strategy, stage.switch) =
+            (Strategy::rolling().max_surge(1), Some(switch(Split::Weighted { generations: 5, parts: 100 })));
+        stage.fleet = stage.fleet.pool("web");
+        stage.open("1.1.0");
+        stage.claim();
+        stage.owe(super::kit::route(&[(1, 100)]));
+        stage.settle(done(None));
+        stage.pass(20);
+        stage.make(2);
+        stage.step();
+        stage
+    };
+    let seen = look().group(1, 3, "a+ b+ c+").group(2, 0, "").pool(&[(1, 50), (2, 50)]);
+    let asks = seen.says_decide(&routed(Stage::fleet(3).on_drift(Drift::Weights, OnDrift::Pause)));
+    assert!(
+        asks.contains(
+            "pool web divides its requests as {GenerationId(1): 50, GenerationId(2): 50}, not as {GenerationId(1): 100}"
+        ),
+        "{asks}"
+    );
+    let back = seen.says_decide(&routed(Stage::fleet(3)));
+    assert!(!back.contains("held"), "{back}");
+}
+
+#[test]
+fn what_was_changed_is_in_the_report() {
+    let stage = finished(Stage::fleet(3), all_new());
+    tells(
+        "another image",
+        &stage,
+        &ends("d+ e+ f%", 3).stranger("web-0009"),
+        "going on to acmeinc/web 1.1.0; somebody else has changed it: f runs another image than its generation's; somebody else has changed it: \
+         \"web-0009\" bears the fleet's mark and is not ours; rollback now would be by launching it again",
+        "+1260s",
+    );
+}
+
+fn following(says: std::ops::RangeInclusive<u32>) -> Stage {
+    Stage::rolling_of(Stage::fleet(3).follows("queue", says), all_new())
+}
+
+#[test]
+fn a_fleet_that_follows_somebody_is_resized_to_what_they_say() {
+    let old = || look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    let stage = following(2..=6);
+    let launches = "owed 5 raise 0002.0 0 to 1";
+    row("nothing is said", &stage, &old(), launches);
+    row("the same is said", &stage, &old().follows(3), launches);
+    row("more is said, and all else waits for that", &stage, &old().follows(5), "resized to 5");
+    row("less", &stage, &old().follows(2), "resized to 2");
+    row("too much", &stage, &old().follows(7), "resized to 6");
+    row("too little", &stage, &old().follows(1), "resized to 2");
+    let mut resized = stage.clone();
+    resized.apply(Event::Resized { desired: 5 });
+    row("it is heard once", &resized, &old().follows(5), "owed 5 raise 0002.0 0 to 1");
+    row("of another fleet it is not", &Stage::rolling(all_new()), &old().follows(5), launches);
+    let mut frozen = Stage::rolling_of(Stage::fleet(3).follows("queue", 2..=6), all_new().on_resize(OnResize::Freeze));
+    row("also where it is held back", &frozen, &old().follows(5), "resized to 5");
+    frozen.apply(Event::Resized { desired: 5 });
+    row("and once there", &frozen, &old().follows(5), launches);
+    let mut beside = Stage::proven_of(Stage::fleet(3).follows("queue", 2..=6), Strategy::rolling());
+    (beside.strategy, beside.switch) = (Strategy::blue_green().max_surge(4), Some(switch(Split::Binary)));
+    beside.fleet = beside.fleet.pool("web");
+    beside.open("1.1.0");
+    beside.claim();
+    beside.make(2);
+    beside.step();
+    assert!(!old().pool(&[]).follows(6).says_decide(&beside).contains("resized"));
+    beside.launch(2, "d");
+    let waits = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").pool(&[]).follows(6).decide(&beside).report;
+    assert!(waits.waits.iter().any(|waits| matches!(waits, Blocker::Size { .. })), "{waits}");
+    assert!(old().pool(&[]).follows(4).says_decide(&beside).contains("resized to 4"));
+}
+
+#[test]
+fn who_follows_somebody_is_resized_by_nobody_else() {
+    let stage = following(2..=6);
+    let asked = Command { id: CommandId::of("more"), by: Actor::new("sam"), about: stage.rollout(), what: What::Resize(5) };
+    let events = command(&stage.state, &asked, StreamVersion(1), stage.now);
+    assert_eq!(events.iter().map(said).collect::<Vec<_>>(), ["heard its size is what `queue` says; have that say 5"]);
+}
+
+#[test]
+fn who_is_asked_about_drift_and_tries_again_goes_on() {
+    let mut stage = finished(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
+    for event in ends("d+ e+ f+ g+ h+", 5).decide(&stage).events {
+        stage.apply(event);
+    }
+    let held = stage.state.rollout().unwrap().phase.clone();
+    assert!(matches!(&held, Phase::Held { why: Hold::Needs(Need::Drift { drift: Drift::Size, .. }), .. }), "{held:?}");
+    let asked = Command { id: CommandId::of("again"), by: Actor::new("sam"), about: stage.rollout(), what: What::Retry };
+    for event in command(&stage.state, &asked, StreamVersion(1), stage.now) {
+        stage.apply(event);
+    }
+    stage.healthy(2, "g h");
+    stage.pass(30);
+    let set_back = ends("d+ e+ f+ g+ h+", 5).says_decide(&stage);
+    assert!(set_back.contains("owed 11 lower 0002.0 5 by"), "{set_back}");
+    assert_eq!(stage.state.slots(group(2)).unwrap().size, 5);
+}
