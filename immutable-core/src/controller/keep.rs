@@ -1,5 +1,7 @@
 //! Keeping a fleet: what is amiss while no rollout runs is set right by one.
 
+use std::time::Duration;
+
 use super::Controller;
 use super::load::PATIENCE;
 use super::look::look;
@@ -22,7 +24,8 @@ impl Controller {
     /// [`Fenced`](ErrorKind::Fenced) if another controller has claimed it; as [`Rollout::drive`](super::Rollout::drive); what the journal fails with for longer
     /// than 5 minutes. A provider's failures are no errors here.
     pub async fn keep(&self, fleet: &FleetId) -> Result<Need> {
-        let mut keeper = Keeper { controller: self, fleet, since: None, well_at: self.clock.now() };
+        let now = self.clock.now();
+        let mut keeper = Keeper { controller: self, fleet, since: None, well_at: now, in_vain: 0, not_before: now };
         loop {
             match keeper.once().await {
                 Ok(Some(need)) => return Ok(need),
@@ -42,6 +45,14 @@ struct Keeper<'a> {
     since: Option<Timestamp>,
     /// When all went well last.
     well_at: Timestamp,
+    /// How many rollouts in a row have set nothing right, and when the next may be tried.
+    in_vain: u32,
+    not_before: Timestamp,
+}
+
+/// How long is waited after so many rollouts in a row that set nothing right: a minute, doubling up to an hour.
+fn pause(in_vain: u32) -> Duration {
+    Duration::from_secs(60 << in_vain.saturating_sub(1).min(6)).min(Duration::from_secs(3600))
 }
 
 impl Keeper<'_> {
@@ -52,7 +63,15 @@ impl Keeper<'_> {
             self.since = None;
             return match rollout.drive().await? {
                 Outcome::Needs(need) => Ok(Some(need)),
-                _ => Ok(None),
+                Outcome::Refused(_) | Outcome::TornDown => {
+                    self.in_vain += 1;
+                    self.not_before = controller.clock.now() + pause(self.in_vain);
+                    Ok(None)
+                }
+                _ => {
+                    self.in_vain = 0;
+                    Ok(None)
+                }
             };
         }
         let loaded = controller.load(self.fleet).await?;
@@ -62,19 +81,19 @@ impl Keeper<'_> {
         };
         controller.has_sizes(kept.fleet())?;
         let asked = controller.clock.now().max(state.at());
-        let Some(Amiss { what, patience, fleet, .. }) = self.look(state, asked).await? else {
+        let Some(amiss) = self.look(state, asked).await? else {
             self.since = None;
             return Ok(None);
         };
         // One bad look is none, and a provider that heals has its time.
         let since = *self.since.get_or_insert(asked);
-        if since == asked || asked.since(since) < patience {
+        if since == asked || asked.since(since) < amiss.patience || asked < self.not_before {
             return Ok(None);
         }
-        tracing::info!(fleet = %self.fleet, amiss = what.join("; "), "it is set right");
+        tracing::info!(fleet = %self.fleet, amiss = amiss.what.join("; "), "it is set right");
         let provider = controller.provider(self.fleet.place())?;
         let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
-        let plan = Plan::keeping(state, &fleet, provider.fleets.capabilities(), switch)?;
+        let plan = Plan::keeping(state, &amiss, provider.fleets.capabilities(), switch)?;
         match controller.start(plan).await {
             Ok(_) => Ok(None),
             // Somebody was faster.

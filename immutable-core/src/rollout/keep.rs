@@ -85,7 +85,11 @@ impl Look<'_> {
     }
 
     fn groups(&mut self, id: GenerationId, generation: &GenerationState) {
-        let heals = generation.upkeep.heal && self.seen.heals != Heals::Never;
+        let heals = match self.seen.heals {
+            Heals::Always => true,
+            Heals::Switchable => generation.upkeep.heal,
+            Heals::Never => false,
+        };
         let health = self.kept.fleet().health();
         let healed_in = if heals { health.boot_deadline + health.min_ready } else { Duration::ZERO };
         for (cell, slots) in &generation.groups {
@@ -96,6 +100,8 @@ impl Look<'_> {
             let instances = instances.clone();
             let (size, upkeep) = match state {
                 GroupState::Present { size, upkeep, working, .. } if *working != Working::Busy => (*size, *upkeep),
+                // What its provider would not make again the other groups make up for.
+                GroupState::Absent if generation.refused.is_some() => continue,
                 GroupState::Absent => {
                     self.found(format!("group {group} was deleted by someone else"));
                     continue;
@@ -109,7 +115,8 @@ impl Look<'_> {
                 }
             }
             // Where nothing heals a size falls with its members.
-            if size != slots.size && !(self.seen.heals == Heals::Never && size < slots.size) {
+            let held = heals && upkeep.is_none_or(|upkeep| upkeep == generation.upkeep);
+            if size > slots.size || (size < slots.size && held) {
                 self.found(format!("group {group} has size {size}, not {}", slots.size));
                 if self.kept.fleet().drift(Drift::Size) == OnDrift::Absorb && self.kept.fleet().follows_whom().is_none() {
                     let desired = self.fleet.desired().saturating_add(size).saturating_sub(slots.size);

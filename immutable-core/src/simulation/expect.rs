@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::mishaps::Wire;
 use super::script::{Release, Script, Trouble};
 use crate::analysis::Says;
-use crate::fleet::Heals;
+use crate::fleet::{Drift, Heals, OnDrift};
 use crate::rollout::{AbortTo, Analyse, Check, Need, Otherwise, Outcome, Step};
 
 /// How patient a run's strategy is.
@@ -52,7 +52,7 @@ pub(super) struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    fn troubles(&self) -> impl Iterator<Item = &Trouble> {
+    pub(super) fn troubles(&self) -> impl Iterator<Item = &Trouble> {
         self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout).map(|trouble| &trouble.what)
     }
 
@@ -181,6 +181,9 @@ impl Expected<'_> {
                 _ => false,
             };
         }
+        if self.pauses() {
+            allowed.insert("needs: drift");
+        }
         if self.too_long() {
             allowed.extend([failed, "refused", "needs: stuck leaving", "needs: rollback deadline", "needs: provider silent"]);
             allowed.extend(self.script.cloud.pool.map(|_| "needs: pool"));
@@ -190,6 +193,21 @@ impl Expected<'_> {
             allowed.insert("superseded");
         }
         allowed
+    }
+
+    /// Whether somebody changes what the fleet is to pause for.
+    fn pauses(&self) -> bool {
+        let asks = |drift: Drift| self.script.fleet.on_drift.get(&drift) == Some(&OnDrift::Pause);
+        let until_now = self.script.disturbances.iter().filter(|trouble| trouble.rollout <= self.rollout);
+        until_now.map(|trouble| &trouble.what).any(|what| match what {
+            Trouble::Swap(..) => asks(Drift::Image),
+            Trouble::SetSize(..) => asks(Drift::Size),
+            Trouble::DeleteGroup(_) => asks(Drift::Generation),
+            Trouble::SetWeights(..) => asks(Drift::Weights),
+            Trouble::ChangeUpkeep(_) => asks(Drift::Upkeep),
+            Trouble::TakeName => asks(Drift::Stranger),
+            _ => false,
+        })
     }
 
     /// What gates may bring it to, and what they keep it from.

@@ -296,6 +296,9 @@ fn decided(event: &Event) -> String {
             Call::Route(route) => format!("op {op}: route {:?} of pool {}", route.weights(), route.pool()),
             Call::Drain { group, leaving, .. } => format!("op {op}: drain {leaving:?} of {group}"),
         },
+        Event::Opened { rollout, plan } if !plan.sets_right().is_empty() => {
+            format!("rollout {rollout} to {} begins: {}", plan.to(), plan.sets_right().join("; "))
+        }
         Event::Opened { rollout, plan } => format!("rollout {rollout} to {} begins", plan.to()),
         Event::Proven { generation, instances, .. } => format!("generation {generation} is proven, {instances} instances"),
         Event::Noted(noted) => {

@@ -31,6 +31,7 @@ mod draw;
 mod expect;
 mod failure;
 mod judge;
+mod kept;
 mod ledger;
 mod mishaps;
 mod oracle;

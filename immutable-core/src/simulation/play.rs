@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures_util::future::{Either, join3, select};
 use super::Simulation;
 use super::expect::{Expected, Patience, label};
 use super::judge::{JUDGE, Scripted};
+use super::kept::Kept;
 use super::ledger::{Ledger, Line, Scribe, Work};
 use super::mishaps::Wire;
 use super::oracle::{Breach, Scene};
@@ -24,7 +26,7 @@ use crate::fleet::{Fleet, FleetId};
 use crate::id::PoolId;
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
-use crate::provider::{FleetProvider, Provider, TrafficSwitch};
+use crate::provider::{FleetProvider, Provider, SizeSource, TrafficSwitch, size_fn};
 use crate::rollout::{IllegalEvent, Outcome, Strategy, Supersede};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
@@ -33,6 +35,9 @@ const BEGIN: Timestamp = Timestamp::from_millis(1_795_233_600_000);
 
 /// How long a strategy without deadlines waits.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// The source that a fleet follows, if it does.
+const SOURCE: &str = "source";
 
 /// How often a rollout may be taken up again, besides for the crashes of its script: also by a journal that refuses everything for an hour.
 const LIVES: u32 = 500;
@@ -102,6 +107,8 @@ pub(super) struct Play<'a> {
     pub(super) proven: Option<Artifact>,
     /// The rollout that has taken the place of the one before it: what it wants, and how many were opened before it.
     successor: Option<(Artifact, usize, Acts)>,
+    /// What the source says that the fleet follows.
+    pub(super) says: Arc<AtomicU32>,
     /// What was baked for which rollout.
     baked: Mutex<BTreeMap<usize, Artifact>>,
     judge: Scripted,
@@ -148,8 +155,12 @@ impl<'a> Play<'a> {
             clock: shared.clone(),
         });
         let judge = Scripted::new(script.judge);
-        let person =
-            Controller::new(&cloud, scribe.clone()).with_clock(shared.clone()).owner("person").judge(JUDGE, judge.clone());
+        let says = Arc::new(AtomicU32::new(0));
+        let person = Controller::new(&cloud, scribe.clone())
+            .with_clock(shared.clone())
+            .owner("person")
+            .judge(JUDGE, judge.clone())
+            .sizes(SOURCE, said(says.clone()));
         let provider = Faulty::new(Arc::new(cloud.clone()) as Arc<dyn FleetProvider>, shared.clone(), script.seed, faults(wire));
         let journal = Faulty::new((simulation.journal)(scribe), shared, script.seed ^ 1, faults(log));
         let port = Arc::new(cloud.clone()) as Arc<dyn TrafficSwitch>;
@@ -172,6 +183,7 @@ impl<'a> Play<'a> {
             person,
             proven: None,
             successor: None,
+            says,
             baked: Mutex::default(),
             judge,
         }
@@ -212,8 +224,9 @@ impl<'a> Play<'a> {
                 break;
             }
         }
+        let restored = if let Some(last) = outcomes.last() { self.keep(last)? } else { None };
         self.settle()?;
-        self.again(outcomes.last())?;
+        self.again(outcomes.last().filter(|_| restored != Some(Kept::Asks)))?;
         Ok(Played { outcomes, end: self.end(), calls, spent, work: self.ledger.work(), journal: self.bytes() })
     }
 
@@ -254,11 +267,13 @@ impl<'a> Play<'a> {
             Some((pool, _)) => fleet.pool(pool.clone()),
             None => fleet,
         };
+        let fleet = if terms.follows { fleet.follows(SOURCE, 0..=self.script.instances() + 1) } else { fleet };
+        let fleet = terms.on_drift.iter().fold(fleet, |fleet, (what, then)| fleet.on_drift(*what, *then));
         fleet.min_ready(Duration::from_secs(terms.min_ready)).boot_deadline(Duration::from_secs(terms.boot_deadline))
     }
 
     /// A controller as a process has one: its calls pass through sockets that may die, and wires that may break.
-    fn controller(&self, board: &Board, life: u32) -> Controller {
+    pub(super) fn controller(&self, board: &Board, life: u32) -> Controller {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let (board, ledger) = (board.clone(), self.ledger.clone());
         let port = (self.simulation.provider)(Arc::new(self.provider.clone()));
@@ -276,7 +291,24 @@ impl<'a> Play<'a> {
             .poll(Duration::from_secs(self.script.fleet.poll))
             .owner(format!("process-{life}"))
             .judge(JUDGE, self.judge.clone())
+            .sizes(SOURCE, said(self.says.clone()))
             .deciding(self.simulation.decide)
+    }
+
+    /// Where a rollout is played, and what is done to it.
+    pub(super) fn stage(&self, rollout: usize, artifact: Artifact, left: Acts) -> Stage {
+        let troubles = self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied();
+        Stage {
+            cloud: self.cloud.clone(),
+            clock: Arc::new(self.clock.clone()),
+            ledger: self.ledger.clone(),
+            fleet: self.fleet.clone(),
+            pool: self.pool.clone(),
+            artifact,
+            person: self.person.clone(),
+            says: self.script.fleet.follows.then(|| self.says.clone()),
+            acts: Mutex::new(Acts::of(troubles, self.now()).and(left)),
+        }
     }
 
     /// One rollout, by as many processes as it takes. `None`: it could not begin, and that is as it should be.
@@ -293,18 +325,8 @@ impl<'a> Play<'a> {
         let release = if wish.release == Release::Again && !again { Release::Good } else { wish.release };
         let expected = Expected { script: self.script, rollout, patience: self.patience, baseline, release };
         let opened = self.now();
-        let stage = Stage {
-            cloud: self.cloud.clone(),
-            clock: Arc::new(self.clock.clone()),
-            ledger: self.ledger.clone(),
-            fleet: self.fleet.clone(),
-            pool: self.pool.clone(),
-            artifact: artifact.clone(),
-            person: self.person.clone(),
-            acts: Mutex::new(
-                Acts::of(self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied(), opened).and(left),
-            ),
-        };
+        self.says.store(wish.size, Ordering::Relaxed);
+        let stage = self.stage(rollout, artifact.clone(), left);
         let successor = Mutex::new(None);
         let (clock, fleet) = (self.clock.clone(), self.fleet(wish.size));
         let latest = opened + expected.calm_after() + expected.within();
@@ -477,7 +499,7 @@ impl<'a> Play<'a> {
     }
 
     /// Time passes while nobody drives; what is on its way arrives.
-    async fn pass(&self, time: Duration) {
+    pub(super) async fn pass(&self, time: Duration) {
         let arrivals = async {
             join3(self.provider.settle(), self.switch.settle(), self.journal.settle()).await;
             std::future::pending::<()>().await;
@@ -503,4 +525,12 @@ impl<'a> Play<'a> {
             }
         }
     }
+}
+
+/// A source that says what it is told to say.
+fn said(says: Arc<AtomicU32>) -> impl SizeSource {
+    size_fn(move |_| {
+        let says = says.load(Ordering::Relaxed);
+        async move { Ok(says) }
+    })
 }

@@ -1,17 +1,18 @@
 //! After an end: nothing moves, nothing is left over, and what there is is what was said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::oracle::Breach;
 use super::play::{End, Play};
 use crate::artifact::{Artifact, Digest};
-use crate::error::Error;
-use crate::fleet::{Fleet, GenerationId, GroupId, Heals, Life, TrafficSeen};
+use crate::error::{Error, ErrorKind};
+use crate::fleet::{Fleet, GenerationId, GroupId, GroupState, Heals, Life, TrafficSeen};
 use crate::id::StreamVersion;
 use crate::journal::{After, Journal as _, Record};
 use crate::provider::{FleetProvider, TrafficSwitch};
-use crate::rollout::{Event, Facts, Outcome, Recorded, Seen};
+use crate::rollout::{Event, Facts, FleetState, Outcome, Recorded, Seen};
 use crate::time::Clock as _;
 
 impl Play<'_> {
@@ -146,23 +147,45 @@ impl Play<'_> {
             let all = self.cloud.instances(&self.fleet).len();
             let revoked = self.ledger.scene(|scene| scene.is_revoked(proven.digest()));
             let serve = self.cloud.running().get(&proven.digest()).copied().unwrap_or(0);
-            !revoked && serve == all && u32::try_from(all) == Ok(size) && self.end().size == size
+            !revoked && !self.drifted() && serve == all && u32::try_from(all) == Ok(size) && self.end().size == size
         };
         let succeeded = last == Some(&Outcome::Succeeded) && size > 0;
         let Some(proven) = self.proven.as_ref().filter(whole).filter(|_| succeeded) else { return Ok(()) };
         let calls = self.cloud.calls();
+        self.says.store(size, Ordering::Relaxed);
         self.ledger.tell(&self.person);
         let outcome = self.clock.run(async {
             let mut strategy = self.strategy();
             strategy.steps.retain(|step| !step.is_gate());
-            let plan = self.person.plan(&self.fleet(size), proven, strategy).await?;
+            // What was absorbed is of its terms by now.
+            let kept = self.ledger.state(|state| state.kept().map(|plan| plan.fleet().clone()));
+            let fleet = kept.unwrap_or_else(|| self.fleet(size)).size(size);
+            let plan = self.person.plan(&fleet, proven, strategy).await?;
             self.person.run(plan).await
         });
         match outcome {
             Ok(Outcome::Succeeded) if self.cloud.calls() == calls => Ok(()),
             Ok(outcome) => Err(self.breach("fixpoint", format!("the same once more made calls, and ended as {outcome}"))),
+            // Whoever says a fleet's size need not ask whether it could be replaced at that.
+            Err(error) if self.script.fleet.follows && error.kind() == ErrorKind::Invalid => Ok(()),
             Err(error) => Err(self.breach("fixpoint", format!("the same once more: {error}"))),
         }
+    }
+
+    /// Whether somebody has changed weights or upkeep since anybody looked.
+    fn drifted(&self) -> bool {
+        let pool = self.pool_seen();
+        let weights =
+            |state: &FleetState| state.pool().zip(pool.as_ref()).is_some_and(|(known, seen)| known.weights != seen.weights);
+        let Some(groups) = self.ledger.state(|state| Some(state.known_groups())) else { return true };
+        let Ok(seen) = self.clock.run(FleetProvider::observe(&self.cloud, &self.fleet, &groups)) else { return true };
+        let upkeep = |state: &FleetState| {
+            seen.groups.iter().any(|seen| match (&seen.state, state.generations().get(&seen.group.generation)) {
+                (GroupState::Present { upkeep: Some(upkeep), .. }, Some(known)) => *upkeep != known.upkeep,
+                _ => false,
+            })
+        };
+        self.ledger.state(|state| Some(weights(state) || upkeep(state))).unwrap_or(true)
     }
 
     pub(super) fn end(&self) -> End {

@@ -1,12 +1,13 @@
 //! What happens in one simulated world, as data: drawn from a seed, shortened after a failure, written into one line.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use super::mishaps::{Crash, Fate, Wire};
 use crate::analysis::Says;
 use crate::error::{Error, Result};
-use crate::fleet::{Heals, Split, TrafficCapabilities};
+use crate::fleet::{Drift, Heals, OnDrift, Split, TrafficCapabilities};
 use crate::rollout::{AbortTo, Strategy};
 
 /// One world, and everything that is done to it. Times are in seconds where nothing else is said.
@@ -44,6 +45,9 @@ pub struct Script {
     /// What happens to single calls, by their number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fates: Vec<Fate>,
+    /// For how long at least it is kept after the last rollout, if that left it whole: what happens then is of a rollout more than there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u64>,
 }
 
 /// How the cloud is.
@@ -151,7 +155,7 @@ impl Judging {
 }
 
 /// How the fleet is.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct FleetTerms {
@@ -163,6 +167,12 @@ pub struct FleetTerms {
     pub boot_deadline: u64,
     /// How often the controller looks.
     pub poll: u64,
+    /// Whether it follows a source, which says the size of each rollout's wish and what resizes say besides.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub follows: bool,
+    /// What follows when somebody else has changed something about it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub on_drift: BTreeMap<Drift, OnDrift>,
 }
 
 /// One rollout: to how many instances of which release.
@@ -272,6 +282,8 @@ pub enum Trouble {
     PartialPool(u64),
     /// Every other look at the pool is answered by a replica that lags behind.
     FlickerPool(u64),
+    /// Somebody changes whether the nth group is healed.
+    ChangeUpkeep(u32),
     /// Somebody else has the name that the next generation would have.
     TakeName,
     /// The wanted release is revoked.
@@ -356,6 +368,13 @@ impl Script {
             self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
         }
         Ok(())
+    }
+
+    /// The same with one rollout more: in that the fleet is kept, at this size.
+    pub(super) fn keeping(&self, size: u32) -> Self {
+        let mut script = self.clone();
+        script.rollouts.push(Wish::new(size, Release::Again));
+        script
     }
 
     /// Whether anybody resizes the fleet meanwhile.

@@ -41,6 +41,9 @@ fn candidates(script: &Script) -> Vec<Script> {
     }
     with(&|script| script.disturbances.clear());
     with(&|script| script.crashes.clear());
+    with(&|script| script.kept = None);
+    with(&|script| script.fleet.follows = false);
+    with(&|script| script.fleet.on_drift.clear());
     with(&|script| script.wire = None);
     with(&|script| script.journal = None);
     for at in 0..script.disturbances.len() {

@@ -1,6 +1,7 @@
 //! What the script does to the world while a rollout runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::ledger::Ledger;
 use super::script::{Disturbance, Divides, Trouble};
 use crate::artifact::Artifact;
 use crate::controller::{Controller, Rollout};
-use crate::fleet::{FleetId, GenerationId, Life, Verdict};
+use crate::fleet::{FleetId, GenerationId, Life, Upkeep, Verdict};
 use crate::id::{Actor, InstanceKey, PoolId, StepIx};
 use crate::memory::{Machine, MemoryCloud};
 use crate::registry::Revoke;
@@ -27,6 +28,8 @@ pub(super) struct Stage {
     pub(super) artifact: Artifact,
     /// A person at a terminal: no wire of theirs is broken.
     pub(super) person: Controller,
+    /// What the source says that the fleet follows, if it does.
+    pub(super) says: Option<Arc<AtomicU32>>,
     /// What is still to be done.
     pub(super) acts: Mutex<Acts>,
 }
@@ -302,6 +305,14 @@ impl Stage {
                 let at = usize::try_from(nth).unwrap_or(0).checked_rem(groups.len())?;
                 self.harmless(cloud.delete_group(&self.fleet, *groups.keys().nth(at)?));
             }
+            Trouble::ChangeUpkeep(nth) => {
+                let groups = cloud.sizes(&self.fleet);
+                let at = usize::try_from(nth).unwrap_or(0).checked_rem(groups.len())?;
+                let group = *groups.keys().nth(at)?;
+                let heals = self.ledger.state(|state| Some(state.generations().get(&group.generation)?.upkeep.heal))?;
+                let upkeep = Upkeep { heal: !heals, ..Upkeep::NONE };
+                self.harmless(cloud.change_upkeep(&self.fleet, group, upkeep));
+            }
             Trouble::SetWeights(nth, part) => self.set_weights(nth, part),
             Trouble::PartialPool(seconds) => cloud.partial_pool_views("a page is missing", lasting(seconds)),
             Trouble::FlickerPool(seconds) => cloud.flicker_pools(lasting(seconds)),
@@ -328,6 +339,9 @@ impl Stage {
             }
             Trouble::Approve(nth) => return self.approve(nth).await,
             Trouble::Retry => return self.retry().await,
+            Trouble::Resize(size) if self.says.is_some() => {
+                self.says.iter().for_each(|says| says.store(size, Ordering::Relaxed));
+            }
             Trouble::Resize(size) => {
                 if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {
                     self.harmless(rollout.resize(size, "ann").await);

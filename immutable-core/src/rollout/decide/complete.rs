@@ -106,10 +106,13 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
             left |= !restored(view, proposal, *id);
         }
     }
+    if let (Ending::Forward | Ending::Back { .. }, Some(id)) = (ending, aim.and_then(|aim| aim.wanted)) {
+        left |= !restored(view, proposal, id);
+    }
     if left || !proposal.quiet(view) || *ending == Ending::Keep {
         return;
     }
-    let holds = aim.is_none_or(|aim| reached(view, aim, true) && aim.wanted.is_none_or(|id| view.upkeep_wanted(id).is_none()));
+    let holds = aim.is_none_or(|aim| reached(view, aim, true));
     let routed = aim.is_none_or(|aim| route::reached(view, &aim, true));
     if aim.is_some() && !(holds && routed && read_back(view)) {
         return;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::proposal::Proposal;
 use super::rollback::held;
+use super::traffic::Weights;
 use super::view::View;
-use crate::fleet::{Drift, Heals, OnDrift};
+use crate::fleet::{Drift, GenerationId, Heals, OnDrift};
 use crate::rollout::phase::{Ending, Need, Phase};
 use crate::rollout::state::{GenerationLife, GenerationState};
 
@@ -28,6 +29,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     proposal.drift = found.into_iter().map(|(_, what)| what).collect();
 }
 
+/// Whether a generation's provider heals it, and holds its size whoever dies: where nothing heals a size falls with its members.
+fn healed(view: &View<'_>, id: GenerationId) -> bool {
+    let settled = view.state.generations.get(&id).is_some_and(|generation| generation.upkeep.heal);
+    let changed = view.differs(id) || view.noted.upkeep.contains_key(&id);
+    view.seen.heals == Heals::Always || (view.seen.heals == Heals::Switchable && settled && !changed)
+}
+
 /// What this look shows for the first time, and what it shows each time anew: who runs another image, and who is a stranger.
 fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     let mut found: Vec<(Drift, Arc<str>)> = Vec::new();
@@ -39,16 +47,22 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     for (id, generation) in view.state.generations.iter().filter(|(_, generation)| ours(generation)) {
         if view.noted.absent.contains(id) {
             told(Drift::Generation, format!("generation {id} was deleted"));
+        } else if generation.refused.is_none() {
+            for (group, _) in view.generation(*id).filter(|(_, group)| group.absent) {
+                told(Drift::Generation, format!("group {group} was deleted"));
+            }
         }
         for (group, size) in view.noted.sizes.iter().filter(|(group, _)| group.generation == *id) {
             let known = view.state.slots(*group).map_or(0, |slots| slots.size);
-            // Where nothing heals a size falls with its members.
-            if *size > known || view.seen.heals != Heals::Never {
+            if *size > known || healed(view, *id) {
                 told(Drift::Size, format!("group {group} has size {size}, not {known}"));
             }
         }
         if let Some(upkeep) = view.noted.upkeep.get(id) {
             told(Drift::Upkeep, format!("the upkeep of generation {id} is {upkeep:?}, not {:?}", generation.upkeep));
+        }
+        if view.differs(*id) {
+            told(Drift::Upkeep, format!("the upkeep of a group of generation {id} is not {:?}", generation.upkeep));
         }
     }
     if let Some(wanted) = view.state.wanted_now() {
@@ -56,7 +70,15 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
             told(Drift::Image, format!("{key} runs another image than its generation's"));
         }
     }
-    if let (Some(weights), Some(pool)) = (&view.noted.weights, view.state.pool.as_ref().filter(|pool| pool.failures == 0)) {
+    // Who gets no requests may be detached with its generation, and whose group is gone gets none.
+    let serve = |weights: &Weights| -> Weights {
+        weights.iter().filter(|(_, weight)| **weight > 0).map(|(id, weight)| (*id, *weight)).collect()
+    };
+    let whole = !view.groups.values().any(|group| group.absent);
+    let pool = view.state.pool.as_ref().filter(|pool| whole && pool.failures == 0);
+    if let (Some(weights), Some(pool)) = (&view.noted.weights, pool)
+        && serve(weights) != serve(&pool.weights)
+    {
         told(Drift::Weights, format!("pool {} divides its requests as {weights:?}, not as {:?}", pool.id, pool.weights));
     }
     for stranger in &view.seen.fleet.strangers {

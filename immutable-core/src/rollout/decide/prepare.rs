@@ -1,4 +1,5 @@
-//! The wanted generation is made before anything is launched, and nothing is launched before it is there.
+//! The wanted generation is made before anything is launched, and nothing is launched before it is there. A group of it that somebody deletes is made
+//! again.
 
 use super::gates::begun;
 use super::proposal::Proposal;
@@ -50,12 +51,32 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
                 GenerationSpec { id: *to, groups, ..(*proven.spec).clone() }
             });
             match made(view, *to, spec.map(Arc::new)) {
-                Made::Yes | Made::Waits => {}
+                Made::Yes => mend(view, proposal, *to),
+                Made::Waits => {}
                 Made::Owe(spec) => proposal.call(view, Call::Ensure(spec)),
                 Made::Never(why) => proposal.move_to(unlaunchable(rollout, &why, view)),
             }
         }
-        _ => {}
+        _ => {
+            if let Some(wanted) = proposal.aim.and_then(|aim| aim.wanted) {
+                mend(view, proposal, wanted);
+            }
+        }
+    }
+}
+
+/// Makes again what of a generation was deleted, unless its provider would not have it: then the other groups do.
+fn mend(view: &View<'_>, proposal: &mut Proposal, id: GenerationId) {
+    let Some(generation) =
+        view.state.generations.get(&id).filter(|generation| view.is_present(id) && generation.refused.is_none())
+    else {
+        return;
+    };
+    let deleted = view.generation(id).any(|(_, group)| group.absent);
+    if deleted && view.generation(id).all(|(group, _)| proposal.may_write(view, *group)) {
+        // As what is left of it may be kept.
+        let spec = GenerationSpec { upkeep: generation.upkeep, ..(*generation.spec).clone() };
+        proposal.call(view, Call::Ensure(Arc::new(spec)));
     }
 }
 
@@ -74,10 +95,10 @@ fn made(view: &View<'_>, id: GenerationId, spec: Option<Arc<GenerationSpec>>) ->
         };
     };
     match (&generation.refused, generation.life) {
-        (Some(why), _) => Made::Never(why.to_string()),
+        (Some(why), GenerationLife::Making) => Made::Never(why.to_string()),
         _ if view.noted.absent.contains(&id) => Made::Never(format!("generation {id} was deleted by someone else")),
-        (None, GenerationLife::Present) => Made::Yes,
-        (None, GenerationLife::Going) => Made::Never(format!("generation {id} is being removed")),
+        (_, GenerationLife::Present) => Made::Yes,
+        (_, GenerationLife::Going) => Made::Never(format!("generation {id} is being removed")),
         (None, GenerationLife::Making) => {
             let free = !view.state.generation_busy(id) && generation.groups.values().all(|slots| view.now >= slots.quiet_until);
             // As it was first asked for, whatever its provider can do by now.

@@ -13,9 +13,12 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let missing = aim.wanted.map_or(0, |wanted| aim.goal.saturating_sub(view.sum(wanted, |group| group.promised())));
     let full = missing > 0 && view.live >= view.budget.ceiling && view.ready < view.budget.floor;
     let baseline = view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
-    for (id, generation) in view.state.generations.iter().filter(|(id, _)| aim.leaves(**id) && view.is_present(**id)) {
+    // Nor is what was never ready here: each that its provider would launch by itself is one that nobody has asked for.
+    let concerned = |id: GenerationId| aim.leaves(id) || (aim.wanted == Some(id) && proposal.probe.is_some());
+    let concerned: Vec<_> = view.state.generations.iter().filter(|(id, _)| concerned(**id) && view.is_present(**id)).collect();
+    for (id, generation) in concerned {
         let corpses = view.sum(*id, |group| group.unnamed);
-        let kept = baseline == Some(generation.release()) && !(full && corpses > 0);
+        let kept = aim.leaves(*id) && baseline == Some(generation.release()) && !(full && corpses > 0);
         // Where the provider would not have it once, those that are there go first.
         let refused = generation.groups.values().any(|slots| slots.failures > 0);
         let heals = view.upkeep(*id).filter(|upkeep| upkeep.heal && !kept && !refused && writable(view, proposal, *id));

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
 use super::traffic::Traffic;
-use crate::fleet::{Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, OnDrift, Release, Working};
+use crate::fleet::{
+    Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, OnDrift, Release, Upkeep, Working,
+};
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
 use crate::rollout::event::{Call, Noted};
@@ -36,6 +38,8 @@ pub(super) struct View<'a> {
     pub(super) heard: bool,
     /// Whether somebody who was named to leave has gone since the last look.
     pub(super) departed: bool,
+    /// The upkeep of groups that is not as settled, if it is seen.
+    changed: Vec<(GenerationId, Upkeep)>,
     /// The pool that the fleet gets its requests from, if it does.
     pub(super) traffic: Option<Traffic<'a>>,
     /// When time alone would change this view.
@@ -193,6 +197,7 @@ impl<'a> View<'a> {
             untold: false,
             heard: false,
             departed: false,
+            changed: Vec::new(),
             traffic: None,
             wake: None,
         };
@@ -207,6 +212,7 @@ impl<'a> View<'a> {
                 let group = GroupId { generation: *id, cell: *cell };
                 view.count_group(group, generation, slots, seen_of(group), rollout);
             }
+            view.note_upkeep(*id, generation);
             view.note_absent(*id, generation);
         }
         view.note_weights();
@@ -253,21 +259,48 @@ impl<'a> View<'a> {
         proven || self.state.generations.iter().any(ready)
     }
 
-    /// What a generation may do by itself, whoever has said so.
-    pub(super) fn upkeep(&self, id: GenerationId) -> Option<crate::fleet::Upkeep> {
-        self.noted.upkeep.get(&id).copied().or_else(|| Some(self.state.generations.get(&id)?.upkeep))
+    /// What a generation may do by itself, whoever has said so; of one whose groups differ, what any of them may.
+    pub(super) fn upkeep(&self, id: GenerationId) -> Option<Upkeep> {
+        let settled = self.noted.upkeep.get(&id).copied().or_else(|| Some(self.state.generations.get(&id)?.upkeep))?;
+        Some(self.changed.iter().filter(|(changed, _)| *changed == id).fold(settled, |all, (_, one)| Upkeep {
+            heal: all.heal || one.heal,
+            rebalance: all.rebalance || one.rebalance,
+            autoscale: all.autoscale || one.autoscale,
+        }))
+    }
+
+    /// Whether the groups of a generation differ in what they may do by themselves.
+    pub(super) fn differs(&self, id: GenerationId) -> bool {
+        self.changed.iter().any(|(changed, _)| *changed == id)
+    }
+
+    /// What all groups of a generation may do by themselves is noted, once no copy of a call can change it any more; where they differ nothing is,
+    /// since no one word is true of all.
+    fn note_upkeep(&mut self, id: GenerationId, generation: &GenerationState) {
+        let quiet = |(cell, slots): (&u16, &Slots)| {
+            self.groups.get(&GroupId { generation: id, cell: *cell }).is_some_and(|group| group.as_of >= slots.quiet_until)
+        };
+        if !generation.groups.iter().all(quiet) {
+            return;
+        }
+        let mut changed = self.changed.iter().filter(|(changed, _)| *changed == id).map(|(_, upkeep)| *upkeep);
+        let Some(first) = changed.next() else { return };
+        if changed.clone().count() + 1 == generation.groups.len() && changed.all(|other| other == first) {
+            self.changed.retain(|(changed, _)| *changed != id);
+            self.noted.upkeep.insert(id, first);
+        }
     }
 
     /// Whether a generation may do by itself what its spec says, or as near to it as its provider can.
-    pub(super) fn upkeep_wanted(&self, id: GenerationId) -> Option<crate::fleet::Upkeep> {
+    pub(super) fn upkeep_wanted(&self, id: GenerationId) -> Option<Upkeep> {
         let specified = self.rollout()?.plan.fleet().specified_upkeep();
         let upkeep = self.upkeep(id)?;
         let heal = match self.seen.heals {
             crate::fleet::Heals::Never => upkeep.heal,
             crate::fleet::Heals::Always | crate::fleet::Heals::Switchable => specified.heal,
         };
-        let wanted = crate::fleet::Upkeep { heal, ..specified };
-        (upkeep != wanted).then_some(wanted)
+        let wanted = Upkeep { heal, ..specified };
+        (upkeep != wanted || self.differs(id)).then_some(wanted)
     }
 
     pub(super) fn wake(&mut self, at: Timestamp) {
@@ -315,10 +348,10 @@ impl<'a> View<'a> {
         }
         // A copy of a call that failed later was done, or somebody else did it.
         if let Some(GroupState::Present { upkeep: Some(upkeep), .. }) = state
-            && (whole && settled && !self.state.generation_busy(id.generation) && as_of >= slots.quiet_until)
+            && (whole && settled && !self.state.generation_busy(id.generation))
             && *upkeep != generation.upkeep
         {
-            self.noted.upkeep.insert(id.generation, *upkeep);
+            self.changed.push((id.generation, *upkeep));
         }
         self.wake(slots.quiet_until);
         if !group.absent || !slots.members.is_empty() {

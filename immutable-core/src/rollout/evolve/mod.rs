@@ -222,7 +222,9 @@ impl FleetState {
 
     fn owe_ensure(&mut self, spec: &Arc<GenerationSpec>) -> Legal {
         if let Some(known) = self.generations.get(&spec.id) {
-            ensure(known.spec == *spec, || format!("generation {} is made again from another spec", spec.id))?;
+            // What was deleted of it is made as the rest is kept.
+            let same = GenerationSpec { upkeep: known.spec.upkeep, ..(**spec).clone() } == *known.spec;
+            ensure(same, || format!("generation {} is made again from another spec", spec.id))?;
             return ensure(!self.generation_busy(spec.id), || format!("generation {} is busy", spec.id));
         }
         ensure(spec.id.0 == self.next_generation, || {

@@ -15,6 +15,7 @@ use crate::fleet::{
 use crate::id::{PoolId, RolloutId};
 use crate::rollout::budget::Budget;
 use crate::rollout::envelope::{Course, Envelope};
+use crate::rollout::keep::Amiss;
 use crate::rollout::lint::{self, Warning};
 use crate::rollout::report::Feasibility;
 use crate::rollout::state::{FleetState, GenerationLife, GenerationState, Proven, RolloutState};
@@ -45,6 +46,8 @@ pub struct Plan {
     /// How its pool divides traffic, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     split: Option<Split>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sets_right: Vec<Arc<str>>,
 }
 
 /// The number 1, and no other.
@@ -202,6 +205,8 @@ struct Target<'a> {
     to: Subject,
     image: ImageRef,
     release: Release,
+    /// Whether nothing is to be replaced but what is amiss: then a budget that could not replace a fleet of this size is no reason to do nothing.
+    keeps: bool,
 }
 
 impl Plan {
@@ -234,17 +239,18 @@ impl Plan {
             digest: artifact.digest(),
             irreversible: artifact.irreversible().map(Into::into),
         };
-        Self::toward(state, Target { fleet, strategy, to, image: image.clone(), release }, capabilities, switch)
+        let target = Target { fleet, strategy, to, image: image.clone(), release, keeps: false };
+        Self::toward(state, target, capabilities, switch)
     }
 
-    /// A plan that gives a fleet, by these terms, what it is [kept](FleetState::kept) at: its proven release, in one step, and as patient with instances
-    /// that fail as a way back is.
+    /// A plan that sets right what is amiss with a fleet that is [kept](FleetState::kept): it gives it its proven release, in one step, and is as patient with
+    /// instances that fail as a way back.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if the fleet is kept at nothing, or this cannot work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
     pub fn keeping(
         state: &FleetState,
-        fleet: &Fleet,
+        amiss: &Amiss,
         capabilities: &FleetCapabilities,
         switch: Option<&TrafficCapabilities>,
     ) -> Result<Self> {
@@ -254,11 +260,13 @@ impl Plan {
         let (Some(Proven { spec, .. }), Some(kept)) = (&state.proven, &state.kept) else {
             return Err(keeps_nothing(state));
         };
-        let fleet = &fleet.clone().template(spec.template.clone());
+        let fleet = &amiss.fleet.clone().template(spec.template.clone());
         fleet.check()?;
         let strategy = &kept.strategy.keeping();
-        let target = Target { fleet, strategy, to: Subject::of(spec), image: spec.image.clone(), release: spec.release };
-        Self::toward(state, target, capabilities, switch)
+        let (to, image, release) = (Subject::of(spec), spec.image.clone(), spec.release);
+        let target = Target { fleet, strategy, to, image, release, keeps: true };
+        let plan = Self::toward(state, target, capabilities, switch)?;
+        Ok(Self { sets_right: amiss.what.clone(), ..plan })
     }
 
     fn toward(
@@ -267,7 +275,7 @@ impl Plan {
         capabilities: &FleetCapabilities,
         switch: Option<&TrafficCapabilities>,
     ) -> Result<Self> {
-        let Target { fleet, strategy, to, image, release } = target;
+        let Target { fleet, strategy, to, image, release, keeps } = target;
         let health = fleet.health();
         let pool = pool(state, fleet, switch)?;
         let proven = state.proven.as_ref().map(|proven| &proven.spec);
@@ -276,7 +284,9 @@ impl Plan {
         let others = state.generations.values().filter(|generation| generation.release() != release);
         let replaces = others.map(GenerationState::size).any(|size| size > 0);
         let switch = switch.filter(|_| pool.is_some());
-        strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
+        if !keeps {
+            strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
+        }
         let budget = strategy.budget(fleet.desired());
         let most = fleet.follows_whom().map_or(budget.ceiling, |follows| strategy.budget(follows.most).ceiling);
         let groups = groups(fleet, most.max(budget.ceiling).max(1), capabilities)?;
@@ -319,6 +329,7 @@ impl Plan {
             warnings: Vec::new(),
             basis: Basis::of(state),
             split: switch.map(|switch| switch.split),
+            sets_right: Vec::new(),
             fleet: fleet.clone(),
             to,
             wanted,
@@ -412,6 +423,11 @@ impl Plan {
     /// How many of the old there still are behind the last step.
     pub(super) fn kept(&self) -> u32 {
         self.steps.last().map_or(0, |step| step.leaving)
+    }
+
+    /// What it sets right, of one that [keeps](Self::keeping) a fleet.
+    pub fn sets_right(&self) -> &[Arc<str>] {
+        &self.sets_right
     }
 
     /// What is possible, and unwise. Nothing is refused for it.

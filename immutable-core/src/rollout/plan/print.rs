@@ -22,6 +22,9 @@ impl fmt::Display for Plan {
         let generation = self.wanted.id().name(self.fleet.id());
         let made = if matches!(self.wanted, Wanted::New(_)) { "new" } else { "there already" };
         writeln!(f, "+ {} ({:#}) as generation {generation}, {made}", self.to, self.to.digest)?;
+        for amiss in &self.sets_right {
+            writeln!(f, "! {amiss}: this sets it right")?;
+        }
         if let Some(running) = self.basis.running {
             writeln!(f, "! rollout {running} runs: this one takes its place")?;
         }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::mishaps::{Crash, Moment, Wire};
 use super::script::{Cloud, Disturbance, Divides, FleetTerms, Pool, Release, Script, Trouble, Wish};
-use crate::fleet::Heals;
+use crate::fleet::{Drift, Heals};
 use crate::memory::Random;
 use crate::rollout::{AbortTo, OnResize, Strategy};
 
@@ -45,6 +45,9 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("commands", 6, commands),
     ("successors", 6, successors),
     ("resizes", 6, resizes),
+    ("drift", 6, drift),
+    ("follows", 12, follows),
+    ("kept", 8, kept),
 ];
 
 /// The script of a seed.
@@ -95,6 +98,7 @@ fn calm(seed: u64, given: &Given) -> Script {
         min_ready: pick(random, &[0, 10, 30]),
         boot_deadline: pick(random, &[240, 300, 600]),
         poll: pick(random, &[2, 5, 5, 15]),
+        ..FleetTerms::default()
     };
     let sizes = given.instances.clone();
     let size = |random: &mut Random| sizes.start() + random.below(sizes.end().saturating_sub(*sizes.start()).saturating_add(1));
@@ -132,6 +136,7 @@ fn calm(seed: u64, given: &Given) -> Script {
         journal: None,
         crashes: Vec::new(),
         fates: Vec::new(),
+        kept: None,
     };
     // A strategy of one's own that shifts traffic needs a pool.
     if given.strategy.is_some() && script.strategy.shifts() {
@@ -371,4 +376,54 @@ fn resizes(random: &mut Random, script: &mut Script) {
     script.strategy = script.strategy.clone().on_resize(then);
     let most = script.instances() + 1;
     disturb(random, script, 2, |random| Trouble::Resize(random.below(most)));
+}
+
+/// Somebody changes what is ours, and what follows is one thing or another.
+fn drift(random: &mut Random, script: &mut Script) {
+    for what in [Drift::Image, Drift::Size, Drift::Generation, Drift::Weights, Drift::Upkeep, Drift::Stranger] {
+        if random.below(2) == 0 {
+            script.fleet.on_drift.insert(what, pick(random, what.choices()));
+        }
+    }
+    disturb(random, script, 1, changed);
+}
+
+fn changed(random: &mut Random) -> Trouble {
+    match random.below(4) {
+        0 => Trouble::ChangeUpkeep(random.below(6)),
+        1 => Trouble::Swap(random.below(16), lasting(random)),
+        2 => Trouble::SetSize(random.below(6), random.below(8)),
+        _ => Trouble::SetWeights(random.below(4), pick(random, &[0, 30, 50, 100])),
+    }
+}
+
+/// A source says how large the fleet is.
+fn follows(random: &mut Random, script: &mut Script) {
+    script.fleet.follows = true;
+    // Two rollouts at once would each have the source say theirs.
+    script.rollouts.iter_mut().for_each(|wish| wish.after = None);
+    let most = script.instances() + 1;
+    disturb(random, script, 2, |random| Trouble::Resize(random.below(most)));
+}
+
+/// After the last rollout it is kept, whatever happens to it.
+fn kept(random: &mut Random, script: &mut Script) {
+    let (after, most) = (script.rollouts.len(), script.instances() + 1);
+    script.kept = Some(u64::from(random.below(1200)));
+    for _ in 0..random.below(4) {
+        let at = u64::from(random.below(900));
+        let what = match random.below(8) {
+            0 | 1 => Trouble::Kill(random.below(16)),
+            2 => Trouble::Sicken(random.below(16), lasting(random)),
+            3 => Trouble::BlackOut(lasting(random)),
+            4 => Trouble::Flicker(lasting(random)),
+            5 if script.fleet.follows => Trouble::Resize(random.below(most)),
+            6 => Trouble::DeleteGroup(random.below(6)),
+            _ => changed(random),
+        };
+        script.disturbances.push(Disturbance::new(after, at, what));
+    }
+    if random.below(3) == 0 {
+        script.crashes.push(Crash::new(after, Moment::Seconds(u64::from(random.below(900))), u64::from(random.below(300))));
+    }
 }

@@ -4,6 +4,7 @@ use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::fleet::Life;
 use crate::memory::{Cause, What};
+use crate::rollout::MAX_VIEW_AGE;
 
 /// Rule 2: what one of our calls adds finds room, but for what others added since the views that it rests on.
 pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
@@ -37,6 +38,12 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
         Cause::Call(op) => op,
         // Whom nobody named.
         Cause::Provider if change.lost_ready() && scene.truth.groups.get(&change.group).is_some_and(|group| group.ours) => {
+            // Where nothing compares, a raise decided before somebody else has set a size takes that back, and whom it likes.
+            let since = change.effect.at - MAX_VIEW_AGE;
+            let sized = scene.truth.groups.get(&change.group).and_then(|group| group.sized_by_others);
+            if scene.unguarded && sized.is_some_and(|sized| sized >= since) {
+                return Ok(());
+            }
             return Err("the provider chose who leaves".to_owned());
         }
         _ => return Ok(()),

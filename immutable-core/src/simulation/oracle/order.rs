@@ -18,7 +18,9 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
     // What was accepted is done, wherever the rollout has gone since; and another call may rest on a size that was set since.
     let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted));
     let others = scene.truth.added_since(journaled.whole);
-    let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others));
+    // Another takes the place of each that runs another image.
+    let beside = scene.truth.foreign_since(generation, journaled.whole);
+    let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others).saturating_add(beside));
     if size <= most { Ok(()) } else { Err(format!("it has {size}, the step's goal is {goal}")) }
 }
 

@@ -36,8 +36,9 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         }
         if let (What::Launched(key), Cause::Provider, Heals::Switchable) = (&change.effect.what, change.effect.by, scene.heals) {
             let before = scene.truth.machines.keys().any(|other| other.name == key.name && other != key);
-            // Who leaves it as it is gives it back what it may do by itself.
-            if before && chapter.moves_to().is_some() {
+            let by_others = scene.truth.groups.get(&change.group).is_some_and(|group| group.touched.is_some());
+            // Who leaves it as it is gives it back what it may do by itself; and so may somebody else.
+            if before && chapter.moves_to().is_some() && !by_others {
                 return Err("it is healed while nobody knows whether it works".to_owned());
             }
         }
@@ -46,7 +47,9 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         if there > 1 + by_others {
             return Err(format!("{there} of a release that never was ready"));
         }
-        let launched = scene.truth.machines.values().filter(|machine| machine.group.generation == wanted).count();
+        // In whose place somebody has put another was not tried.
+        let tried = scene.truth.machines.values().filter(|machine| machine.group.generation == wanted && machine.own_image);
+        let launched = tried.count();
         let (launched, attempts) =
             (u32::try_from(launched).unwrap_or(u32::MAX), chapter.plan.strategy().probe_attempts * (1 + chapter.retries));
         // One that is sent away since the fleet is to be smaller was not tried.

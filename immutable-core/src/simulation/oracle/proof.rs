@@ -3,6 +3,7 @@
 use super::{Scene, Verdict};
 use crate::fleet::{GenerationId, Heals, Life};
 use crate::rollout::{Ending, Event, MAX_VIEW_AGE, Outcome, Phase, Recorded};
+use crate::time::Timestamp;
 
 /// A release is proven at the end of the last step, by a whole fleet that is ready.
 pub(super) fn proven(scene: &Scene, recorded: &Recorded) -> Verdict {
@@ -82,7 +83,9 @@ pub(super) fn ended(scene: &Scene, recorded: &Recorded) -> Verdict {
     }
     let specified = chapter.plan.fleet().specified_upkeep();
     let made = scene.book.specs.get(&stays).map(|spec| spec.upkeep);
-    for (group, state) in scene.truth.groups.iter().filter(|(group, _)| group.generation == stays) {
+    let untouched = |touched: Option<Timestamp>| touched.is_none_or(|touched| touched < since);
+    let kept = scene.truth.groups.iter().filter(|(group, state)| group.generation == stays && untouched(state.touched));
+    for (group, state) in kept {
         let upkeep = state.upkeep.or(made);
         if scene.heals == Heals::Switchable && upkeep != Some(specified) {
             return Err(format!("group {group} is left with {upkeep:?}, specified is {specified:?}"));

@@ -55,10 +55,13 @@ impl Machine {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub(super) size: u32,
-    /// Whether it was set by a call of ours last.
+    /// Whether it was set by a call of ours last, and when by somebody else.
     pub(super) ours: bool,
+    pub(super) sized_by_others: Option<Timestamp>,
     /// What the provider may do to it, if that was set since it was made.
     pub(super) upkeep: Option<Upkeep>,
+    /// When somebody else has set that last.
+    pub(super) touched: Option<Timestamp>,
     pub(super) deleting: bool,
 }
 
@@ -115,11 +118,16 @@ impl Truth {
             What::Made => {
                 self.groups.entry(group).or_default();
             }
-            What::Upkeep(upkeep) => self.groups.entry(group).or_default().upkeep = Some(*upkeep),
+            What::Upkeep(upkeep) => {
+                let kept = self.groups.entry(group).or_default();
+                kept.upkeep = Some(*upkeep);
+                kept.touched = if ours { None } else { Some(at) };
+            }
             What::Sized { from, to } => {
                 let sized = self.groups.entry(group).or_default();
                 (sized.size, sized.ours) = (*to, ours);
                 if !ours {
+                    sized.sized_by_others = Some(at);
                     self.added.extend((*from..*to).map(|_| at));
                 }
             }
@@ -211,6 +219,14 @@ impl Truth {
     /// Machines of a generation that are not gone.
     pub(super) fn of(&self, generation: GenerationId) -> impl Iterator<Item = (&InstanceKey, &Machine)> {
         self.machines.iter().filter(move |(_, machine)| machine.group.generation == generation && machine.life != Life::Gone)
+    }
+
+    /// How many of a generation run another image, or did when somebody looked then.
+    pub(super) fn foreign_since(&self, generation: GenerationId, since: Timestamp) -> u32 {
+        let foreign = self.machines.values().filter(|machine| {
+            machine.group.generation == generation && !machine.own_image && machine.gone.is_none_or(|gone| gone >= since)
+        });
+        u32::try_from(foreign.count()).unwrap_or(u32::MAX)
     }
 
     /// The sizes of a generation's groups together.

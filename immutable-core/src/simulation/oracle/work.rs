@@ -51,6 +51,8 @@ impl Done {
         match change.effect.what {
             What::Launched(_) if matches!(change.effect.by, Cause::Call(op) if op <= self.inherited) => self.added += 1,
             What::Launched(_) if change.ours() || wanted => self.launched += 1,
+            // Another takes the place of who runs another image, whether that leaves by itself or not.
+            What::Runs(..) if !change.ours() => self.added += 1,
             What::Sized { from, to } if !change.ours() => self.added += to.saturating_sub(from),
             _ if change.left() && change.ours() => {
                 self.sent_away += 1;

@@ -93,7 +93,7 @@ fn calm(rollouts: impl IntoIterator<Item = (u32, Release)>) -> Script {
             unguarded: false,
             pool: None,
         },
-        fleet: FleetTerms { zones: 0, min_ready: 0, boot_deadline: 120, poll: 5 },
+        fleet: FleetTerms { zones: 0, min_ready: 0, boot_deadline: 120, poll: 5, ..FleetTerms::default() },
         strategy: Strategy::rolling().max_surge(1).progress_deadline(minutes(60)).rollback_deadline(minutes(60)),
         judge: None,
         rollouts: rollouts.into_iter().map(|(size, release)| Wish::new(size, release)).collect(),
@@ -102,6 +102,7 @@ fn calm(rollouts: impl IntoIterator<Item = (u32, Release)>) -> Script {
         journal: None,
         crashes: Vec::new(),
         fates: Vec::new(),
+        kept: None,
     }
 }
 

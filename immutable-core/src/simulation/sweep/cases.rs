@@ -105,7 +105,7 @@ fn case(rollouts: Vec<Wish>, budget: (Amount, Amount), cloud: (u64, usize, Heals
     Script {
         seed: 7,
         cloud: Cloud { boot: (20, 50), drain: 5, latency_ms, operations_take, heals, unguarded: false, pool: None },
-        fleet: FleetTerms { zones, min_ready: 10, boot_deadline: 120, poll: 15 },
+        fleet: FleetTerms { zones, min_ready: 10, boot_deadline: 120, poll: 15, ..FleetTerms::default() },
         strategy: strategy.progress_deadline(minutes(20)).rollback_deadline(minutes(30)),
         judge: None,
         rollouts,
@@ -114,5 +114,6 @@ fn case(rollouts: Vec<Wish>, budget: (Amount, Amount), cloud: (u64, usize, Heals
         journal: None,
         crashes: Vec::new(),
         fates: Vec::new(),
+        kept: None,
     }
 }
