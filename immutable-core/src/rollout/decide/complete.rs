@@ -90,7 +90,7 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
             view.generation(*id).all(|(_, group)| group.whole && group.size == 0 && group.members() == 0 && group.leavers == 0);
         let free = view.generation(*id).all(|(group, _)| {
             let quiet = view.state.slots(*group).is_some_and(|slots| view.now >= slots.quiet_until);
-            quiet && generation.life != GenerationLife::Going
+            quiet && generation.life != GenerationLife::Going && !proposal.takes(*group)
         });
         // Who is not there gets no requests first.
         let routed = view.traffic.as_ref().is_some_and(|traffic| traffic.may_send_to(*id));

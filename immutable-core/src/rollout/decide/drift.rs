@@ -44,7 +44,8 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     let ours = |generation: &GenerationState| {
         generation.life == GenerationLife::Present && generation.groups.values().all(|slots| slots.failures == 0)
     };
-    for (id, generation) in view.state.generations.iter().filter(|(_, generation)| ours(generation)) {
+    let quiet = |id: GenerationId| !view.state.generation_busy(id);
+    for (id, generation) in view.state.generations.iter().filter(|(id, generation)| ours(generation) && quiet(**id)) {
         if view.noted.absent.contains(id) {
             told(Drift::Generation, format!("generation {id} was deleted"));
         } else if generation.refused.is_none() {

@@ -130,9 +130,14 @@ impl Proposal {
         }
     }
 
+    /// Whether a call about this group is proposed.
+    pub(super) fn takes(&self, id: GroupId) -> bool {
+        self.taken.contains(&id)
+    }
+
     /// Whether a call about this group may be proposed.
     pub(super) fn may_write(&self, view: &View<'_>, id: GroupId) -> bool {
-        view.groups.get(&id).is_some_and(|group| group.free) && !self.taken.contains(&id)
+        view.groups.get(&id).is_some_and(|group| group.free) && !self.takes(id)
     }
 
     pub(super) fn call(&mut self, view: &View<'_>, call: Call) {

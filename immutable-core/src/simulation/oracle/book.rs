@@ -314,6 +314,9 @@ impl Book {
                     chapter.resizes += 1;
                     if chapter.plan.strategy().on_resize != OnResize::Freeze {
                         chapter.desired = *desired;
+                        // What was named under a floor that was higher leaves under the new one.
+                        let floor = chapter.budget().floor;
+                        self.ops.values_mut().for_each(|journaled| journaled.floor = journaled.floor.min(floor));
                     }
                     if let (Phase::Stepping { .. }, Some(by)) = (&chapter.phase, &mut chapter.give_up_at) {
                         *by = (*by).max(recorded.at + chapter.plan.strategy().progress_deadline);
