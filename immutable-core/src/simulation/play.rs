@@ -300,6 +300,7 @@ impl<'a> Play<'a> {
             fleet: self.fleet.clone(),
             pool: self.pool.clone(),
             artifact: artifact.clone(),
+            proven: self.proven.clone().filter(|proven| proven.digest() != artifact.digest()),
             person: self.person.clone(),
             acts: Mutex::new(
                 Acts::of(self.script.disturbances.iter().filter(|trouble| trouble.rollout == rollout).copied(), opened).and(left),
