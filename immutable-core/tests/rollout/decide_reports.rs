@@ -94,10 +94,10 @@ fn of_a_step() {
     stage.pass(1);
     let leaving = look().group(1, 2, "a< b+ c+").group(2, 1, "d+");
     tells(
-        "one is leaving",
+        "one is leaving, and that is what keeps the next from coming",
         &stage,
         &leaving,
-        "waiting for 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
+        "waiting for room: 4 of at most 4 exist, 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
         "+1240s",
     );
     stage.gone(1, "a");

@@ -220,8 +220,10 @@ impl Proposal {
                 self.wait(Blocker::Leaving { instances: counts.leaving - aim.others });
             }
         }
-        // Room comes with what is waited for already.
-        if self.waits.iter().any(|blocker| matches!(blocker, Blocker::Ready { .. } | Blocker::Leaving { .. })) {
+        // Room comes with what is waited for already; where nothing but room is, it is said.
+        let else_waited = self.waits.iter().any(|blocker| !matches!(blocker, Blocker::Ready { .. } | Blocker::Room { .. }));
+        let comes = else_waited || counts.launched > counts.ready || view.state.owed().next().is_some();
+        if comes && self.probe.is_none() {
             self.waits.retain(|blocker| !matches!(blocker, Blocker::Room { .. }));
         }
         for (op, _) in view.state.owed() {
