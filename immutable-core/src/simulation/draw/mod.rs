@@ -45,6 +45,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("commands", 6, commands),
     ("successors", 6, successors),
     ("resizes", 6, resizes),
+    ("rot", 12, rot),
 ];
 
 /// The script of a seed.
@@ -371,4 +372,12 @@ fn resizes(random: &mut Random, script: &mut Script) {
     script.strategy = script.strategy.clone().on_resize(then);
     let most = script.instances() + 1;
     disturb(random, script, 2, |random| Trouble::Resize(random.below(most)));
+}
+
+/// What is proven works no more.
+fn rot(random: &mut Random, script: &mut Script) {
+    let (rollout, at) = (script.first_disturbed(), u64::from(random.below(300)));
+    // What is replaced faster than it can be removed is there for ever.
+    script.cloud.operations_take = if script.cloud.heals == Heals::Never { script.cloud.operations_take } else { 0 };
+    script.disturbances.push(Disturbance::new(rollout, at, Trouble::Rot(60 + u64::from(random.below(7200)))));
 }
