@@ -1,0 +1,9 @@
+mod regressions {
+    mod back;
+    mod gates;
+    mod kit;
+    mod midway;
+    mod proof;
+    mod stable;
+    mod traffic;
+}
