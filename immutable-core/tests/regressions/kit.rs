@@ -99,8 +99,12 @@ impl Lab {
     }
 
     pub(super) fn with(size: u32, options: impl FnOnce(MemoryOptions) -> MemoryOptions) -> Self {
+        Self::seeded(7, size, options)
+    }
+
+    pub(super) fn seeded(seed: u64, size: u32, options: impl FnOnce(MemoryOptions) -> MemoryOptions) -> Self {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
-        let given = MemoryOptions::seeded(7).clock(clock.clone()).boot(MINUTE).effects(1_000_000);
+        let given = MemoryOptions::seeded(seed).clock(clock.clone()).boot(MINUTE).effects(1_000_000);
         let cloud = MemoryCloud::with(options(given));
         let fleet = Fleet::new("web", cloud.place()).size(size).boot_deadline(seconds(300));
         Self { clock, controller: cloud.controller(), cloud, fleet }
@@ -280,13 +284,13 @@ impl Lab {
 
 /// What is really so, followed effect by effect.
 #[derive(Default)]
-struct Truth {
+pub(super) struct Truth {
     machines: BTreeMap<immutable_core::id::InstanceKey, (GroupId, Life, bool)>,
     sizes: BTreeMap<GroupId, u32>,
 }
 
 impl Truth {
-    fn follow(&mut self, effect: &Effect) {
+    pub(super) fn follow(&mut self, effect: &Effect) {
         match (&effect.what, effect.group) {
             (What::Sized { to, .. }, Some(group)) => drop(self.sizes.insert(group, *to)),
             (What::Deleting | What::Deleted, Some(group)) => drop(self.sizes.remove(&group)),
@@ -305,7 +309,7 @@ impl Truth {
         }
     }
 
-    fn ready(&self) -> u32 {
+    pub(super) fn ready(&self) -> u32 {
         self.machines.values().filter(|(_, life, healthy)| *life == Life::Running && *healthy).count() as u32
     }
 
@@ -315,7 +319,7 @@ impl Truth {
     }
 
     /// Everything that exists and everything promised, those on their way out on top.
-    fn live(&self) -> u32 {
+    pub(super) fn live(&self) -> u32 {
         let mut groups: BTreeMap<GroupId, (u32, u32)> = self.sizes.keys().map(|group| (*group, (0, 0))).collect();
         for (group, life, _) in self.machines.values() {
             let (members, leaving) = groups.entry(*group).or_default();
