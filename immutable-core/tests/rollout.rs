@@ -16,6 +16,7 @@ mod rollout {
     mod evolve_effects;
     mod kit;
     mod lints;
+    mod nomad;
     mod once_broken;
     mod plans;
     mod resize;

@@ -238,6 +238,14 @@ impl Proposal {
         {
             self.wait(Blocker::Backoff { until });
         }
+        // What is not wholly seen is not over.
+        if let Some((id, _)) = view.groups.iter().find(|(_, group)| self.waits.is_empty() && !group.whole) {
+            let why = view
+                .blind
+                .clone()
+                .unwrap_or_else(|| format!("of group {id}: it is seen in part, or from before the last call").into());
+            self.wait(Blocker::View { why });
+        }
     }
 }
 
