@@ -45,7 +45,7 @@ fn spinnaker_back_is_to_what_was_proven_and_not_to_what_ran_last() {
     lab.is_all(&one, 4);
 }
 
-/// The group's template was changed first, and to roll back meant to launch that again. So #29830.
+/// The group's template was changed first, and to roll back meant to launch that again.
 #[test]
 fn terraform_aws_34189_what_is_launched_on_the_way_back_is_the_release_before() {
     let lab = Lab::new(6);
@@ -214,7 +214,7 @@ fn argo_3064_an_abort_after_the_end_moves_nothing() {
     lab.is_all(&two, 3);
 }
 
-/// A canary that was bad ran on after the abort. So #1259.
+/// A canary that was bad ran on after the abort.
 #[test]
 fn argo_1593_of_a_bad_canary_nothing_is_left() {
     let lab = Lab::behind(5, WEIGHTED, |options| options);

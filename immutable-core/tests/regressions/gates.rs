@@ -116,9 +116,9 @@ fn argo_4681_a_first_deployment_passes_its_gates_too() {
     told.said("rollback now would be impossible: no release is proven");
 }
 
-/// Nobody promoted it, and it ran for days; argo #2200 asks for an end.
+/// Nobody promoted it, and nothing ever ended that.
 #[test]
-fn nomad_11267_waiting_for_a_person_has_an_end() {
+fn argo_2200_waiting_for_a_person_has_an_end() {
     asks(&Lab::new(5), Approve::by(["ann"]).within(MINUTE * 30), "0 of 1 have approved in time");
     let lab = Lab::new(5);
     let (one, two) = (lab.proven("1.0.0"), lab.bake("1.1.0"));

@@ -232,13 +232,15 @@ fn gardener_754_a_size_in_the_middle_breaks_neither_bound() {
     }
 }
 
-/// To scale a job was refused as long as its deployment ran.
+/// An autoscaler took a job from five to two in the middle of its deployment, which lost its canaries and hung.
 #[test]
-fn nomad_20295_a_fleet_can_be_scaled_while_it_is_replaced() {
-    let lab = Lab::new(4);
-    let (told, _, two) = resized(&lab, Strategy::rolling().max_surge(1), |report| report.counts.ready == 2, 7);
-    told.ends(&Outcome::Succeeded, 4, 8);
-    lab.is_all(&two, 7);
+fn nomad_20295_a_fleet_that_is_scaled_in_the_middle_of_a_canary_ends() {
+    let lab = Lab::new(5);
+    let bakes = |report: &Report| waits(report, |blocker| matches!(blocker, Blocker::Bake { .. }));
+    let (told, _, two) = resized(&lab, Strategy::canary([percent(20)]).bake(MINUTE * 5), bakes, 2);
+    told.ends(&Outcome::Succeeded, 2, 7);
+    assert!(told.took() < MINUTE * 30, "{told}");
+    lab.is_all(&two, 2);
 }
 
 /// What was added in the middle went to the old, or to the new, and not to both. So #40304.

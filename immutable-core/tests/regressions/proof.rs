@@ -136,6 +136,26 @@ fn kops_9983_nobody_is_terminated_for_another() {
     lab.is_all(&two, 4);
 }
 
+/// The autoscaler had terminated an instance by the time it was to leave, and the update failed for it.
+#[test]
+fn kops_pr_10740_who_is_gone_already_when_it_is_to_leave_is_no_failure() {
+    let lab = Lab::with(6, |options| options.latency(seconds(3)).operations_take(seconds(20)));
+    let (one, two) = (lab.proven("1.0.0"), lab.bake("1.1.0"));
+    let mut gone = 0;
+    let told = lab.watched(&two, Strategy::rolling().max_surge(1).max_unavailable(1), async |_, report| {
+        // The first of the old is the one that is named.
+        let named = report.waits.iter().any(|blocker| matches!(blocker, immutable_core::rollout::Blocker::Call { .. }));
+        if named && gone < 2 && report.counts.ready > gone {
+            gone += 1;
+            lab.cloud.kill(&lab.names(&one)[0]).unwrap();
+        }
+        ON
+    });
+    assert_eq!((told.outcome(), gone), (&Outcome::Succeeded, 2), "{told}");
+    told.keeps(3, 7);
+    lab.is_all(&two, 6);
+}
+
 /// A fleet of nothing: there is nothing to try, its template is in place and nothing is said to be proven.
 #[test]
 fn edge_case_11_of_an_empty_fleet_nothing_is_proven() {
