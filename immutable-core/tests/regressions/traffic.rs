@@ -68,7 +68,7 @@ fn argo_4347_nobody_goes_before_the_weights_are_in_force() {
         left.sort_unstable();
         assert_eq!(left.len(), 3);
         for (at, stay) in left.into_iter().zip([2, 1, 0]) {
-            let share = in_force.iter().filter(|(since, _)| *since <= at).next_back().map_or(1000, |(_, share)| *share);
+            let share = in_force.iter().rfind(|(since, _)| *since <= at).map_or(1000, |(_, share)| *share);
             assert!(u32::from(share) <= 1000 * stay / 3 + 1, "{share} of 1000 go to the {stay} that are left");
         }
         lab.is_all(&two, 3);

@@ -227,7 +227,7 @@ fn goal(world: &World, made: &Made) -> Option<(u32, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_more_than_the_goal_is_asked_for(world in any_world()) {
@@ -332,7 +332,7 @@ fn the_worlds_are_not_all_still() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let (mut made, mut raised, mut left, mut canaries) = (0, 0, 0, 0);
-    for _ in 0..2_000 {
+    for _ in 0..500 {
         let world = any_world().new_tree(&mut runner).unwrap().current();
         let Some(it) = world.make() else { continue };
         let decision = it.look.decide(&it.stage);
@@ -341,5 +341,5 @@ fn the_worlds_are_not_all_still() {
         canaries += usize::from(world.canary.is_some() && !raises(&decision).is_empty());
         left += usize::from(named(&decision).iter().any(|(_, key)| it.old.ready.contains(key)));
     }
-    assert!(made > 1_000 && raised > 100 && canaries > 40 && left > 100, "{made} made, {raised} raised, {canaries} {left}");
+    assert!(made > 300 && raised > 25 && canaries > 10 && left > 25, "{made} made, {raised} raised, {canaries} {left}");
 }
