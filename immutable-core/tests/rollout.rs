@@ -18,6 +18,7 @@ mod rollout {
     mod keep;
     mod kit;
     mod lints;
+    mod nomad;
     mod once_broken;
     mod plans;
     mod resize;

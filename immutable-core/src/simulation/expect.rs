@@ -128,7 +128,8 @@ impl Expected<'_> {
         }
         let strategy = &self.script.strategy;
         let least = strategy.progress_deadline.min(strategy.rollback_deadline);
-        let lasting: u64 = self.troubles().map(Trouble::lasts).sum();
+        // What is broken already keeps nothing that mends it.
+        let lasting: u64 = self.troubles().filter(|trouble| !matches!(trouble, Trouble::Rot(_))).map(Trouble::lasts).sum();
         let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
@@ -189,6 +190,10 @@ impl Expected<'_> {
             allowed.extend(self.script.cloud.pool.map(|_| "needs: pool"));
         }
         self.gates(&mut allowed, failed);
+        // What is gone back to fails too, if there is cause to go back.
+        if self.any(|trouble| matches!(trouble, Trouble::Rot(_))) && allowed.contains(failed) {
+            allowed.extend(["needs: baseline unlaunchable", "needs: rollback deadline"]);
+        }
         if self.script.rollouts.get(self.rollout + 1).is_some_and(|next| next.after.is_some()) {
             allowed.insert("superseded");
         }

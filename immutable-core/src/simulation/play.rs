@@ -304,6 +304,7 @@ impl<'a> Play<'a> {
             ledger: self.ledger.clone(),
             fleet: self.fleet.clone(),
             pool: self.pool.clone(),
+            proven: self.proven.clone().filter(|proven| proven.digest() != artifact.digest()),
             artifact,
             person: self.person.clone(),
             says: self.script.fleet.follows.then(|| self.says.clone()),

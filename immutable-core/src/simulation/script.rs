@@ -300,6 +300,8 @@ pub enum Trouble {
     Approve(u32),
     /// A person has it try again, once, as soon as somebody is asked.
     Retry,
+    /// Nothing of the release that is proven works: its machines are ill, and so are all that come for them.
+    Rot(u64),
 }
 
 impl Trouble {
@@ -324,6 +326,7 @@ impl Trouble {
             | Self::PartialPool(seconds)
             | Self::FlickerPool(seconds)
             | Self::Pause(seconds)
+            | Self::Rot(seconds)
             | Self::Silence(seconds) => seconds,
             _ => 0,
         }

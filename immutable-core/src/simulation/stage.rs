@@ -26,6 +26,8 @@ pub(super) struct Stage {
     pub(super) pool: Option<(PoolId, Divides)>,
     /// What is wanted.
     pub(super) artifact: Artifact,
+    /// What is proven, if that is something else.
+    pub(super) proven: Option<Artifact>,
     /// A person at a terminal: no wire of theirs is broken.
     pub(super) person: Controller,
     /// What the source says that the fleet follows, if it does.
@@ -82,6 +84,7 @@ enum Act {
     Resume,
     Approve(u32),
     Retry,
+    EndOfRot,
 }
 
 /// Who may approve.
@@ -139,6 +142,7 @@ impl Stage {
         self.cloud.launches_come_short(0);
         self.cloud.launches_come_late(0);
         self.cloud.raises_come_short(0);
+        self.proven.iter().for_each(|proven| self.cloud.healthy_again(proven));
         for machine in self.machines(|machine| machine.protected) {
             self.harmless(self.cloud.unprotect(&machine.key.name));
         }
@@ -258,6 +262,10 @@ impl Stage {
             }
             Act::Approve(nth) => return self.approve(nth).await,
             Act::Retry => return self.retry().await,
+            Act::EndOfRot => {
+                self.proven.iter().for_each(|proven| cloud.healthy_again(proven));
+                return None;
+            }
         };
         match trouble {
             Trouble::Kill(nth) => self.harmless(cloud.kill(&self.nth(nth, |_| true)?.name)),
@@ -341,6 +349,13 @@ impl Stage {
             Trouble::Retry => return self.retry().await,
             Trouble::Resize(size) if self.says.is_some() => {
                 self.says.iter().for_each(|says| says.store(size, Ordering::Relaxed));
+            }
+            Trouble::Rot(seconds) => {
+                let proven = self.proven.as_ref()?;
+                cloud.never_healthy(proven);
+                let runs = |machine: &Machine| machine.artifact == proven.digest() && machine.life == Life::Running;
+                self.machines(runs).iter().for_each(|machine| self.harmless(cloud.sicken(&machine.key.name)));
+                return Some((seconds, Act::EndOfRot));
             }
             Trouble::Resize(size) => {
                 if let Ok(Some(rollout)) = self.person.rollout(&self.fleet).await {

@@ -413,3 +413,21 @@ fn nobody_goes_back_across_a_mark_unasked() {
         "moved held: going back is not possible (schema 12), and there is cause to: generation 0002 was deleted by someone else";
     row("what was launched and deleted was launched", &deleted, &look().group(1, 3, "a+ b+ c+"), because);
 }
+
+/// What was seen during a pause was not seen after it.
+#[test]
+fn who_came_during_a_pause_boots_from_its_end_on_and_may_be_gone_by_then() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.owe(super::kit::raise(2, 0, 1));
+    stage.settle(super::kit::done(1));
+    give(&mut stage, "ann", What::Pause);
+    stage.pass(100);
+    stage.appear(2, "d");
+    stage.pass(10);
+    give(&mut stage, "ann", What::Resume);
+    assert_eq!(stage.state.slots(group(2)).unwrap().members[&key("d")].seen, stage.now);
+    stage.pass(1);
+    let gone = "noted gone 0002.0 d charged 0002.0 d unknown\nmoved back to 0001 until +3741s: its first instance failed: it was gone before it was \
+                healthy";
+    row("it has gone", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, ""), gone);
+}

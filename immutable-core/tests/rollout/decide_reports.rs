@@ -94,10 +94,10 @@ fn of_a_step() {
     stage.pass(1);
     let leaving = look().group(1, 2, "a< b+ c+").group(2, 1, "d+");
     tells(
-        "one is leaving",
+        "one is leaving, and that is what keeps the next from coming",
         &stage,
         &leaving,
-        "waiting for 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
+        "waiting for room: 4 of at most 4 exist, 2 of 3 to be ready; rollback now would be partial, 2 of 3 still run",
         "+1240s",
     );
     stage.gone(1, "a");
@@ -563,4 +563,21 @@ fn all_who_finish_their_requests_are_counted() {
     let old = look().group(1, 3, "a+ b+ c+").group(2, 3, "d+ e+ f+").pool(&[(2, 1)]);
     let waits = "waiting for 3 to finish their requests (at most 4m 40s), 3 to leave; rollback now would be instant";
     tells("detached with their generation", &stage, &old.targets("a b c", TargetState::Draining), waits, "+360s");
+}
+
+#[test]
+fn of_what_is_not_wholly_seen() {
+    let mut stage = Stage::rolling(surge(1));
+    stage.moved(Phase::Finishing { ending: Ending::Nothing, give_up_at: stage.now + 60 * MINUTE });
+    let end = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
+    let instant = "; rollback now would be instant";
+    let why = "waiting for a whole view (of group 0002.0: a page failed)";
+    tells("it is not over", &stage, &end.clone().partly(), &format!("{why}{instant}"), "+3630s");
+    let why = "waiting for a whole view (of group 0002.0: it is seen in part, or from before the last call)";
+    tells("nor if it is known what was there", &stage, &end.partly().earlier(2, 0), &format!("{why}{instant}"), "+3630s");
+    let booting = look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").partly();
+    let mut stage = Stage::rolling(surge(1));
+    stage.launch(2, "d");
+    let why = "waiting for the first instance to be ready (boot deadline in 10m)";
+    tells("what else is waited for is said, and not that", &stage, &booting, &format!("{why}{instant}"), "+630s");
 }

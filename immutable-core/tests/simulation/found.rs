@@ -160,6 +160,10 @@ const FOUND: &[(&str, &str)] = &[
         "the same, and it was terminated before it had finished what it had",
         r#"{"seed":37405,"cloud":{"boot":[18,18],"drain":90,"latency_ms":3000,"operations_take":0,"heals":"never","pool":{"divides":"binary","settle":0}},"fleet":{"zones":2,"min_ready":10,"boot_deadline":240,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"25m","rollback_deadline":"55m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"1m 10s"}},{"analyse":{"judge":"judge","for":"3m","every":"20s","otherwise":"back"}}]},"rollouts":[{"size":2,"release":"good"},{"size":0,"release":"again"}],"wire":{"until":11,"error":88,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":5,"stale_by":10},"crashes":[{"rollout":1,"at":{"after":17},"down":0}]}"#,
     ),
+    (
+        "who came while a person was asked, and went, was there still for as long as that had taken; a size was set for it, and the ceiling was broken",
+        r#"{"seed":104079,"cloud":{"boot":[7,90],"drain":20,"latency_ms":3000,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"10%","max_unavailable":"10%","max_failed":1,"probe_attempts":1,"progress_deadline":"28m","rollback_deadline":"46m","on_first_failure":"tear_down","steps":[{"scale":{"to":"34%"}},{"bake":{"for":"1m 14s"}},{"scale":{"to":"75%"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":215,"what":{"sicken":[14,139]}},{"rollout":1,"at":234,"what":{"sicken":[15,402]}},{"rollout":1,"at":570,"what":"retry"},{"rollout":1,"at":204,"what":{"rot":5677}}],"journal":{"until":580,"error":0,"throttled":88,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":10,"stale_by":0}}"#,
+    ),
 ];
 
 #[test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::proposal::Proposal;
 use super::view::View;
-use super::{Decision, RULES, decide, decide_by, route};
+use super::{Decision, RULES, decide, decide_by, retire, route};
 use crate::fleet::{Coverage, FailureClass, GroupState, Health, Instance, Life, Observation, Resize, Route, Verdict};
-use crate::rollout::event::{Call, Charge};
+use crate::rollout::event::{Call, Charge, Event};
 use crate::rollout::phase::Phase;
 use crate::rollout::seen::Seen;
 use crate::rollout::state::{Exit, FleetState};
@@ -80,6 +80,12 @@ fn deciding(state: &FleetState, seen: &Seen<'_>, now: Timestamp, change: impl Fn
 /// What was accepted will come.
 pub(crate) fn accepted_is_done(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
     let rules: Vec<_> = RULES.iter().copied().filter(|(name, _)| *name != "give_up").collect();
+    decide_by(&rules, |_| {}, state, seen, now)
+}
+
+/// A provider that replaces what is ill helps.
+pub(crate) fn who_heals_helps(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    let rules: Vec<_> = RULES.iter().copied().filter(|(name, _)| *name != "unheal").collect();
     decide_by(&rules, |_| {}, state, seen, now)
 }
 
@@ -179,4 +185,41 @@ pub(crate) fn seen_is_there(state: &FleetState, seen: &Seen<'_>, now: Timestamp)
             view.ready += u32::try_from(group.instances.iter().filter(gone).count()).unwrap_or(0);
         }
     })
+}
+
+/// What ran before is what is gone back to.
+pub(crate) fn back_is_to_the_last(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    let mut decision = decide(state, seen, now);
+    let wanted = state.rollout.as_ref().map(|rollout| rollout.wanted);
+    let last = state.generations.keys().rev().find(|id| Some(**id) != wanted);
+    for event in &mut decision.events {
+        if let (Event::Moved { to: Phase::Reverting { to, .. } }, Some(last)) = (event, last) {
+            *to = *last;
+        }
+    }
+    decision
+}
+
+/// What was made is there.
+pub(crate) fn made_is_there(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    deciding(state, seen, now, |view| view.noted.absent.clear())
+}
+
+/// What was given up goes at once.
+pub(crate) fn given_up_goes(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    let rules: Vec<_> = RULES.iter().copied().map(|(name, rule)| (name, if name == "retire" { clear } else { rule })).collect();
+    decide_by(&rules, |_| {}, state, seen, now)
+}
+
+fn clear(view: &View<'_>, proposal: &mut Proposal) {
+    let rollout = view.rollout().filter(|rollout| matches!(rollout.phase, Phase::Reverting { .. }));
+    let Some(proven) = rollout.and_then(|rollout| rollout.baseline.as_ref()) else { return retire::rule(view, proposal) };
+    for (id, group) in view.groups.iter() {
+        let given_up = view.state.generations.get(&id.generation).is_some_and(|one| one.release() != proven.spec.release);
+        let leave: BTreeSet<_> = group.ready.iter().chain(&group.down).map(|key| (*key).clone()).collect();
+        if given_up && !leave.is_empty() && proposal.may_write(view, *id) {
+            let lower = Resize::Lower { group: *id, from: group.size, leave };
+            proposal.call(view, Call::Resize(Arc::new(lower)));
+        }
+    }
 }

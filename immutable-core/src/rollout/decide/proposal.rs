@@ -238,8 +238,10 @@ impl Proposal {
                 self.wait(Blocker::Leaving { instances: counts.leaving - aim.others });
             }
         }
-        // Room comes with what is waited for already.
-        if self.waits.iter().any(|blocker| matches!(blocker, Blocker::Ready { .. } | Blocker::Leaving { .. })) {
+        // Room comes with what is waited for already; where nothing but room is, it is said.
+        let else_waited = self.waits.iter().any(|blocker| !matches!(blocker, Blocker::Ready { .. } | Blocker::Room { .. }));
+        let comes = else_waited || counts.launched > counts.ready || view.state.owed().next().is_some();
+        if comes && self.probe.is_none() {
             self.waits.retain(|blocker| !matches!(blocker, Blocker::Room { .. }));
         }
         for (op, _) in view.state.owed() {
@@ -253,6 +255,14 @@ impl Proposal {
             paused.filter(|slots| slots.failures > 0 && slots.quiet_until > view.now).map(|slots| slots.quiet_until).min()
         {
             self.wait(Blocker::Backoff { until });
+        }
+        // What is not wholly seen is not over.
+        if let Some((id, _)) = view.groups.iter().find(|(_, group)| self.waits.is_empty() && !group.whole) {
+            let why = view
+                .blind
+                .clone()
+                .unwrap_or_else(|| format!("of group {id}: it is seen in part, or from before the last call").into());
+            self.wait(Blocker::View { why });
         }
     }
 }

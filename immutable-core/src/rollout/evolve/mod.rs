@@ -69,7 +69,7 @@ impl FleetState {
                 }
                 // What stands still is given its time when it goes on.
                 if self.rollout.as_ref().is_some_and(|rollout| !matches!(rollout.phase, Phase::Held { .. })) {
-                    self.boots_later(unwatched);
+                    self.boots_later(unwatched, *at);
                 }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
@@ -316,11 +316,11 @@ impl FleetState {
         }
     }
 
-    /// Whoever was never healthy has so much longer to boot.
-    fn boots_later(&mut self, by: Duration) {
+    /// Whoever was never healthy has so much longer to boot; who came meanwhile, from now on.
+    fn boots_later(&mut self, by: Duration, now: Timestamp) {
         let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
         for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| !member.once) {
-            member.seen = member.seen + by;
+            member.seen = (member.seen + by).min(now);
         }
     }
 
@@ -380,7 +380,7 @@ impl FleetState {
         if let (Some(why), Some(release)) = (blamed.filter(|_| burnt || judged), wanted.map(GenerationState::release)) {
             self.note_failed(release, at, why);
         }
-        self.boots_later(stood_still);
+        self.boots_later(stood_still, at);
         Ok(())
     }
 

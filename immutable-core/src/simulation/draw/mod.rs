@@ -48,6 +48,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("drift", 6, drift),
     ("follows", 12, follows),
     ("kept", 8, kept),
+    ("rot", 12, rot),
 ];
 
 /// The script of a seed.
@@ -426,4 +427,12 @@ fn kept(random: &mut Random, script: &mut Script) {
     if random.below(3) == 0 {
         script.crashes.push(Crash::new(after, Moment::Seconds(u64::from(random.below(900))), u64::from(random.below(300))));
     }
+}
+
+/// What is proven works no more.
+fn rot(random: &mut Random, script: &mut Script) {
+    let (rollout, at) = (script.first_disturbed(), u64::from(random.below(300)));
+    // What is replaced faster than it can be removed is there for ever.
+    script.cloud.operations_take = if script.cloud.heals == Heals::Never { script.cloud.operations_take } else { 0 };
+    script.disturbances.push(Disturbance::new(rollout, at, Trouble::Rot(60 + u64::from(random.below(7200)))));
 }

@@ -3,7 +3,9 @@
 mod accepted;
 mod back;
 mod blackout;
+mod corpses;
 mod echo;
+mod everything;
 mod flicker;
 mod same_name;
 

@@ -44,6 +44,7 @@ const WEATHER: &[(&str, &[&str], Change)] = &[
     ("succeeds without reading back", &["wire"], |_| {}),
     ("succeeds on a part", &["wire"], |_| {}),
     ("never gives up a slot", &["capacity"], |_| {}),
+    ("lets corpses fill the ceiling", &["rot"], crash_loops),
     ("raises what was revoked", &["revoked"], |_| {}),
     ("forgets the share that was in force", &["pool"], slowly_in_force),
     ("takes a route for settled", &["pool"], slowly_in_force),
@@ -74,6 +75,13 @@ fn copies_come_late(script: &mut Script) {
 /// A route is in force only after a while.
 fn slowly_in_force(script: &mut Script) {
     script.cloud.pool.iter_mut().for_each(|pool| pool.settle = 45);
+}
+
+/// What does not work is replaced at once, and who leaves takes long to go.
+fn crash_loops(script: &mut Script) {
+    (script.cloud.heals, script.cloud.boot, script.cloud.drain) = (Heals::Switchable, (10, 60), 300);
+    script.strategy = script.strategy.clone().max_surge(1).max_unavailable(0);
+    script.rollouts.iter_mut().for_each(|wish| *wish = Wish::new(6, Release::Good));
 }
 
 /// Others take generations out of a pool in which all are together.

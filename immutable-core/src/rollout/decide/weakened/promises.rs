@@ -28,6 +28,7 @@ pub(super) const ENGINES: &[Row] = &[
     (11, "succeeds on a part", "proof", engine!(view: whole_at_the_end)),
     (11, "leaves upkeep off", "proof", engine!(state: upkeep_is_restored, view: |view| view.noted.upkeep.clear())),
     (11, "leaves a generation over", "proof", engine!(state: others_are_gone)),
+    (12, "lets corpses fill the ceiling", "outcome", engine!(rules: &[("unheal", |_, _| {})])),
     (12, "never gives up a slot", "convergence", engine!(rules: &[("give_up", |_, _| {})])),
     (12, "has no deadlines", "deadline", engine!(rules: &[("deadlines", |_, _| {})])),
     (12, "is never at rest", "rest", engine!(events: notes_again)),
