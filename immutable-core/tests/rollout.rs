@@ -17,6 +17,7 @@ mod rollout {
     mod kit;
     mod lints;
     mod once_broken;
+    mod patience;
     mod plans;
     mod resize;
     mod rivals;

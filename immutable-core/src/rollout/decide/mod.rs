@@ -6,6 +6,7 @@ mod deadlines;
 mod divide;
 mod gates;
 mod give_up;
+mod hedge;
 mod prepare;
 mod probe;
 mod proposal;
@@ -15,6 +16,7 @@ mod retire;
 mod rollback;
 mod route;
 mod sight;
+mod stuck;
 mod traffic;
 mod unheal;
 mod view;
@@ -57,6 +59,7 @@ const RULES: &[(&str, Rule)] = &[
     ("gates", gates::rule),
     ("route", route::rule),
     ("probe", probe::rule),
+    ("hedge", hedge::rule),
     ("unheal", unheal::rule),
     ("retire", retire::rule),
     ("give_up", give_up::rule),

@@ -65,6 +65,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         let there = |group: &GroupView<'_>| group.members().min(if group.whole { u32::MAX } else { group.size });
         let there = aim.wanted.map_or(0, |wanted| view.sum(wanted, there));
         let mut surplus = there.saturating_sub(aim.goal).saturating_sub(members - failed).saturating_sub(draining);
+        // A spare is awaited until all are ready.
+        surplus = surplus.saturating_sub(view.spared(&aim));
+        names.take(&ours, Class::Unfit, &mut surplus);
         names.take(&ours, Class::Doubt, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
     }
@@ -161,6 +164,7 @@ fn making_room(view: &View<'_>, aim: &Aim, probe: Option<u32>) -> u32 {
 enum Class {
     Down,
     Failed,
+    Unfit,
     Doubt,
     Ready,
 }
@@ -215,8 +219,8 @@ impl Names<'_, '_> {
         let (ready, needed) = self.ready_of(pot);
         match class {
             // While the floor is broken only what is down may go, and no faster than it is replaced.
-            Class::Down | Class::Failed if ready < needed => self.making_room,
-            Class::Down | Class::Failed => u32::MAX,
+            Class::Down | Class::Failed | Class::Unfit if ready < needed => self.making_room,
+            Class::Down | Class::Failed | Class::Unfit => u32::MAX,
             Class::Doubt if ready < needed => 0,
             Class::Doubt => u32::MAX,
             Class::Ready => ready.saturating_sub(needed),
@@ -236,6 +240,7 @@ impl Names<'_, '_> {
                 let keys = match class {
                     Class::Down => &group.down,
                     Class::Failed => &group.failed,
+                    Class::Unfit => &group.unfit,
                     Class::Doubt => &group.doubt,
                     Class::Ready => &group.ready,
                 };
@@ -261,7 +266,7 @@ impl Names<'_, '_> {
                 *members = members.saturating_sub(1);
                 let leave = self.leave.entry(id).or_default();
                 match class {
-                    Class::Down | Class::Failed => leave.at_once.insert((*key).clone()),
+                    Class::Down | Class::Failed | Class::Unfit => leave.at_once.insert((*key).clone()),
                     Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
                 };
                 *most -= 1;
@@ -271,7 +276,7 @@ impl Names<'_, '_> {
                             *ready -= 1;
                         }
                     }
-                    Class::Down | Class::Failed => self.making_room = self.making_room.saturating_sub(1),
+                    Class::Down | Class::Failed | Class::Unfit => self.making_room = self.making_room.saturating_sub(1),
                     Class::Doubt => {}
                 }
             }

@@ -115,8 +115,7 @@ impl<'a> View<'a> {
             }
             return;
         }
-        let fresh =
-            Member { seen: self.now, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: false };
+        let fresh = Member::new(self.now);
         let mut known = member.copied().unwrap_or_else(|| {
             self.noted.appeared.entry(id).or_default().push(key.clone());
             fresh
@@ -143,6 +142,13 @@ impl<'a> View<'a> {
         let heard = verdict != Verdict::Unknown || instance.life != Life::Running;
         let late = known.healthy.is_none() && !known.once && heard && self.now >= deadline();
         let stopped = instance.life == Life::Stopped;
+        if let Some(held) = instance.held {
+            group.holding.push((key, held));
+        }
+        if let Some(told) = known.told() {
+            self.wake(told + rollout.plan.strategy().leave_deadline);
+            group.told.push((key, told));
+        }
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
             group.unnamed += u32::from(known.exit == Exit::None);
@@ -198,13 +204,29 @@ impl<'a> View<'a> {
                 let class = if up || stopped { FailureClass::Health } else { FailureClass::Image };
                 self.charge(id, key, &known, Some(instance), class, what, rollout);
             } else {
+                group.unfit.push(key);
                 self.boots(deadline(), key, group);
+                self.hedged(id, &known, true, rollout, group);
             }
         } else {
             group.doubts(key, known.healthy.is_some());
             if !known.once {
                 self.boots(deadline(), key, group);
+                self.hedged(id, &known, heard, rollout, group);
             }
+        }
+    }
+
+    /// One that was never healthy, and of which something is heard, may be given a spare once it has booted for long.
+    fn hedged(&mut self, id: GroupId, known: &Member, heard: bool, rollout: &RolloutState, group: &mut GroupView<'a>) {
+        let Some(hedge) = rollout.plan.strategy().hedge.filter(|_| self.state.wanted_now() == Some(id.generation)) else {
+            return;
+        };
+        let slow_at = known.seen + hedge.after;
+        if self.now < slow_at {
+            self.wake(slow_at);
+        } else if heard && !known.charged {
+            group.slow += 1;
         }
     }
 
@@ -224,8 +246,7 @@ impl<'a> View<'a> {
         rollout: &RolloutState,
     ) {
         self.noted.gone.entry(id).or_default().push(key.clone());
-        let fresh =
-            Member { seen: self.now, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: false };
+        let fresh = Member::new(self.now);
         let member = member.unwrap_or(&fresh);
         self.departed |= member.exit == Exit::Named;
         if member.exit == Exit::None && member.healthy.is_none() && !member.once {

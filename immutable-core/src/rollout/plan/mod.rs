@@ -219,7 +219,7 @@ impl Plan {
         let switch = switch.filter(|_| pool.is_some());
         strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
         let budget = strategy.budget(fleet.desired());
-        let groups = groups(fleet, budget.ceiling.max(1), capabilities)?;
+        let groups = groups(fleet, budget.most().max(1), capabilities)?;
         let spec = GenerationSpec {
             fleet: fleet.id().clone(),
             id: GenerationId(state.next_generation),

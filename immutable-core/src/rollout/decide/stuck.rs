@@ -1,0 +1,95 @@
+//! Who keeps a rollout from its end, by name: those that were told to leave and have not, those that something holds, and the calls that nobody answers.
+
+use std::sync::Arc;
+
+use super::proposal::Aim;
+use super::view::{GroupView, View, count};
+use crate::fleet::{GenerationId, GroupId, Held};
+use crate::id::InstanceKey;
+use crate::rollout::event::Call;
+use crate::time::{Human, Timestamp};
+
+/// So many are named of each kind.
+const NAMED: usize = 5;
+
+/// Why what should leave does not.
+pub(super) fn stuck(view: &View<'_>, aim: Option<Aim>) -> Arc<str> {
+    let concerned = |id: GenerationId| aim.is_none_or(|aim| aim.leaves(id));
+    let mut all = Vec::new();
+    for (id, group) in view.groups.iter() {
+        let leaves = concerned(id.generation);
+        let mut of_it = Vec::new();
+        for (held, is) in [
+            (Held::Protected, "protected from termination"),
+            (Held::Standby, "on standby"),
+            (Held::Hook, "waiting for a hook"),
+            (Held::Retained, "kept after their end"),
+        ] {
+            let keys: Vec<_> = group.holding.iter().filter(|(_, by)| leaves && *by == held).map(|(key, _)| *key).collect();
+            of_it.extend(named(&keys).map(|keys| format!("{is}: {keys}")));
+        }
+        let told: Vec<_> = group.told.iter().filter(|(key, _)| !group.holding.iter().any(|(held, _)| held == key)).collect();
+        if let Some(since) = told.iter().map(|(_, since)| *since).min() {
+            let keys: Vec<_> = told.iter().map(|(key, _)| *key).collect();
+            let long = Human(view.now.since(since));
+            of_it.extend(named(&keys).map(|keys| format!("still there {long} after they were told to leave: {keys}")));
+        }
+        if leaves && group.unnamed > 0 {
+            of_it.push(format!("on their way out, by no call of ours: {}", group.unnamed));
+        }
+        let lacking = group.size.saturating_sub(group.members());
+        if leaves && of_it.is_empty() && lacking > 0 {
+            of_it.push(format!("its size is {}, and {} are in it", group.size, group.members()));
+        }
+        if !of_it.is_empty() {
+            all.push(format!("of group {id} {}", of_it.join(", ")));
+        }
+    }
+    all.extend(view.state.owed().map(|(op, owed)| {
+        let since = Human(view.now.since(owed.since));
+        format!("no answer to call {op}, {}, for {since}", about(&owed.call))
+    }));
+    if all.is_empty() { "nobody says why".into() } else { all.join("; ").into() }
+}
+
+/// What a call is for.
+fn about(call: &Call) -> String {
+    match call {
+        Call::Resize(resize) => format!("group {} from {} to {}", resize.group(), resize.from(), resize.to()),
+        Call::Ensure(spec) => format!("generation {} to be made", spec.id),
+        Call::Destroy(id) => format!("generation {id} to be removed"),
+        Call::Upkeep(id, _) => format!("the upkeep of generation {id}"),
+        Call::Route(route) => format!("a route of pool {}", route.pool()),
+        Call::Drain { group, .. } => format!("some of group {group} to finish their requests"),
+    }
+}
+
+/// The first of them by name, and how many more there are.
+fn named(keys: &[&InstanceKey]) -> Option<String> {
+    let mut first: Vec<_> = keys.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = keys.len().saturating_sub(NAMED);
+    if more > 0 {
+        first.push(format!("{more} more"));
+    }
+    (!first.is_empty()).then(|| first.join(", "))
+}
+
+impl View<'_> {
+    /// Since when whoever was told to leave, and is longest in doing so, is told.
+    pub(super) fn told_first(&self) -> Option<Timestamp> {
+        self.groups.values().filter(|group| group.fresh).flat_map(|group| &group.told).map(|(_, told)| *told).min()
+    }
+
+    /// Whether nobody is left to go but those that something holds.
+    pub(super) fn only_held(&self, aim: &Aim) -> bool {
+        let of = |of: fn(&GroupView<'_>) -> u32| self.sum_where(|id| aim.leaves(id), of);
+        let held = of(|group| group.held + count(group.kept.len()));
+        let still = |id: &GroupId, group: &GroupView<'_>| !aim.leaves(id.generation) || (group.whole && group.told.is_empty());
+        let members = of(|group| group.members());
+        held > 0
+            && members > aim.others
+            && members == held
+            && of(|group| group.leavers) == 0
+            && self.groups.iter().all(|(id, group)| still(id, group))
+    }
+}
