@@ -122,15 +122,21 @@ impl Expected<'_> {
 
     /// Whether what goes wrong can keep it from moving for so long that a deadline passes.
     fn too_long(&self) -> bool {
+        let strategy = &self.script.strategy;
+        self.may_wait_for(strategy.progress_deadline.min(strategy.rollback_deadline))
+    }
+
+    /// Whether what goes wrong can keep it from moving for so long.
+    fn may_wait_for(&self, least: Duration) -> bool {
         if self.patience == Patience::Infinite {
             return false;
         }
         let strategy = &self.script.strategy;
-        let least = strategy.progress_deadline.min(strategy.rollback_deadline);
         let lasting: u64 = self.troubles().map(Trouble::lasts).sum();
         let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
+        let short = short || self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)));
         let waits = Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 });
         waits + self.one() * strategy.probe_attempts >= least
     }
@@ -157,6 +163,7 @@ impl Expected<'_> {
                 Trouble::Kill(_) | Trouble::Sicken(..) | Trouble::Swap(..) | Trouble::SetSize(..) | Trouble::DeleteGroup(_)
             )
         });
+        let harmed = harmed || self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)));
         let lied = self.any(|trouble| matches!(trouble, Trouble::Lie(_)));
         if harmed || lied || self.any(|trouble| *trouble == Trouble::Revoke) {
             allowed.insert(failed);
@@ -183,6 +190,13 @@ impl Expected<'_> {
         if self.too_long() {
             allowed.extend([failed, "refused", "needs: stuck leaving", "needs: rollback deadline", "needs: provider silent"]);
             allowed.extend(self.script.cloud.pool.map(|_| "needs: pool"));
+        }
+        if self.may_wait_for(self.script.strategy.leave_deadline) {
+            allowed.insert("needs: stuck leaving");
+        }
+        // However well it goes: it may be too large for the time that it has.
+        if self.patience == Patience::Configured && self.script.strategy.rollout_deadline.is_some() {
+            allowed.insert(failed);
         }
         self.gates(&mut allowed, failed);
         if self.script.rollouts.get(self.rollout + 1).is_some_and(|next| next.after.is_some()) {

@@ -241,7 +241,7 @@ impl<'a> Play<'a> {
             Patience::Configured => self.script.strategy.clone(),
             Patience::Infinite => {
                 let strategy = self.script.strategy.clone().progress_deadline(FOR_EVER).rollback_deadline(FOR_EVER);
-                strategy.rollback_attempts(u32::MAX)
+                strategy.rollback_attempts(u32::MAX).leave_deadline(FOR_EVER).rollout_deadline(None)
             }
         }
     }

@@ -288,6 +288,12 @@ pub enum Trouble {
     Approve(u32),
     /// A person has it try again, once, as soon as somebody is asked.
     Retry,
+    /// Of a thousand boots so many hang.
+    BootsHang(u32, u64),
+    /// There is room for so many machines in zone `a`, and no more.
+    ZoneCapacity(u32, u64),
+    /// So many operations take so long from when they are accepted.
+    OperationsHang(u32, u64),
 }
 
 impl Trouble {
@@ -312,6 +318,9 @@ impl Trouble {
             | Self::PartialPool(seconds)
             | Self::FlickerPool(seconds)
             | Self::Pause(seconds)
+            | Self::BootsHang(_, seconds)
+            | Self::ZoneCapacity(_, seconds)
+            | Self::OperationsHang(_, seconds)
             | Self::Silence(seconds) => seconds,
             _ => 0,
         }

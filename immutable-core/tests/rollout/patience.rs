@@ -281,8 +281,9 @@ fn what_does_not_come_in_one_zone_goes_to_another_and_is_told() {
         "and nothing goes elsewhere",
         &again,
         &lacking,
-        "waiting for zone b, which has no machines for 1: nothing goes elsewhere, room: 2 of at most 4 exist",
-        "+31s",
+        "waiting for zone b, which has no machines for 1: nothing goes elsewhere, 1 of 3 to be ready, the provider to take calls again (in 1s); rollback now \
+         would be impossible: no release is proven",
+        "+21s",
     );
 }
 
@@ -483,8 +484,10 @@ fn before_anything_is_launched_it_is_refused_and_a_first_release_is_torn_down() 
     stage.strategy = Strategy::rolling().rollout_deadline(11 * MINUTE);
     stage.open("1.1.0");
     stage.claim();
+    look().group(1, 3, "a+ b+ c+").decide(&stage).events.into_iter().for_each(|event| stage.apply(event));
     stage.pass(11 * 60);
-    let refused = "moved finishing refused until +4290s: nothing was launched within the 11m that the rollout has";
+    let refused =
+        "renewed 4 +690s\nmoved finishing refused until +4290s: nothing was launched within the 11m that the rollout has";
     row("nothing was", &stage, &look().group(1, 3, "a+ b+ c+"), refused);
     for (then, decided) in [
         (OnFirstFailure::TearDown, "moved finishing with nothing until +4260s"),

@@ -56,7 +56,7 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
     if room == 0 {
         return proposal.wait(Blocker::Room { live: view.live, ceiling });
     }
-    let groups = count(generation.groups.len());
+    let groups = count(view.generation(wanted).filter(|(_, group)| !group.absent).count());
     let share = (shortage == Shortage::Wait).then(|| goal.div_ceil(groups.max(1)));
     for (group, (from, to)) in spread(view, proposal, wanted, missing.min(room), share) {
         proposal.call(view, Call::Resize(Arc::new(Resize::Raise { group, from, to })));

@@ -45,6 +45,9 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("commands", 6, commands),
     ("successors", 6, successors),
     ("resizes", 6, resizes),
+    ("hedge", 6, strategy::hedge),
+    ("shortage", 8, strategy::shortage),
+    ("limits", 8, strategy::limits),
 ];
 
 /// The script of a seed.

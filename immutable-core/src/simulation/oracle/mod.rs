@@ -60,6 +60,7 @@ const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("once", once::journaled),
     ("ours", once::ours),
     ("ceiling", capacity::ceiling),
+    ("balance", capacity::balance),
     ("floor", capacity::floor),
     ("drain", traffic::drained),
     ("once", traffic::named),

@@ -1,5 +1,6 @@
 //! Rule 6: one thing after the other.
 
+use super::capacity::spares;
 use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::fleet::Life;
@@ -19,6 +20,7 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
     let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted));
     let others = scene.truth.added_since(journaled.whole);
     let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others));
+    let most = most.saturating_add(spares(scene, change, journaled));
     if size <= most { Ok(()) } else { Err(format!("it has {size}, the step's goal is {goal}")) }
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Machine {
     pub(super) gone: Option<Timestamp>,
     /// Whether it runs what its generation does.
     pub(super) own_image: bool,
+    pub(super) launched: Timestamp,
 }
 
 impl Machine {
@@ -133,6 +134,7 @@ impl Truth {
                     draining: None,
                     gone: None,
                     own_image: true,
+                    launched: at,
                 };
                 self.machines.insert(key.clone(), new);
                 let size = self.groups.get(&group).map_or(0, |group| group.size);
@@ -216,6 +218,18 @@ impl Truth {
     /// The sizes of a generation's groups together.
     pub(super) fn size(&self, generation: GenerationId) -> u32 {
         self.groups.iter().filter(|(group, _)| group.generation == generation).map(|(_, group)| group.size).sum()
+    }
+
+    /// How many of a generation were launched before `launched`, and were there and not healthy at some moment since `then`.
+    pub(super) fn unwell_since(&self, generation: GenerationId, launched: Timestamp, then: Timestamp) -> u32 {
+        let slow = |machine: &&Machine| {
+            let was_well = machine.healthy.is_some_and(|since| since < then);
+            machine.group.generation == generation
+                && machine.launched <= launched
+                && !was_well
+                && machine.gone.is_none_or(|gone| gone >= then)
+        };
+        count(self.machines.values().filter(slow))
     }
 
     /// How often others have added to what exists since then.

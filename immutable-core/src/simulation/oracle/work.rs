@@ -113,7 +113,9 @@ pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     } = scene.done;
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = (chapter.desired.max(chapter.plan.fleet().desired()).max(1) + grown) * (1 + reverts);
-    let most = goal + unready + lost + added;
+    // Who stops half-way leaves the spares that there are.
+    let spares = chapter.plan.strategy().spares(goal);
+    let most = goal + unready + lost + added + spares;
     if launched > most {
         return Err(format!(
             "{launched} were launched, {most} had to be: {goal} in all, {unready} failed, {lost} lost, {added} of others"
