@@ -16,9 +16,11 @@ mod rollout {
     mod evolve_effects;
     mod kit;
     mod lints;
+    mod makespan;
     mod once_broken;
     mod patience;
     mod plans;
+    mod pool_check;
     mod resize;
     mod rivals;
     mod settle;

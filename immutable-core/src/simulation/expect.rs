@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::mishaps::Wire;
-use super::script::{Release, Script, Trouble};
+use super::script::{Disturbance, Release, Script, Trouble};
 use crate::analysis::Says;
 use crate::fleet::Heals;
 use crate::rollout::{AbortTo, Analyse, Check, Need, Otherwise, Outcome, Step};
@@ -71,7 +71,10 @@ impl Expected<'_> {
 
     /// How long after its beginning nothing goes wrong in the world any more.
     pub(super) fn disturbed_for(&self) -> Duration {
-        let ours = self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout);
+        let hangs = |what: &Trouble| matches!(what, Trouble::OperationsHang(..));
+        let concerns =
+            |trouble: &&Disturbance| trouble.rollout == self.rollout || (trouble.rollout < self.rollout && hangs(&trouble.what));
+        let ours = self.script.disturbances.iter().filter(concerns);
         Duration::from_secs(ours.map(|trouble| trouble.at + trouble.what.lasts()).max().unwrap_or(0))
     }
 
@@ -132,7 +135,11 @@ impl Expected<'_> {
             return false;
         }
         let strategy = &self.script.strategy;
-        let lasting: u64 = self.troubles().map(Trouble::lasts).sum();
+        // What hangs goes on to hang in the rollout that takes the place of this one.
+        let before =
+            self.script.disturbances.iter().filter(|trouble| trouble.rollout < self.rollout).map(|trouble| &trouble.what);
+        let hangs = before.filter(|trouble| matches!(trouble, Trouble::OperationsHang(..)));
+        let lasting: u64 = self.troubles().chain(hangs).map(Trouble::lasts).sum();
         let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
@@ -167,6 +174,11 @@ impl Expected<'_> {
         let lied = self.any(|trouble| matches!(trouble, Trouble::Lie(_)));
         if harmed || lied || self.any(|trouble| *trouble == Trouble::Revoke) {
             allowed.insert(failed);
+        }
+        // What is gone back to hangs too.
+        if self.baseline && self.patience == Patience::Configured && self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)))
+        {
+            allowed.insert("needs: baseline unlaunchable");
         }
         // There is no other to go back to.
         if self.release == Release::Again && (harmed || lied || self.too_long()) {

@@ -320,8 +320,9 @@ impl Trouble {
             | Self::Pause(seconds)
             | Self::BootsHang(_, seconds)
             | Self::ZoneCapacity(_, seconds)
-            | Self::OperationsHang(_, seconds)
             | Self::Silence(seconds) => seconds,
+            // One after the other.
+            Self::OperationsHang(operations, seconds) => u64::from(operations) * seconds,
             _ => 0,
         }
     }

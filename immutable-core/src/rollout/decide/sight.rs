@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use super::blame::accused;
+use super::traffic::Traffic;
 use super::view::{GroupView, View};
-use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Held, Instance, Life, Verdict};
+use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Held, Instance, Life, POOL_CHECK, Verdict};
 use crate::id::{InstanceKey, SourceId};
 use crate::rollout::event::Charge;
 use crate::rollout::state::{Exit, Member, RolloutState, Slots};
@@ -120,7 +121,7 @@ impl<'a> View<'a> {
             self.noted.appeared.entry(id).or_default().push(key.clone());
             fresh
         });
-        let verdict = verdict(instance, policy);
+        let verdict = verdict(instance, policy, self.traffic.as_ref());
         self.heard |= verdict != Verdict::Unknown;
         let was_healthy = known.healthy.is_some();
         match verdict {
@@ -279,13 +280,18 @@ impl<'a> View<'a> {
 }
 
 /// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
-fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
+fn verdict(instance: &Instance, policy: HealthPolicy<'_>, traffic: Option<&Traffic<'_>>) -> Verdict {
     let required = policy.required_sources;
-    let heard = |source: &SourceId| instance.health.iter().any(|health| health.source == *source);
-    let missing = instance.health.is_empty() || !required.iter().all(heard);
+    let of_the_pool = |source: &SourceId| source.as_str() == POOL_CHECK;
+    let heard = |source: &SourceId| of_the_pool(source) || instance.health.iter().any(|health| health.source == *source);
+    let missing = if required.is_empty() { instance.health.is_empty() } else { !required.iter().all(heard) };
     let mut all = if missing { Verdict::Unknown } else { Verdict::Healthy };
-    for health in instance.health.iter().filter(|health| required.is_empty() || required.contains(&health.source)) {
-        all = match (all, health.verdict) {
+    let told = instance.health.iter().filter(|health| required.is_empty() || required.contains(&health.source));
+    // What the pool says of itself counts, not what others say in its name.
+    let told = told.filter(|health| required.is_empty() || !of_the_pool(&health.source)).map(|health| health.verdict);
+    let pool = required.iter().any(of_the_pool).then(|| traffic.map_or(Verdict::Unknown, |traffic| traffic.says(&instance.key)));
+    for verdict in told.chain(pool) {
+        all = match (all, verdict) {
             (Verdict::Unhealthy, _) | (_, Verdict::Unhealthy) => Verdict::Unhealthy,
             (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
             (Verdict::Starting, _) | (_, Verdict::Starting) => Verdict::Starting,

@@ -264,7 +264,9 @@ impl Book {
                 if let Some(journaled) = self.ops.get_mut(op) {
                     // Who was not taken is not told any more, or told anew.
                     match (&journaled.call, result) {
-                        (_, OpResult::Done { refused, .. }) => refused.iter().for_each(|(key, _)| drop(self.told.remove(key))),
+                        (_, OpResult::Done { refused, .. }) => {
+                            self.told.retain(|key, _| !refused.iter().any(|(stays, _)| stays == key))
+                        }
                         (Call::Resize(resize), OpResult::Failed(_)) => {
                             if let Resize::Lower { leave, .. } = &**resize {
                                 self.told.retain(|key, _| !leave.contains(key));

@@ -25,6 +25,8 @@ pub(super) struct Machine {
     /// Whether it runs what its generation does.
     pub(super) own_image: bool,
     pub(super) launched: Timestamp,
+    /// When it was healthy for the first time.
+    pub(super) first_healthy: Option<Timestamp>,
 }
 
 impl Machine {
@@ -135,6 +137,7 @@ impl Truth {
                     gone: None,
                     own_image: true,
                     launched: at,
+                    first_healthy: None,
                 };
                 self.machines.insert(key.clone(), new);
                 let size = self.groups.get(&group).map_or(0, |group| group.size);
@@ -157,7 +160,10 @@ impl Truth {
             What::Judged(key, verdict) => {
                 if let Some(machine) = self.machines.get_mut(key) {
                     match verdict {
-                        Verdict::Healthy => machine.healthy = machine.healthy.or(Some(at)),
+                        Verdict::Healthy => {
+                            machine.healthy = machine.healthy.or(Some(at));
+                            machine.first_healthy = machine.first_healthy.or(Some(at));
+                        }
                         _ => ill(machine, at),
                     }
                 }
@@ -230,6 +236,12 @@ impl Truth {
                 && machine.gone.is_none_or(|gone| gone >= then)
         };
         count(self.machines.values().filter(slow))
+    }
+
+    /// How many that were launched since then were not healthy for so long, or never.
+    pub(super) fn slow_since(&self, then: Timestamp, long: Duration) -> u32 {
+        let slow = |machine: &&Machine| machine.first_healthy.is_none_or(|healthy| healthy.since(machine.launched) >= long);
+        count(self.machines.values().filter(|machine| machine.launched >= then).filter(slow))
     }
 
     /// How often others have added to what exists since then.

@@ -4,7 +4,7 @@ use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::id::OpId;
 use crate::memory::{Cause, What};
-use crate::rollout::{Call, Event, Phase, Recorded};
+use crate::rollout::{Call, Event, MAX_VIEW_AGE, Phase, Recorded};
 use crate::time::Timestamp;
 
 /// What was done in a rollout.
@@ -113,8 +113,9 @@ pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     } = scene.done;
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = (chapter.desired.max(chapter.plan.fleet().desired()).max(1) + grown) * (1 + reverts);
-    // Who stops half-way leaves the spares that there are.
-    let spares = chapter.plan.strategy().spares(goal);
+    // Beside each that booted for too long, as far as anybody had heard of its health.
+    let hedge = chapter.plan.strategy().hedge;
+    let spares = hedge.map_or(0, |hedge| scene.truth.slow_since(opened, hedge.after.saturating_sub(MAX_VIEW_AGE)));
     let most = goal + unready + lost + added + spares;
     if launched > most {
         return Err(format!(
