@@ -6,6 +6,7 @@ mod blackout;
 mod echo;
 mod flicker;
 mod same_name;
+mod stuck;
 
 use std::time::Duration;
 
