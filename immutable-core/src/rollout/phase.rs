@@ -207,7 +207,10 @@ pub enum Need {
         why: Arc<str>,
     },
     /// The rollback took too long.
-    RollbackDeadline,
+    RollbackDeadline {
+        /// Who is in its way, and what nobody answers.
+        why: Arc<str>,
+    },
     /// What should leave does not.
     StuckLeaving {
         /// Who, of which group, and what keeps them: something that holds them, or a call that nobody answers.
@@ -241,7 +244,7 @@ impl fmt::Display for Need {
         match self {
             Self::NoBaseline { why } => write!(f, "the release failed ({why}) and no release is proven to go back to"),
             Self::BaselineUnlaunchable { why } => write!(f, "the proven release cannot be launched: {why}"),
-            Self::RollbackDeadline => f.write_str("the rollback has taken longer than its deadline"),
+            Self::RollbackDeadline { why } => write!(f, "the rollback has taken longer than its deadline: {why}"),
             Self::StuckLeaving { why } => write!(f, "what should be removed does not go: {why}"),
             Self::Irreversible { mark, why } => write!(f, "going back is not possible ({mark}), and there is cause to: {why}"),
             Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),

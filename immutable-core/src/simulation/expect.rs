@@ -30,7 +30,7 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::Superseded { .. } => "superseded",
         Outcome::Needs(Need::NoBaseline { .. }) => "needs: no baseline",
         Outcome::Needs(Need::BaselineUnlaunchable { .. }) => "needs: baseline unlaunchable",
-        Outcome::Needs(Need::RollbackDeadline) => "needs: rollback deadline",
+        Outcome::Needs(Need::RollbackDeadline { .. }) => "needs: rollback deadline",
         Outcome::Needs(Need::StuckLeaving { .. }) => "needs: stuck leaving",
         Outcome::Needs(Need::PoolRefuses { .. }) => "needs: pool",
         Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",

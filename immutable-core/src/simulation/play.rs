@@ -449,6 +449,10 @@ impl<'a> Play<'a> {
                 }
                 Ok(Ok(outcome)) => match stage.answer_at().filter(|_| matches!(outcome, Outcome::Needs(_))) {
                     Some(at) => self.pass((at + Duration::from_secs(1)).since(self.now())).await,
+                    // It was answered at the very moment at which it was asked.
+                    None if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.is_answered()) => {
+                        self.pass(Duration::from_secs(1)).await;
+                    }
                     None => return Ok(outcome),
                 },
                 Ok(Err(error)) => {

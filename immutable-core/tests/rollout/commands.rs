@@ -301,7 +301,7 @@ fn another_try_has_all_its_time_and_what_failed_is_forgiven() {
         if name == "reverting" || name == "finishing" {
             stage.moved(phase);
         }
-        needs(&mut stage, Need::RollbackDeadline);
+        needs(&mut stage, Need::RollbackDeadline { why: "one is protected".into() });
         let to = match name {
             "reverting" => "back to 0001 until +3630s: no progress within the deadline",
             "finishing" => "finishing forward until +3630s",

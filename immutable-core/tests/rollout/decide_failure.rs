@@ -127,7 +127,18 @@ fn a_rollback_has_a_deadline_and_then_asks() {
     row("it waits", &stage, &look(), "");
     stage.pass(60 * 60 - 59);
     let asks = look().decide(&stage).events;
-    assert_eq!(said(asks.last().unwrap()), "moved held: the rollback has taken longer than its deadline");
+    let why = "2 of 3 of generation 0001 are ready; no answer to call 7, group 0001.0 from 2 to 3, for 1h";
+    let late = "moved held: the rollback has taken longer than its deadline:";
+    assert_eq!(said(asks.last().unwrap()), format!("{late} {why}"));
+    let mut there = reverting();
+    there.pass(60 * 60);
+    let all = super::sight::look().group(1, 2, "b+ c+").group(2, 1, "d*").busy();
+    row(
+        "one stays",
+        &there,
+        &all,
+        &format!("{late} 2 of 3 of generation 0001 are ready; of group 0002.0 protected from termination: d"),
+    );
 }
 
 #[test]

@@ -221,9 +221,9 @@ fn rows() -> Vec<(Lint, Wish, &'static str, Wish)> {
         ),
         (
             Lint::ShortRollout,
-            wish(12, rolling().rollout_deadline(Duration::from_secs(1549))).fleet(|fleet| fleet.typical_boot(5 * MINUTE)),
-            "the rollout goes back if it has not succeeded within 25m 49s, and until then it takes 25m 50s at least; allow more",
-            wish(12, rolling().rollout_deadline(Duration::from_secs(1550))).fleet(|fleet| fleet.typical_boot(5 * MINUTE)),
+            wish(12, rolling().rollout_deadline(Duration::from_secs(929))).fleet(|fleet| fleet.typical_boot(5 * MINUTE)),
+            "the rollout goes back if it has not succeeded within 15m 29s, and until then it takes 15m 30s at least; allow more",
+            wish(12, rolling().rollout_deadline(Duration::from_secs(930))).fleet(|fleet| fleet.typical_boot(5 * MINUTE)),
         ),
     ]
 }

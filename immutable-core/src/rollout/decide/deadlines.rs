@@ -3,7 +3,7 @@
 use super::proposal::{Aim, Proposal};
 use super::rollback::{give_up, held};
 use super::route::refused;
-use super::stuck::stuck;
+use super::stuck::{late, stuck};
 use super::view::{View, count};
 use crate::rollout::phase::{Ending, Need, Phase, RevertCause};
 use crate::rollout::report::Blocker;
@@ -29,7 +29,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return;
     }
     let strategy = rollout.plan.strategy();
-    let stuck = || held(rollout, Need::StuckLeaving { why: stuck(view, proposal.aim) }, view.now);
+    let why = || stuck(view, proposal.aim);
+    let asks = |need| held(rollout, need, view.now);
     let next = match &rollout.phase {
         Phase::Preparing { .. } => {
             let why = format!("the provider has not made the generation within {}", Human(strategy.progress_deadline)).into();
@@ -38,13 +39,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         Phase::Finishing { ending: Ending::Keep, .. } => {
             Phase::Finishing { ending: Ending::Forward, give_up_at: view.now + strategy.rollback_deadline }
         }
-        _ if let Some(why) = refused(view, proposal.aim) => held(rollout, Need::PoolRefuses { why }, view.now),
-        Phase::Stepping { .. } if dark(view) => held(rollout, Need::ProviderSilent, view.now),
+        _ if let Some(why) = refused(view, proposal.aim) => asks(Need::PoolRefuses { why }),
+        Phase::Stepping { .. } if dark(view) => asks(Need::ProviderSilent),
         // All of the wanted are ready, and only the others don't leave: no fault of the release.
-        Phase::Stepping { .. } if all_ready(view, proposal.aim) => stuck(),
+        Phase::Stepping { .. } if all_ready(view, proposal.aim) => asks(Need::StuckLeaving { why: why() }),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),
-        Phase::Reverting { .. } => held(rollout, Need::RollbackDeadline, view.now),
-        Phase::Finishing { .. } => stuck(),
+        Phase::Reverting { .. } => asks(Need::RollbackDeadline { why: late(view, proposal.aim) }),
+        Phase::Finishing { .. } => asks(Need::StuckLeaving { why: why() }),
         Phase::Held { .. } => return,
     };
     proposal.move_to(next);

@@ -14,6 +14,23 @@ const NAMED: usize = 5;
 
 /// Why what should leave does not.
 pub(super) fn stuck(view: &View<'_>, aim: Option<Aim>) -> Arc<str> {
+    said(reasons(view, aim))
+}
+
+/// Why what is gone back to is not there yet.
+pub(super) fn late(view: &View<'_>, aim: Option<Aim>) -> Arc<str> {
+    let back = aim.and_then(|aim| Some((aim.goal, aim.wanted?)));
+    let short = back.map(|(goal, wanted)| (view.sum(wanted, GroupView::ready_count), goal, wanted));
+    let short = short.filter(|(ready, goal, _)| ready < goal);
+    let short = short.map(|(ready, goal, wanted)| format!("{ready} of {goal} of generation {wanted} are ready"));
+    said(short.into_iter().chain(reasons(view, aim)).collect())
+}
+
+fn said(reasons: Vec<String>) -> Arc<str> {
+    if reasons.is_empty() { "nobody says why".into() } else { reasons.join("; ").into() }
+}
+
+fn reasons(view: &View<'_>, aim: Option<Aim>) -> Vec<String> {
     let concerned = |id: GenerationId| aim.is_none_or(|aim| aim.leaves(id));
     let mut all = Vec::new();
     for (id, group) in view.groups.iter() {
@@ -49,7 +66,7 @@ pub(super) fn stuck(view: &View<'_>, aim: Option<Aim>) -> Arc<str> {
         let since = Human(view.now.since(owed.since));
         format!("no answer to call {op}, {}, for {since}", about(&owed.call))
     }));
-    if all.is_empty() { "nobody says why".into() } else { all.join("; ").into() }
+    all
 }
 
 /// What a call is for.

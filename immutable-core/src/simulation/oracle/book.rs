@@ -152,6 +152,8 @@ pub(super) struct Book {
     pub(super) told: BTreeMap<InstanceKey, Timestamp>,
     /// What people have asked for.
     pub(super) commands: BTreeMap<CommandId, Command>,
+    /// What of that somebody has heard.
+    pub(super) heard: BTreeSet<CommandId>,
     /// When something was written last.
     at: Timestamp,
 }
@@ -178,6 +180,9 @@ impl Book {
     pub(super) fn follow(&mut self, recorded: &Recorded, ready_then: u32) {
         let silent = recorded.at.since(std::mem::replace(&mut self.at, recorded.at));
         self.noted = None;
+        if let Event::Heard { command, .. } = &recorded.event {
+            self.heard.insert(*command);
+        }
         match &recorded.event {
             Event::Claimed { .. } => {
                 let silent = unwatched(silent);

@@ -212,6 +212,11 @@ impl Scene {
         }
     }
 
+    /// Whether somebody has asked for something that nobody has heard yet.
+    pub(super) fn is_answered(&self) -> bool {
+        self.book.commands.keys().any(|id| !self.book.heard.contains(id))
+    }
+
     /// Somebody has put this into the inbox.
     pub(super) fn asked_for(&mut self, command: Command) {
         self.book.commands.insert(command.id, command);

@@ -44,7 +44,9 @@ fn a_raise_that_is_accepted_and_never_done_is_gone_back_from_and_then_a_person_i
     let raise = calm.first(Who::Decided, &["Raise", "GenerationId(2)", "from: 1"]).since(calm.opened(1)).as_secs();
     script.disturbances = vec![Disturbance::new(1, raise - 1, Trouble::OperationsHang(1, FOR_EVER))];
     let told = play(&script);
-    told.ends(&Outcome::Needs(Need::RollbackDeadline));
+    let outcome = told.played.as_ref().unwrap_or_else(|breach| panic!("{breach}\n{told}")).outcomes.last();
+    let Some(Outcome::Needs(Need::RollbackDeadline { why })) = outcome else { panic!("{outcome:?}\n{told}") };
+    assert!(why.contains("no answer to call") && why.contains("group 0002.0 from 1 to 2, for 2h"), "{why}");
     let back = told.first(Who::Decided, &["Reverting", "Deadline"]);
     assert!(told.first(Who::Decided, &["RollbackDeadline"]) > back, "{told}");
 }
