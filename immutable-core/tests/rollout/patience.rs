@@ -384,6 +384,8 @@ fn what_something_holds_is_asked_about_once_nothing_else_has_moved_for_as_long()
     stage.pass(1);
     let asks = "moved held: what should be removed does not go: of group 0001.0";
     row("protected", &stage, &held("*"), &format!("{asks} protected from termination: c"));
+    let both = look().group(1, 1, "c*").group(2, 3, "d* e+ f+");
+    row("of the new nobody need leave", &stage, &both, &format!("{asks} protected from termination: c"));
     row("on standby", &stage, &held("="), &format!("{asks} on standby: c"));
     row("nothing holds it any more", &stage, &held("+"), "owed 10 lower 0001.0 1 by c");
     row(
@@ -523,4 +525,107 @@ fn a_rollouts_time_stands_still_while_it_does() {
     stage.moved(then);
     assert_eq!(over_at(&stage), Some(stage.now + 30 * MINUTE), "a person gives it all of it again");
     assert_eq!(Stage::rolling(Strategy::rolling()).state.rollout().unwrap().over_at, None);
+}
+
+#[test]
+fn whoever_is_held_and_was_told_is_said_to_be_held() {
+    let mut stage = last_named();
+    stage.pass(900);
+    let seen = look().group(1, 0, "c*").group(2, 3, "d+ e+ f+");
+    row("once", &stage, &seen, "moved held: what should be removed does not go: of group 0001.0 protected from termination: c");
+}
+
+#[test]
+fn what_is_held_and_leaves_no_room_is_asked_about_before_the_steps_end() {
+    let strategy = Strategy::rolling().max_surge(0).max_unavailable(1).leave_deadline(6 * MINUTE);
+    let mut stage = Stage::rolling(strategy);
+    for (old, new) in [("a", "d"), ("b", "e")] {
+        stage.retire(1, old);
+        stage.gone(1, old);
+        stage.ready(2, new);
+    }
+    stage.note(|noted| noted.progress = Some(2));
+    stage.pass(359);
+    let seen = look().group(1, 1, "c=").group(2, 2, "d+ e+");
+    row("not yet", &stage, &seen, "");
+    stage.pass(1);
+    row("it is in the way", &stage, &seen, "moved held: what should be removed does not go: of group 0001.0 on standby: c");
+}
+
+#[test]
+fn at_the_end_too_what_is_held_is_asked_about_at_once() {
+    let mut stage = last_named();
+    stage.gone(1, "c");
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + 60 * MINUTE });
+    stage.appear(1, "z");
+    stage.pass(899);
+    let seen = look().group(1, 1, "z*").group(2, 3, "d+ e+ f+");
+    assert!(!seen.says_decide(&stage).contains("held"));
+    stage.pass(1);
+    let says = seen.says_decide(&stage);
+    assert!(says.ends_with("held: what should be removed does not go: of group 0001.0 protected from termination: z"), "{says}");
+}
+
+#[test]
+fn where_nothing_moves_a_call_that_is_never_answered_is_named() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + 60 * MINUTE });
+    stage.owe(super::kit::upkeep(1));
+    stage.pass(60 * 60);
+    let says = look().group(1, 3, "a+ b+ c*").group(2, 0, "").says_decide(&stage);
+    let why = "of group 0001.0 protected from termination: c; no answer to call 5, the upkeep of generation 0001, for 1h";
+    assert!(says.ends_with(why), "{says}");
+}
+
+#[test]
+fn another_rollout_gives_those_that_leave_their_time_anew() {
+    let mut stage = last_named();
+    stage.pass(600);
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + 60 * MINUTE });
+    stage.apply(Event::Ended { outcome: immutable_core::Outcome::LeftMixed });
+    stage.open("1.2.0");
+    assert_eq!(stage.state.slots(group(1)).unwrap().members[&key("c")].named, Some(stage.now));
+    assert_eq!(stage.state.slots(group(2)).unwrap().members[&key("d")].named, None);
+}
+
+#[test]
+fn a_zone_that_refuses_is_told_of_and_a_share_that_is_no_more_than_that_is_not() {
+    let waits = short(Strategy::rolling().max_surge(1));
+    let mut asked = waits.clone();
+    let cell = |cell| GroupId { generation: GenerationId(1), cell };
+    asked.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(1), from: 0, to: 1 })));
+    let seen = zones([(1, "a+"), (0, ""), (1, "c+")]);
+    let said = |stage: &Stage, look: &Look| look.decide(stage).report.to_string();
+    assert!(!said(&asked, &seen).contains("no machines"), "it is asked for there");
+    // Of five two are in the first two zones each: no more than their share.
+    let mut larger = waits.clone();
+    larger.apply(Event::Resized { desired: 5 });
+    larger.launch(1, "d");
+    let two = zones([(2, "a+ d:"), (0, ""), (1, "c+")]).busy();
+    larger.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2), from: 1, to: 2 })));
+    assert!(!said(&larger, &two).contains("no machines"), "{}", said(&larger, &two));
+    let mut refused = Stage::empty(waits.fleet.clone(), Strategy::rolling().max_surge(1).on_shortage(Shortage::Wait));
+    refused.open("1.0.0");
+    refused.claim();
+    refused.make(1);
+    refused.step();
+    refused.ready(1, "a");
+    refused.note(|noted| noted.progress = Some(1));
+    refused.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(1), from: 0, to: 1 })));
+    let (kind, retry, what) = (immutable_core::ErrorKind::Capacity, immutable_core::error::Retry::Backoff, "none left".into());
+    refused.settle(immutable_core::rollout::OpResult::Failed(immutable_core::rollout::Refused {
+        kind,
+        retry,
+        what,
+        found: None,
+        echo_until: None,
+    }));
+    let one = zones([(1, "a+"), (0, ""), (0, "")]);
+    row("the others get their share", &refused, &one, "owed 4 raise 0001.2 0 to 1");
+    refused.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2), from: 0, to: 1 })));
+    assert!(
+        said(&refused, &one).contains("zone b, which has no machines for 1: nothing goes elsewhere"),
+        "{}",
+        said(&refused, &one)
+    );
 }

@@ -94,19 +94,39 @@ fn named(keys: &[&InstanceKey]) -> Option<String> {
 impl View<'_> {
     /// Since when whoever was told to leave, and is longest in doing so, is told.
     pub(super) fn told_first(&self) -> Option<Timestamp> {
-        self.groups.values().filter(|group| group.fresh).flat_map(|group| &group.told).map(|(_, told)| *told).min()
+        self.groups.values().flat_map(|group| &group.told).map(|(_, told)| *told).min()
     }
 
     /// Whether nobody is left to go but those that something holds.
     pub(super) fn only_held(&self, aim: &Aim) -> bool {
         let of = |of: fn(&GroupView<'_>) -> u32| self.sum_where(|id| aim.leaves(id), of);
         let held = of(|group| group.held + count(group.kept.len()));
-        let still = |id: &GroupId, group: &GroupView<'_>| !aim.leaves(id.generation) || (group.whole && group.told.is_empty());
+        let whole = |id: &GroupId, group: &GroupView<'_>| !aim.leaves(id.generation) || group.whole;
         let members = of(|group| group.members());
-        held > 0
-            && members > aim.others
+        members > aim.others
             && members == held
             && of(|group| group.leavers) == 0
-            && self.groups.iter().all(|(id, group)| still(id, group))
+            && self.groups.iter().all(|(id, group)| whole(id, group))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{Resize, Upkeep};
+
+    #[test]
+    fn a_call_is_named_by_what_it_is_for() {
+        let (id, group) = (GenerationId(2), GroupId { generation: GenerationId(2), cell: 0 });
+        let raise = Call::Resize(Arc::new(Resize::Raise { group, from: 1, to: 3 }));
+        let drain = Call::Drain { pool: "web".into(), group, leaving: Arc::new([InstanceKey::named("a")].into()) };
+        for (call, says) in [
+            (raise, "group 0002.0 from 1 to 3"),
+            (Call::Destroy(id), "generation 0002 to be removed"),
+            (Call::Upkeep(id, Upkeep::NONE), "the upkeep of generation 0002"),
+            (drain, "some of group 0002.0 to finish their requests"),
+        ] {
+            assert_eq!(about(&call), says);
+        }
     }
 }
