@@ -19,7 +19,7 @@ fn replaced_in(seed: u64, instances: u32, hedge: Option<u32>) -> (Duration, Dura
     let fleet = Fleet::new("web", cloud.place()).size(instances).typical_boot(BOOT + CHECK);
     let plain = Strategy::rolling().max_surge(Percent::new(10).unwrap()).max_failed(Percent::new(10).unwrap());
     let strategy = match hedge {
-        Some(spares) => plain.clone().hedge(spares, Duration::from_secs(80)),
+        Some(spares) => plain.clone().hedge(spares, Duration::from_secs(70)),
         None => plain.clone(),
     };
     let plan = |artifact: &Artifact, strategy: &Strategy| clock.run(controller.plan(&fleet, artifact, strategy.clone())).unwrap();

@@ -88,7 +88,7 @@ fn lingering(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState) -
     };
     // Where there is room they are in nobody's way.
     let full = |aim: &Aim| {
-        !aim.wanted.is_some_and(|wanted| view.sum(wanted, GroupView::ready_count) < aim.goal) || view.live >= view.budget.ceiling
+        aim.wanted.is_none_or(|wanted| view.sum(wanted, GroupView::ready_count) >= aim.goal) || view.live >= view.budget.ceiling
     };
     let still = rollout.phase.give_up_at().filter(|_| view.only_held(&aim) && all_ready(view, Some(aim)) && full(&aim));
     let since = [view.told_first(), still.map(|give_up_at| give_up_at - phase_has)];
