@@ -100,6 +100,41 @@ fn decisions(criterion: &mut Criterion) {
     });
 }
 
+/// How long a rollout takes in virtual time where one boot in fifty hangs for ever, with spares and without, over the lower bound: what its plan says it takes
+/// at least without a hedge, `1 + ⌈(n − 1) ÷ surge⌉` rounds of a boot, its check and `min_ready`, which no schedule of `surge` machines at once is below.
+fn makespans(criterion: &mut Criterion) {
+    let (boot, check) = (Duration::from_secs(60), Duration::from_secs(5));
+    let takes = |spares: Option<u32>| {
+        let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
+        let options = MemoryOptions::seeded(7).clock(clock.clone()).boot(boot).check(check).drain(Duration::ZERO);
+        let cloud = MemoryCloud::with(options);
+        let controller = cloud.controller().poll(Duration::from_secs(1));
+        let fleet = Fleet::new("web", cloud.place()).size(1_000).typical_boot(boot + check);
+        let plan = |version, strategy: Strategy| {
+            let artifact = cloud.bake("acmeinc/web", version).expect("a version");
+            clock.run(controller.plan(&fleet, &artifact, strategy)).expect("a plan")
+        };
+        let plain = Strategy::rolling().max_surge(Percent::new(10).expect("a percentage"));
+        let first = plan("1.0.0", plain.clone());
+        assert_eq!(clock.run(controller.run(first)).expect("an outcome"), Outcome::Succeeded);
+        cloud.boots_hang(20);
+        let bound = plan("1.1.0", plain.clone()).envelope().takes.least;
+        let next = plan("1.2.0", spares.map_or(plain.clone(), |spares| plain.hedge(spares, Duration::from_secs(70))));
+        let begun = clock.now();
+        assert_eq!(clock.run(controller.run(next)).expect("an outcome"), Outcome::Succeeded);
+        clock.now().since(begun).as_secs_f64() / bound.as_secs_f64()
+    };
+    let mut group = criterion.benchmark_group("rollout of 1000, 2 % of the boots hang, surge 10 %");
+    group.sample_size(10);
+    for (name, spares, most) in [("no spares", None, f64::MAX), ("30 spares after 70 s", Some(30), 1.2)] {
+        let times = takes(spares);
+        println!("{name}: {times:.3} of the lower bound");
+        assert!(times <= most, "{name}: {times:.3} of the lower bound");
+        group.bench_function(name, |bencher| bencher.iter(|| black_box(takes(spares))));
+    }
+    group.finish();
+}
+
 async fn futures(one: impl Future, other: impl Future) {
     let (one, other) = (std::pin::pin!(one), std::pin::pin!(other));
     futures_util::future::select(one, other).await;
@@ -120,5 +155,5 @@ fn folds(criterion: &mut Criterion) {
     assert_eq!(stage.state().owed().count(), 0);
 }
 
-criterion_group!(benches, rollouts, plans, decisions, folds);
+criterion_group!(benches, rollouts, plans, decisions, folds, makespans);
 criterion_main!(benches);

@@ -18,9 +18,12 @@ mod rollout {
     mod keep;
     mod kit;
     mod lints;
+    mod makespan;
     mod nomad;
     mod once_broken;
+    mod patience;
     mod plans;
+    mod pool_check;
     mod resize;
     mod rivals;
     mod settle;

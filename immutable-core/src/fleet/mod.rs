@@ -30,7 +30,7 @@ pub use op::{
     Trouble,
 };
 pub use template::{LaunchTemplate, TemplateChange};
-pub use traffic::{Route, RouteTag, Routed, Split, TargetSeen, TargetState, TrafficCapabilities, TrafficSeen};
+pub use traffic::{POOL_CHECK, Route, RouteTag, Routed, Split, TargetSeen, TargetState, TrafficCapabilities, TrafficSeen};
 pub use view::{
     Coverage, Evidence, GroupSeen, GroupState, Health, Held, Incident, Instance, Life, Observation, Stranger, Verdict, Working,
 };
@@ -235,7 +235,8 @@ impl Fleet {
         self
     }
 
-    /// The health sources that must all say healthy. Without any named, all that the provider reports, and at least one.
+    /// The health sources that must all say healthy. Without any named, all that the provider reports, and at least one. [`POOL_CHECK`] is what the fleet's
+    /// pool says.
     #[must_use]
     pub fn required_sources(mut self, sources: impl IntoIterator<Item = SourceId>) -> Self {
         self.required_sources = sources.into_iter().collect();

@@ -139,7 +139,17 @@ pub struct TrafficSeen {
     pub residue: Option<Arc<str>>,
 }
 
+/// The health source that is the pool's own check: named among the [required sources](super::Fleet::required_sources), it says of each instance what
+/// [the pool](TargetSeen::health) does. Of one that is not seen to be a target, or of a pool that is not seen, nothing is known.
+pub const POOL_CHECK: &str = "pool";
+
 impl TrafficSeen {
+    /// What the pool's own check says of an instance, if it is one of its targets.
+    pub fn health(&self, key: &InstanceKey) -> Option<Verdict> {
+        let at = self.targets.binary_search_by(|target| target.key.cmp(key)).ok()?;
+        self.targets.get(at).map(|target| target.health)
+    }
+
     /// What an instance is to the pool, if it is one of its targets.
     pub fn target(&self, key: &InstanceKey) -> Option<TargetState> {
         let at = self.targets.binary_search_by(|target| target.key.cmp(key)).ok()?;

@@ -34,6 +34,7 @@ const INCIDENTS_SHOWN: Duration = Duration::from_secs(3600);
 
 /// Keys of the random streams that are not an instance's boot.
 const DEATHS: u64 = 1 << 48;
+const HANGS: u64 = 1 << 49;
 
 impl Group {
     /// Launches what the size lacks, as far as there is room.
@@ -141,7 +142,9 @@ impl Group {
         };
         match (step, self.life(at)) {
             (Step::Boot, Life::Requested) => self.set_life(env, at, Life::Booting, Cause::Provider),
-            (Step::Run, Life::Booting) if env.images.never_boots(self.spec.image.id()) => self.hang(env, at),
+            (Step::Run, Life::Booting) if env.images.never_boots(self.spec.image.id()) || self.hangs(env, at) => {
+                self.hang(env, at)
+            }
             (Step::Run, Life::Booting) => self.run(env, at),
             (Step::Check, Life::Running) => self.check(env, at),
             (Step::Heal, Life::Running | Life::Booting) => self.heal(env, at),
@@ -159,6 +162,11 @@ impl Group {
             let check = env.settings.check.draw(&mut slot.random);
             self.later(env, at, check, Step::Check);
         }
+    }
+
+    /// Whether it is one of those whose boot hangs by chance.
+    fn hangs(&self, env: &Env, at: usize) -> bool {
+        self.slots.get(at).is_some_and(|slot| slot.random.fork(HANGS).below(1000) < env.boots_hang)
     }
 
     fn hang(&mut self, env: &mut Env, at: usize) {

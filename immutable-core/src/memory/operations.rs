@@ -66,7 +66,9 @@ impl World {
             self.with(*handle, |group, _| group.operations += 1);
         }
         self.operations.running.insert(id, Running { op: op.clone(), request: request.clone(), groups });
-        self.env.after(duration, Event::OperationEnds(id));
+        let (hang, long) = self.env.operations_hang;
+        self.env.operations_hang.0 = hang.saturating_sub(1);
+        self.env.after(if hang > 0 { duration.max(long) } else { duration }, Event::OperationEnds(id));
         Ticket(format!("operation-{id}").into())
     }
 

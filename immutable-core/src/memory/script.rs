@@ -25,6 +25,11 @@ impl MemoryCloud {
         self.world().env.images.doom_boot(artifact.digest());
     }
 
+    /// From now on, of a thousand boots so many hang by chance, whatever they boot; 0 ends it. Those that hang go on hanging.
+    pub fn boots_hang(&self, of_a_thousand: u32) {
+        self.world().env.boots_hang = of_a_thousand;
+    }
+
     /// Ends [`never_healthy`](Self::never_healthy) and [`never_boots`](Self::never_boots): what hangs runs, what is ill is healthy, at once.
     pub fn healthy_again(&self, artifact: &Artifact) {
         let mut world = self.world();
@@ -145,6 +150,11 @@ impl MemoryCloud {
     /// Of the next raise so many launches do not come, and nothing tells of it; they do the moment that they are given up.
     pub fn launches_come_late(&self, by: u32) {
         self.world().env.launches_late = by;
+    }
+
+    /// The next so many operations that are [only accepted](super::MemoryOptions::operations_take) take so long.
+    pub fn operations_hang(&self, operations: u32, duration: Duration) {
+        self.world().env.operations_hang = (operations, duration);
     }
 
     /// The next raise is done for so many fewer, and says so.

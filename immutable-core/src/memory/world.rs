@@ -56,6 +56,10 @@ pub(super) struct Env {
     pub(super) deaths_set: u32,
     /// Scripted for the next raise.
     pub(super) launches_short: u32,
+    /// Of a thousand boots so many hang.
+    pub(super) boots_hang: u32,
+    /// So many operations more take so long.
+    pub(super) operations_hang: (u32, Duration),
     pub(super) launches_late: u32,
     pub(super) raises_short: u32,
     pub(super) words: Words,
@@ -209,6 +213,8 @@ impl World {
                 deaths: None,
                 deaths_set: 0,
                 launches_short: 0,
+                boots_hang: 0,
+                operations_hang: (0, Duration::ZERO),
                 launches_late: 0,
                 raises_short: 0,
                 words: Words::new(),

@@ -174,6 +174,14 @@ pub struct Budget {
     pub floor: u32,
     /// How many may exist, starting and leaving ones included: desired and the surge.
     pub ceiling: u32,
+    /// How many may exist besides, each a spare beside one that [boots for too long](crate::Strategy::hedge).
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub spares: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_none(spares: &u32) -> bool {
+    *spares == 0
 }
 
 impl Budget {
@@ -183,7 +191,13 @@ impl Budget {
             desired,
             floor: desired.saturating_sub(max_unavailable.down(desired)),
             ceiling: desired.saturating_add(max_surge.up(desired)),
+            spares: 0,
         }
+    }
+
+    /// How many may exist in all: the ceiling, and the spares.
+    pub fn most(&self) -> u32 {
+        self.ceiling.saturating_add(self.spares)
     }
 
     /// How many instances may be neither what was nor ready: the surge and the unavailable.

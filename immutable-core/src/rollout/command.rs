@@ -257,7 +257,7 @@ pub(crate) fn resizable(state: &FleetState, rollout: &RolloutState, desired: u32
         return Err(format!("its size is {desired} already"));
     }
     strategy.resizes(desired, rollout.plan.split()).map_err(|why| format!("it cannot have {desired} instances: {why}"))?;
-    let (ceiling, spec) = (u64::from(strategy.budget(desired).ceiling), state.generations.get(&rollout.wanted));
+    let (ceiling, spec) = (u64::from(strategy.budget(desired).most()), state.generations.get(&rollout.wanted));
     let most = spec.map_or(u64::MAX, |generation| generation.spec.groups.iter().map(|group| u64::from(group.max)).sum());
     if ceiling > most {
         return Err(format!(

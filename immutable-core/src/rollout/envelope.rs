@@ -23,12 +23,12 @@ const LEAVE: Duration = Duration::from_secs(90);
 pub struct Envelope {
     /// At least so many are ready all along, whoever they are, unless there were fewer when the plan was made. More than the fleet's size do not count.
     pub ready_at_least: u32,
-    /// At most so many exist, starting and leaving ones included.
+    /// At most so many exist, starting and leaving ones included, and the spares that a [hedge](Strategy::hedge) may launch.
     pub live_at_most: u32,
     /// So many instances more than now must fit into quotas, networks and whatever else is short.
     #[serde(default)]
     pub headroom: u32,
-    /// So many are launched. Fewer if there were more of the release than a step says, and the floor needs them.
+    /// So many are launched, and spares besides. Fewer if there were more of the release than a step says, and the floor needs them.
     #[serde(default)]
     pub launches: u32,
     /// So many are terminated, or fewer likewise.
@@ -252,6 +252,8 @@ impl Course<'_> {
         at.surplus |= at.mine > wanted;
 
         let most = if first { wanted } else { budget.ceiling.min(wanted.saturating_add(at.began)) };
+        // Beside one that is tried alone there is none.
+        let most = if launches > u32::from(at.probe) { most.saturating_add(budget.spares) } else { most };
         let live = if launches > 0 { at.live.max(most) } else { at.live };
         let stay = wanted.min(at.mine).saturating_add(old).min(desired);
         let ready = self.held(budget.floor, at.sharing).max(stay).min(at.ready).min(desired);

@@ -92,6 +92,8 @@ impl Look<'_> {
         };
         let health = self.kept.fleet().health();
         let healed_in = if heals { health.boot_deadline + health.min_ready } else { Duration::ZERO };
+        let pool = self.seen.pool.filter(|pool| self.now.since(self.seen.as_of - pool.age) <= MAX_VIEW_AGE);
+        let says = |key: &_| pool.and_then(|pool| pool.health(key)).unwrap_or(Verdict::Unknown);
         for (cell, slots) in &generation.groups {
             let group = GroupId { generation: id, cell: *cell };
             let Some(GroupSeen { state, instances, .. }) = self.whole(group, slots) else {
@@ -128,8 +130,9 @@ impl Look<'_> {
             if let Some(instance) = there.iter().copied().find(foreign) {
                 self.found(format!("{} runs another image than its generation's", instance.key));
             }
-            let sound =
-                there.iter().filter(|instance| instance.life != Life::Stopped && verdict(instance, health) != Verdict::Unhealthy);
+            let sound = there.iter().filter(|instance| {
+                instance.life != Life::Stopped && verdict(instance, health, || says(&instance.key)) != Verdict::Unhealthy
+            });
             let missing = slots.size.saturating_sub(u32::try_from(sound.count()).unwrap_or(u32::MAX));
             if missing > 0 {
                 self.within(healed_in, format!("of group {group} {missing} of {} are missing or ill", slots.size));

@@ -8,7 +8,7 @@ use super::envelope::rounds;
 use crate::fleet::{Placement, Release, Split, TrafficCapabilities};
 use crate::rollout::budget::Amount;
 use crate::rollout::plan::Plan;
-use crate::rollout::strategy::{Analyse, Approve, Check, Otherwise, Step, Strategy};
+use crate::rollout::strategy::{Analyse, Approve, Check, Otherwise, Shortage, Step, Strategy};
 use crate::time::Human;
 
 /// Something in a plan that is possible, and unwise. `Display` says what, and what would be wiser.
@@ -74,6 +74,12 @@ pub enum Lint {
     CoarseWeights,
     /// What is kept of the old costs the fleet once more for a day or longer.
     LongKeep,
+    /// A hedge takes a typical boot for a slow one: it launches a spare beside almost every instance.
+    EagerHedge,
+    /// A shortage is waited out, and there is no other zone that anything could go to.
+    NowhereElse,
+    /// The rollout may take less time than it takes at least: it goes back whatever the release is like.
+    ShortRollout,
     /// One that a later version knows.
     #[serde(other)]
     Unknown,
@@ -105,6 +111,9 @@ const RULES: &[(Lint, Rule)] = &[
     (Lint::NoDraining, no_draining),
     (Lint::CoarseWeights, coarse_weights),
     (Lint::LongKeep, long_keep),
+    (Lint::EagerHedge, eager_hedge),
+    (Lint::NowhereElse, nowhere_else),
+    (Lint::ShortRollout, short_rollout),
 ];
 
 /// What is looked at.
@@ -385,6 +394,38 @@ fn long_keep(case: &Case<'_>) -> Option<String> {
             "{kept} of the old are kept for {}: {} machine-hours; keep them for less than a day",
             Human(keep),
             hours(kept, keep)
+        )
+    })
+}
+
+fn eager_hedge(case: &Case<'_>) -> Option<String> {
+    let (hedge, typical) = (case.strategy.hedge?, case.typical_boot?);
+    (hedge.after <= typical).then(|| {
+        format!(
+            "the hedge takes a boot of {} for a slow one, and {} is typical: spares are launched beside almost all; wait longer than that",
+            Human(hedge.after),
+            Human(typical)
+        )
+    })
+}
+
+fn nowhere_else(case: &Case<'_>) -> Option<String> {
+    let alone = case.plan.fleet().placements().len() < 2;
+    (case.strategy.on_shortage == Shortage::Wait && alone).then(|| {
+        "on_shortage waits for a zone and the fleet has no two: nothing could go elsewhere; leave it out, or name zones"
+            .to_owned()
+    })
+}
+
+fn short_rollout(case: &Case<'_>) -> Option<String> {
+    let deadline = case.strategy.rollout_deadline?;
+    let steps = case.plan.steps().iter().map(|step| step.envelope.takes.least);
+    let least = steps.fold(Duration::ZERO, Duration::saturating_add);
+    (deadline < least).then(|| {
+        format!(
+            "the rollout goes back if it has not succeeded within {}, and until then it takes {} at least; allow more",
+            Human(deadline),
+            Human(least)
         )
     })
 }

@@ -136,6 +136,8 @@ pub enum RevertCause {
     Revoked(Arc<str>),
     /// Somebody asked for it.
     Asked,
+    /// The rollout had not succeeded by its own deadline.
+    Overdue,
 }
 
 impl fmt::Display for RevertCause {
@@ -145,6 +147,7 @@ impl fmt::Display for RevertCause {
             Self::Deadline => f.write_str("no progress within the deadline"),
             Self::Revoked(why) => write!(f, "the release was revoked: {why}"),
             Self::Asked => f.write_str("asked for"),
+            Self::Overdue => f.write_str("the rollout has not succeeded within its deadline"),
         }
     }
 }
@@ -204,9 +207,15 @@ pub enum Need {
         why: Arc<str>,
     },
     /// The rollback took too long.
-    RollbackDeadline,
+    RollbackDeadline {
+        /// Who is in its way, and what nobody answers.
+        why: Arc<str>,
+    },
     /// What should leave does not.
-    StuckLeaving,
+    StuckLeaving {
+        /// Who, of which group, and what keeps them: something that holds them, or a call that nobody answers.
+        why: Arc<str>,
+    },
     /// The pool refuses the route that is wanted.
     PoolRefuses {
         /// Why, in its words.
@@ -242,8 +251,8 @@ impl fmt::Display for Need {
         match self {
             Self::NoBaseline { why } => write!(f, "the release failed ({why}) and no release is proven to go back to"),
             Self::BaselineUnlaunchable { why } => write!(f, "the proven release cannot be launched: {why}"),
-            Self::RollbackDeadline => f.write_str("the rollback has taken longer than its deadline"),
-            Self::StuckLeaving => f.write_str("what should be removed does not go"),
+            Self::RollbackDeadline { why } => write!(f, "the rollback has taken longer than its deadline: {why}"),
+            Self::StuckLeaving { why } => write!(f, "what should be removed does not go: {why}"),
             Self::Irreversible { mark, why } => write!(f, "going back is not possible ({mark}), and there is cause to: {why}"),
             Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),
             Self::Drift { what, .. } => write!(f, "somebody else has changed it: {what}"),

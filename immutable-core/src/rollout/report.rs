@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::analysis::Says;
-use crate::fleet::FailureClass;
+use crate::fleet::{FailureClass, Placement};
 use crate::id::{Actor, InstanceKey, OpId, StepIx};
 use crate::rollout::budget::Budget;
 use crate::rollout::phase::Need;
@@ -182,6 +182,24 @@ pub enum Blocker {
     },
     /// A person.
     Person(Need),
+    /// Instances that [boot for too long](crate::Strategy::hedge), or the spares beside them: whoever is ready first.
+    Slow {
+        /// How many boot for too long.
+        booting: u32,
+        /// How many spares there may be because of that, on top of the ceiling.
+        spares: u32,
+        /// How many there may be at the most.
+        most: u32,
+    },
+    /// Machines in a zone that had none to give.
+    Shortage {
+        /// Where instances were asked for and did not come.
+        from: Placement,
+        /// How many it lacks of its share.
+        missing: u32,
+        /// Where more than their share is instead; empty if they are waited for.
+        to: Vec<Placement>,
+    },
 }
 
 /// Whether, and how, a rollout could be undone now.
@@ -302,6 +320,16 @@ impl Report {
             Blocker::Size { why } => write!(f, "a plan for another size: {why}"),
             Blocker::Paused { by } => write!(f, "{by}, who has paused it"),
             Blocker::Person(need) => write!(f, "a person: {need}"),
+            Blocker::Slow { booting, spares, most } => {
+                write!(f, "{booting} that boot for too long, or a spare ({spares} of at most {most} may be beside them)")
+            }
+            Blocker::Shortage { from, missing, to } if to.is_empty() => {
+                write!(f, "{}, which has no machines for {missing}: nothing goes elsewhere", placed(from))
+            }
+            Blocker::Shortage { from, missing, to } => {
+                let to: Vec<_> = to.iter().map(placed).collect();
+                write!(f, "{missing} that {} has no machines for: they go to {}", placed(from), to.join(" and "))
+            }
         }
     }
 }
@@ -335,6 +363,13 @@ impl fmt::Display for Report {
             write!(f, "; somebody else has changed it: {drift}")?;
         }
         if self.back.is_some() { Ok(()) } else { write!(f, "; rollback now would be {}", self.rollback) }
+    }
+}
+
+fn placed(placement: &Placement) -> String {
+    match placement {
+        Placement::Zone(zone) => format!("zone {zone}"),
+        Placement::Region => "the region".to_owned(),
     }
 }
 

@@ -196,6 +196,22 @@ pub struct Member {
     /// Whether its failure has been charged, or would be nobody's fault: it was there before the rollout.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub charged: bool,
+    /// Since when it is named to leave, if it is: from then on it may take as long as the leave deadline.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<Timestamp>,
+}
+
+impl Member {
+    /// One that is seen for the first time.
+    pub(crate) fn new(seen: Timestamp) -> Self {
+        let (healthy, ill, draining, named) = Default::default();
+        Self { seen, healthy, ill, once: false, draining, exit: Exit::None, charged: false, named }
+    }
+
+    /// Since when it is told to leave, if it is.
+    pub(crate) fn told(&self) -> Option<Timestamp> {
+        self.draining.or(self.named)
+    }
 }
 
 /// Where an instance is on its way out.
@@ -233,6 +249,9 @@ pub struct Owed {
     /// Of those it names to leave, who had been named before: they leave whatever comes of it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub again: BTreeSet<InstanceKey>,
+    /// Since when.
+    #[serde(default)]
+    pub since: Timestamp,
 }
 
 /// The rollout that runs.
@@ -262,6 +281,9 @@ pub struct RolloutState {
     /// The commands that were heard while it runs, and what became of each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heard: BTreeMap<CommandId, Fate>,
+    /// When it goes back if the release is not proven by then, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_at: Option<Timestamp>,
 }
 
 /// What is known of the gate that is waited for.

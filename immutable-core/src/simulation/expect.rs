@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::mishaps::Wire;
-use super::script::{Release, Script, Trouble};
+use super::script::{Disturbance, Release, Script, Trouble};
 use crate::analysis::Says;
 use crate::fleet::{Drift, Heals, OnDrift};
 use crate::rollout::{AbortTo, Analyse, Check, Need, Otherwise, Outcome, Step};
@@ -30,8 +30,8 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::Superseded { .. } => "superseded",
         Outcome::Needs(Need::NoBaseline { .. }) => "needs: no baseline",
         Outcome::Needs(Need::BaselineUnlaunchable { .. }) => "needs: baseline unlaunchable",
-        Outcome::Needs(Need::RollbackDeadline) => "needs: rollback deadline",
-        Outcome::Needs(Need::StuckLeaving) => "needs: stuck leaving",
+        Outcome::Needs(Need::RollbackDeadline { .. }) => "needs: rollback deadline",
+        Outcome::Needs(Need::StuckLeaving { .. }) => "needs: stuck leaving",
         Outcome::Needs(Need::PoolRefuses { .. }) => "needs: pool",
         Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",
         Outcome::Needs(Need::Irreversible { .. }) => "needs: irreversible",
@@ -72,7 +72,10 @@ impl Expected<'_> {
 
     /// How long after its beginning nothing goes wrong in the world any more.
     pub(super) fn disturbed_for(&self) -> Duration {
-        let ours = self.script.disturbances.iter().filter(|trouble| trouble.rollout == self.rollout);
+        let hangs = |what: &Trouble| matches!(what, Trouble::OperationsHang(..));
+        let concerns =
+            |trouble: &&Disturbance| trouble.rollout == self.rollout || (trouble.rollout < self.rollout && hangs(&trouble.what));
+        let ours = self.script.disturbances.iter().filter(concerns);
         Duration::from_secs(ours.map(|trouble| trouble.at + trouble.what.lasts()).max().unwrap_or(0))
     }
 
@@ -123,16 +126,26 @@ impl Expected<'_> {
 
     /// Whether what goes wrong can keep it from moving for so long that a deadline passes.
     fn too_long(&self) -> bool {
+        let strategy = &self.script.strategy;
+        self.may_wait_for(strategy.progress_deadline.min(strategy.rollback_deadline))
+    }
+
+    /// Whether what goes wrong can keep it from moving for so long.
+    fn may_wait_for(&self, least: Duration) -> bool {
         if self.patience == Patience::Infinite {
             return false;
         }
         let strategy = &self.script.strategy;
-        let least = strategy.progress_deadline.min(strategy.rollback_deadline);
-        // What is broken already keeps nothing that mends it.
-        let lasting: u64 = self.troubles().filter(|trouble| !matches!(trouble, Trouble::Rot(_))).map(Trouble::lasts).sum();
+        // What hangs goes on to hang in the rollout that takes the place of this one; what is broken already keeps nothing that mends it.
+        let before =
+            self.script.disturbances.iter().filter(|trouble| trouble.rollout < self.rollout).map(|trouble| &trouble.what);
+        let hangs = before.filter(|trouble| matches!(trouble, Trouble::OperationsHang(..)));
+        let troubles = self.troubles().filter(|trouble| !matches!(trouble, Trouble::Rot(_)));
+        let lasting: u64 = troubles.chain(hangs).map(Trouble::lasts).sum();
         let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
+        let short = short || self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)));
         let waits = Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 });
         waits + self.one() * strategy.probe_attempts >= least
     }
@@ -159,9 +172,15 @@ impl Expected<'_> {
                 Trouble::Kill(_) | Trouble::Sicken(..) | Trouble::Swap(..) | Trouble::SetSize(..) | Trouble::DeleteGroup(_)
             )
         });
+        let harmed = harmed || self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)));
         let lied = self.any(|trouble| matches!(trouble, Trouble::Lie(_)));
         if harmed || lied || self.any(|trouble| *trouble == Trouble::Revoke) {
             allowed.insert(failed);
+        }
+        // What is gone back to hangs too.
+        if self.baseline && self.patience == Patience::Configured && self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)))
+        {
+            allowed.insert("needs: baseline unlaunchable");
         }
         // There is no other to go back to.
         if self.release == Release::Again && (harmed || lied || self.too_long()) {
@@ -188,6 +207,13 @@ impl Expected<'_> {
         if self.too_long() {
             allowed.extend([failed, "refused", "needs: stuck leaving", "needs: rollback deadline", "needs: provider silent"]);
             allowed.extend(self.script.cloud.pool.map(|_| "needs: pool"));
+        }
+        if self.may_wait_for(self.script.strategy.leave_deadline) {
+            allowed.insert("needs: stuck leaving");
+        }
+        // However well it goes: it may be too large for the time that it has.
+        if self.patience == Patience::Configured && self.script.strategy.rollout_deadline.is_some() {
+            allowed.insert(failed);
         }
         self.gates(&mut allowed, failed);
         // What is gone back to fails too, if there is cause to go back.

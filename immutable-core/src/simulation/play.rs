@@ -254,7 +254,7 @@ impl<'a> Play<'a> {
             Patience::Configured => self.script.strategy.clone(),
             Patience::Infinite => {
                 let strategy = self.script.strategy.clone().progress_deadline(FOR_EVER).rollback_deadline(FOR_EVER);
-                strategy.rollback_attempts(u32::MAX)
+                strategy.rollback_attempts(u32::MAX).leave_deadline(FOR_EVER).rollout_deadline(None)
             }
         }
     }
@@ -476,6 +476,10 @@ impl<'a> Play<'a> {
                 }
                 Ok(Ok(outcome)) => match stage.answer_at().filter(|_| matches!(outcome, Outcome::Needs(_))) {
                     Some(at) => self.pass((at + Duration::from_secs(1)).since(self.now())).await,
+                    // It was answered at the very moment at which it was asked.
+                    None if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.is_answered()) => {
+                        self.pass(Duration::from_secs(1)).await;
+                    }
                     None => return Ok(outcome),
                 },
                 Ok(Err(error)) => {

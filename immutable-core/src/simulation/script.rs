@@ -302,6 +302,12 @@ pub enum Trouble {
     Retry,
     /// Nothing of the release that is proven works: its machines are ill, and so are all that come for them.
     Rot(u64),
+    /// Of a thousand boots so many hang.
+    BootsHang(u32, u64),
+    /// There is room for so many machines in zone `a`, and no more.
+    ZoneCapacity(u32, u64),
+    /// So many operations take so long from when they are accepted.
+    OperationsHang(u32, u64),
 }
 
 impl Trouble {
@@ -327,7 +333,11 @@ impl Trouble {
             | Self::FlickerPool(seconds)
             | Self::Pause(seconds)
             | Self::Rot(seconds)
+            | Self::BootsHang(_, seconds)
+            | Self::ZoneCapacity(_, seconds)
             | Self::Silence(seconds) => seconds,
+            // One after the other.
+            Self::OperationsHang(operations, seconds) => u64::from(operations) * seconds,
             _ => 0,
         }
     }

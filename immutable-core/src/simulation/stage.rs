@@ -81,6 +81,8 @@ enum Act {
     Unprotect(InstanceKey),
     Bury(InstanceKey),
     EndOfScarcity,
+    EndOfZoneScarcity,
+    NoBootHangs,
     Resume,
     Approve(u32),
     Retry,
@@ -139,6 +141,9 @@ impl Stage {
     pub(super) fn peace(&self) {
         self.acts().due.retain(|_, act| !matches!(act, Act::Begin(_) | Act::Approve(_) | Act::Retry | Act::Resume));
         self.cloud.capacity(None);
+        self.harmless(self.cloud.zone_capacity("a", None));
+        self.cloud.boots_hang(0);
+        self.cloud.operations_hang(0, Duration::ZERO);
         self.cloud.launches_come_short(0);
         self.cloud.launches_come_late(0);
         self.cloud.raises_come_short(0);
@@ -254,6 +259,14 @@ impl Stage {
                 cloud.capacity(None);
                 return None;
             }
+            Act::EndOfZoneScarcity => {
+                self.harmless(cloud.zone_capacity("a", None));
+                return None;
+            }
+            Act::NoBootHangs => {
+                cloud.boots_hang(0);
+                return None;
+            }
             Act::Resume => {
                 if let Some(rollout) = self.rollout().await {
                     self.harmless(rollout.resume("ann").await);
@@ -290,6 +303,15 @@ impl Stage {
                 cloud.capacity(there.saturating_add(spare));
                 return Some((seconds, Act::EndOfScarcity));
             }
+            Trouble::BootsHang(of_a_thousand, seconds) => {
+                cloud.boots_hang(of_a_thousand);
+                return Some((seconds, Act::NoBootHangs));
+            }
+            Trouble::ZoneCapacity(machines, seconds) => {
+                self.harmless(cloud.zone_capacity("a", machines));
+                return Some((seconds, Act::EndOfZoneScarcity));
+            }
+            Trouble::OperationsHang(operations, seconds) => cloud.operations_hang(operations, lasting(seconds)),
             Trouble::LaunchesShort(by) => cloud.launches_come_short(by),
             Trouble::LaunchesLate(by) => cloud.launches_come_late(by),
             Trouble::RaisesShort(by) => cloud.raises_come_short(by),

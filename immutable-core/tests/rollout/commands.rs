@@ -45,7 +45,11 @@ fn until(stage: &Stage) -> StepState {
 
 fn phases(stage: &Stage) -> [(&'static str, Phase); 4] {
     let give_up_at = stage.now + MINUTE;
-    let held = |resume: Phase| Phase::Held { why: Hold::Needs(Need::StuckLeaving), resume: Box::new(resume), since: stage.now };
+    let held = |resume: Phase| Phase::Held {
+        why: Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }),
+        resume: Box::new(resume),
+        since: stage.now,
+    };
     let stepping = Phase::Stepping { step: StepIx(0), at: until(stage) };
     let back = Phase::Reverting { why: RevertCause::Deadline, to: GenerationId(1), at: until(stage) };
     [
@@ -124,8 +128,9 @@ fn a_pause_stops_what_time_would_end() {
     let mut stage = Stage::rolling(Strategy::rolling());
     assert_eq!(give(&mut stage, "ann", What::Resume), "heard it is not paused");
     let mut asks = stage.clone();
-    needs(&mut asks, Need::StuckLeaving);
-    let decision = "heard it is not paused, it needs a decision: what should be removed does not go; retry or abort it";
+    needs(&mut asks, Need::StuckLeaving { why: "it is protected".into() });
+    let decision =
+        "heard it is not paused, it needs a decision: what should be removed does not go: it is protected; retry or abort it";
     assert_eq!(give(&mut asks, "ann", What::Resume), decision);
     assert_eq!(give(&mut stage, "ann", What::Pause), format!("{HEARD}moved paused by ann in step 0 until +1230s"));
     assert_eq!(give(&mut stage, "bob", What::Pause), "heard ann has paused it already");
@@ -145,7 +150,10 @@ fn a_pause_stops_what_time_would_end() {
         }
         let paused = give(&mut stage, "ann", What::Pause);
         match name {
-            "held" => assert_eq!(paused, "heard nothing moves, it needs a decision: what should be removed does not go"),
+            "held" => assert_eq!(
+                paused,
+                "heard nothing moves, it needs a decision: what should be removed does not go: it is protected"
+            ),
             _ => assert!(paused.starts_with("heard and carried out; moved paused by ann in "), "{name}: {paused}"),
         }
     }
@@ -213,7 +221,7 @@ fn a_gate_is_not_opened_while_something_else_is_asked() {
     give(&mut paused, "ann", What::Pause);
     paused.pass(30);
     assert_eq!(give(&mut paused, "ann", What::Resume), format!("{HEARD}moved lost at gate 1 until +120s"));
-    needs(&mut paused, Need::StuckLeaving);
+    needs(&mut paused, Need::StuckLeaving { why: "it is protected".into() });
     assert_eq!(give(&mut paused, "ann", What::Retry), format!("{HEARD}moved gate 1 until +120s"));
 }
 
@@ -226,9 +234,9 @@ fn a_command_is_carried_out_once() {
         events.iter().for_each(|event| stage.apply(event.clone()));
         events.iter().map(said).collect::<Vec<_>>().join("; ")
     };
-    needs(&mut stage, Need::StuckLeaving);
+    needs(&mut stage, Need::StuckLeaving { why: "it is protected".into() });
     assert_eq!(asked(&mut stage, What::Retry), format!("{HEARD}moved step 0 until +1230s"));
-    needs(&mut stage, Need::StuckLeaving);
+    needs(&mut stage, Need::StuckLeaving { why: "it is protected".into() });
     let before = "heard the same command was carried out before; to have it again give another";
     assert_eq!(asked(&mut stage, What::Retry), before);
     assert_eq!(asked(&mut stage, What::Retry), before, "however often it comes");
@@ -285,7 +293,7 @@ fn another_try_has_all_its_time_and_what_failed_is_forgiven() {
     let seen = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
     let back = "moved back to 0001 until +3630s: its first instance failed: as noted before";
     row("it has failed", &stage, &seen, back);
-    needs(&mut stage, Need::StuckLeaving);
+    needs(&mut stage, Need::StuckLeaving { why: "it is protected".into() });
     assert_eq!(give(&mut stage, "ann", What::Retry), format!("{HEARD}moved step 0 until +1230s"));
     row("and is tried again", &stage, &seen, "owed 7 raise 0002.0 0 to 1");
     for (name, phase) in phases(&stage) {
@@ -293,7 +301,7 @@ fn another_try_has_all_its_time_and_what_failed_is_forgiven() {
         if name == "reverting" || name == "finishing" {
             stage.moved(phase);
         }
-        needs(&mut stage, Need::RollbackDeadline);
+        needs(&mut stage, Need::RollbackDeadline { why: "one is protected".into() });
         let to = match name {
             "reverting" => "back to 0001 until +3630s: no progress within the deadline",
             "finishing" => "finishing forward until +3630s",
@@ -304,7 +312,7 @@ fn another_try_has_all_its_time_and_what_failed_is_forgiven() {
     let mut kept =
         Stage::rolling(Strategy::new([Step::scale_beside(Percent::new(100).unwrap())]).max_surge(3).keep_old(5 * MINUTE));
     kept.moved(Phase::Finishing { ending: Ending::Keep, give_up_at: kept.now + MINUTE });
-    needs(&mut kept, Need::StuckLeaving);
+    needs(&mut kept, Need::StuckLeaving { why: "it is protected".into() });
     assert_eq!(give(&mut kept, "ann", What::Retry), format!("{HEARD}moved finishing and keeping until +330s"));
     let mut gate = gated(Approve::by(["ann"]).within(MINUTE));
     needs(&mut gate, Need::Gate { step: StepIx(1), why: "x".into() });

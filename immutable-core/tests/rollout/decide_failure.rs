@@ -101,7 +101,7 @@ fn a_step_without_progress_is_given_up() {
         "only the held does not leave",
         &stuck,
         &look().group(1, 1, "c=").group(2, 3, "d+ e+ f+"),
-        "moved held: what should be removed does not go",
+        "moved held: what should be removed does not go: of group 0001.0 on standby: c",
     );
 }
 
@@ -127,7 +127,18 @@ fn a_rollback_has_a_deadline_and_then_asks() {
     row("it waits", &stage, &look(), "");
     stage.pass(60 * 60 - 59);
     let asks = look().decide(&stage).events;
-    assert_eq!(said(asks.last().unwrap()), "moved held: the rollback has taken longer than its deadline");
+    let why = "2 of 3 of generation 0001 are ready; no answer to call 7, group 0001.0 from 2 to 3, for 1h";
+    let late = "moved held: the rollback has taken longer than its deadline:";
+    assert_eq!(said(asks.last().unwrap()), format!("{late} {why}"));
+    let mut there = reverting();
+    there.pass(60 * 60);
+    let all = super::sight::look().group(1, 2, "b+ c+").group(2, 1, "d*").busy();
+    row(
+        "one stays",
+        &there,
+        &all,
+        &format!("{late} 2 of 3 of generation 0001 are ready; of group 0002.0 protected from termination: d"),
+    );
 }
 
 #[test]
@@ -417,17 +428,17 @@ fn a_step_that_is_late_because_the_old_do_not_make_room_blames_nobody() {
     }
     stage.note(|noted| noted.progress = Some(2));
     stage.pass(1200);
-    let stuck = "moved held: what should be removed does not go";
+    let stuck = |why: &str| format!("moved held: what should be removed does not go: of group 0001.0 {why}");
     let late = "moved back to 0001 until +4850s: no progress within the deadline";
     for (old, new, decided) in [
-        ("c=", "d+ e+", stuck),
-        ("c*", "d+ e+", stuck),
-        ("c<", "d+ e+", stuck),
-        ("c+", "d+ e+", late),
-        ("c=", "d+ e~", late),
-        ("c=", "d~ e~", late),
+        ("c=", "d+ e+", stuck("on standby: c")),
+        ("c*", "d+ e+", stuck("protected from termination: c")),
+        ("c<", "d+ e+", stuck("on their way out, by no call of ours: 1")),
+        ("c+", "d+ e+", late.to_owned()),
+        ("c=", "d+ e~", late.to_owned()),
+        ("c=", "d~ e~", late.to_owned()),
     ] {
-        row(&format!("{old} {new}"), &stage, &look().group(1, 1, old).group(2, 2, new), decided);
+        row(&format!("{old} {new}"), &stage, &look().group(1, 1, old).group(2, 2, new), &decided);
     }
 }
 

@@ -249,7 +249,7 @@ fn of_who_leaves() {
         &half,
         &look().group(1, 2, "b= c=").group(2, 2, "d+ e+"),
         "waiting for 1 to leave; rollback now would be by launching it again",
-        "+1250s",
+        "+950s",
     );
     let mut last = Stage::rolling(surge(1));
     for (new, old) in [("d", "a"), ("e", "b"), ("f", "c")] {
@@ -279,7 +279,7 @@ fn of_who_leaves() {
         &emptied,
         &look().group(1, 0, "a< b<").group(2, 0, ""),
         "waiting for 2 to leave; rollback now would be instant",
-        "+1230s",
+        "+930s",
     );
 }
 
@@ -387,12 +387,12 @@ fn of_what_is_over_or_held_or_has_not_begun() {
     );
     let mut held = Stage::rolling(surge(1));
     let resume = Box::new(held.state.rollout().unwrap().phase.clone());
-    held.moved(Phase::Held { why: Hold::Needs(Need::StuckLeaving), resume, since: held.now });
+    held.moved(Phase::Held { why: Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }), resume, since: held.now });
     tells(
         "a person",
         &held,
         &old_and("", 0),
-        "waiting for a person: what should be removed does not go; rollback now would be instant",
+        "waiting for a person: what should be removed does not go: it is protected; rollback now would be instant",
         "never",
     );
     let mut first = Stage::first(Stage::fleet(2), surge(1).on_first_failure(OnFirstFailure::TearDown));

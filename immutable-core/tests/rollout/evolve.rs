@@ -188,7 +188,7 @@ fn phases(stage: &Stage) -> Vec<(&'static str, Phase)> {
     let at = StepState::Moving { give_up_at };
     let stepping = |step| Phase::Stepping { step: StepIx(step), at };
     let gating = |step| Phase::Stepping { step: StepIx(step), at: StepState::Gating { since: stage.now, until: None } };
-    let why = Hold::Needs(Need::StuckLeaving);
+    let why = Hold::Needs(Need::StuckLeaving { why: "it is protected".into() });
     let forward = Phase::Finishing { ending: Ending::Forward, give_up_at };
     vec![
         ("preparing", Phase::Preparing { give_up_at }),
@@ -270,7 +270,9 @@ fn gates_are_judged_and_approved_while_they_are_waited_for() {
     let gate = |stage: &Stage| stage.state.rollout().unwrap().gate.clone();
     assert_eq!((gate(&stage).approved.len(), gate(&stage).judged.is_some()), (1, true));
     let resume = || Box::new(stage.state.rollout().unwrap().phase.clone());
-    for (why, judged) in [(Hold::Needs(Need::StuckLeaving), false), (super::kit::paused(), true)] {
+    for (why, judged) in
+        [(Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }), false), (super::kit::paused(), true)]
+    {
         let mut held = stage.clone();
         held.moved(Phase::Held { why, resume: resume(), since: held.now });
         held.apply(Event::Approved { step: StepIx(1), by: "bob".into() });
@@ -327,7 +329,7 @@ fn an_end_fits_its_ending_and_nothing_is_owed() {
     let ended = |outcome| Event::Ended { outcome };
     refused(&Stage::proven_of(Stage::fleet(3), Strategy::rolling()), ended(Outcome::Succeeded), "an end without a rollout");
     let outcomes = || {
-        let needs = Outcome::Needs(Need::StuckLeaving);
+        let needs = Outcome::Needs(Need::StuckLeaving { why: "it is protected".into() });
         let refused = Outcome::Refused("why".into());
         [Outcome::Succeeded, Outcome::Unexercised, Outcome::RolledBack, Outcome::LeftMixed, Outcome::TornDown, refused, needs]
     };

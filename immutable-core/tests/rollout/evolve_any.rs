@@ -144,7 +144,7 @@ impl Any {
                     3 => Outcome::LeftMixed,
                     4 => Outcome::TornDown,
                     5 => Outcome::Refused("why".into()),
-                    _ => Outcome::Needs(Need::StuckLeaving),
+                    _ => Outcome::Needs(Need::StuckLeaving { why: "it is protected".into() }),
                 },
             },
             Self::Wrong(_) => Event::Renewed { op: OpId(u64::MAX), basis: stage.now },
@@ -180,7 +180,7 @@ fn phase(kind: u8, id: u32, stage: &Stage) -> Phase {
         8 => finishing(Ending::Refused { why: "why".into() }),
         _ => {
             let resume = Box::new(finishing(Ending::Forward));
-            Phase::Held { why: Hold::Needs(Need::StuckLeaving), resume, since: stage.now }
+            Phase::Held { why: Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }), resume, since: stage.now }
         }
     }
 }

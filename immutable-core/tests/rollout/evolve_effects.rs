@@ -148,7 +148,7 @@ fn a_hold_keeps_what_was_reached() {
     let mut stage = rolling();
     stage.note(|noted| noted.progress = Some(2));
     let resume = Box::new(stage.state.rollout().unwrap().phase.clone());
-    stage.moved(Phase::Held { why: Hold::Needs(Need::StuckLeaving), resume, since: stage.now });
+    stage.moved(Phase::Held { why: Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }), resume, since: stage.now });
     assert_eq!(best(&stage), 2);
 }
 
@@ -193,7 +193,7 @@ fn an_instance_is_kept_in_few_words_and_survives_json() {
     let [plain, named, gone] = ["a", "b", "c"].map(|name| serde_json::to_string(&member(&stage, 1, name)).unwrap());
     let words = format!(r#"{{"s":{},"h":{},"o":true"#, at(seen), at(healthy.unwrap()));
     assert_eq!(plain, format!("{words}}}"));
-    assert_eq!(named, format!(r#"{words},"e":"named"}}"#));
+    assert_eq!(named, format!(r#"{words},"e":"named","n":{}}}"#, at(stage.now)));
     assert_eq!(gone, format!(r#"{words},"e":"gone"}}"#));
     for (name, json) in [("a", plain), ("b", named), ("c", gone)] {
         assert_eq!(serde_json::from_str::<Member>(&json).unwrap(), member(&stage, 1, name));

@@ -232,6 +232,10 @@ impl Stage {
     }
 
     pub(super) fn plan(&self, version: &str) -> Plan {
+        self.planned(version).unwrap()
+    }
+
+    pub(super) fn planned(&self, version: &str) -> immutable_core::Result<Plan> {
         let capabilities = capabilities(self.heals);
         let artifact = artifact(version);
         let wish = PlanFor {
@@ -241,7 +245,7 @@ impl Stage {
             capabilities: &capabilities,
             switch: self.switch.as_ref(),
         };
-        Plan::new(&self.state, wish).unwrap()
+        Plan::new(&self.state, wish)
     }
 
     /// The release of a version, with this fleet's template.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use immutable_core::artifact::{Built, Provenance};
 use immutable_core::fleet::{Fleet, Split, TrafficCapabilities};
-use immutable_core::rollout::{Analyse, Approve, Check, Lint, Otherwise, Percent, Plan, PlanFor, Step, Strategy, Warning};
+use immutable_core::rollout::{
+    Analyse, Approve, Check, Lint, Otherwise, Percent, Plan, PlanFor, Shortage, Step, Strategy, Warning,
+};
 use immutable_core::{Artifact, ImageRef, LaunchTemplate};
 
 use super::kit::{MINUTE, Stage, capabilities, image, place, switch};
@@ -204,6 +206,24 @@ fn rows() -> Vec<(Lint, Wish, &'static str, Wish)> {
             wish(5, Strategy::blue_green().keep_old(2 * DAY)).pool(POOLED),
             "5 of the old are kept for 48h: 240 machine-hours; keep them for less than a day",
             wish(5, Strategy::blue_green()).pool(POOLED),
+        ),
+        (
+            Lint::EagerHedge,
+            wish(12, rolling().hedge(1, MINUTE)).fleet(|fleet| fleet.typical_boot(MINUTE)),
+            "the hedge takes a boot of 1m for a slow one, and 1m is typical: spares are launched beside almost all; wait longer than that",
+            wish(12, rolling().hedge(1, MINUTE + Duration::from_secs(1))).fleet(|fleet| fleet.typical_boot(MINUTE)),
+        ),
+        (
+            Lint::NowhereElse,
+            wish(12, rolling().on_shortage(Shortage::Wait)).fleet(|fleet| fleet.zones(["a".into()])),
+            "on_shortage waits for a zone and the fleet has no two: nothing could go elsewhere; leave it out, or name zones",
+            wish(12, rolling().on_shortage(Shortage::Wait)).fleet(|fleet| fleet.zones(["a".into(), "b".into()])),
+        ),
+        (
+            Lint::ShortRollout,
+            wish(12, rolling().rollout_deadline(Duration::from_secs(929))).fleet(|fleet| fleet.typical_boot(5 * MINUTE)),
+            "the rollout goes back if it has not succeeded within 15m 29s, and until then it takes 15m 30s at least; allow more",
+            wish(12, rolling().rollout_deadline(Duration::from_secs(930))).fleet(|fleet| fleet.typical_boot(5 * MINUTE)),
         ),
     ]
 }

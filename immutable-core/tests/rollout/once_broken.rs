@@ -140,9 +140,12 @@ fn a_protected_machine_serves_and_a_person_is_asked_when_only_it_is_left() {
     let (one, two) = (lab.bake("1.0.0"), lab.bake("1.1.0"));
     let fleet = lab.fleet(4);
     assert_eq!(lab.run(&fleet, &one), Outcome::Succeeded);
-    let name = lab.cloud.instances(fleet.id())[0].key.name.clone();
+    let key = lab.cloud.instances(fleet.id())[0].key.clone();
+    let name = key.name.clone();
     lab.cloud.protect(&name).unwrap();
-    assert_eq!(lab.run(&fleet, &two), Outcome::Needs(Need::StuckLeaving));
+    let asked = lab.run(&fleet, &two);
+    let Outcome::Needs(Need::StuckLeaving { why }) = &asked else { panic!("{asked}") };
+    assert_eq!(**why, *format!("of group 0001.0 protected from termination: {key}"));
     assert_eq!((lab.running(&one), lab.running(&two)), (1, 4));
     // The way on: leave it as it is, take the cause away, and plan the same again.
     let rollout = lab.clock.run(lab.controller.rollout(fleet.id())).unwrap().unwrap();

@@ -97,6 +97,23 @@ impl Look {
         self
     }
 
+    /// Of these the pool's own check says this, whatever else is said.
+    pub(super) fn target(mut self, names: &str, health: Verdict) -> Self {
+        let named = super::kit::keys(names);
+        let targets = &mut self.pool.as_mut().unwrap().targets;
+        targets.retain(|target| !named.contains(&target.key));
+        targets.extend(named.into_iter().map(|key| TargetSeen { key, state: TargetState::Attached, health }));
+        targets.sort_by(|one, other| one.key.cmp(&other.key));
+        self
+    }
+
+    /// Of this instance of the last group no source but the pool says anything.
+    pub(super) fn silent(mut self, name: &str) -> Self {
+        let instances = Arc::make_mut(&mut self.last().instances);
+        instances.iter_mut().filter(|instance| instance.key == key(name)).for_each(|instance| instance.health = Arc::new([]));
+        self
+    }
+
     /// The pool's view is so old.
     pub(super) fn pool_aged(mut self, seconds: u64) -> Self {
         self.pool.as_mut().unwrap().age = Duration::from_secs(seconds);

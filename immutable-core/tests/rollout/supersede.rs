@@ -68,7 +68,7 @@ fn it_may_come_in_every_phase() {
         ("stepping", None),
         ("reverting", Some(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at })),
         ("finishing", Some(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + MINUTE })),
-        ("asked", Some(held(Hold::Needs(Need::StuckLeaving)))),
+        ("asked", Some(held(Hold::Needs(Need::StuckLeaving { why: "it is protected".into() })))),
         ("paused", Some(held(super::kit::paused()))),
     ] {
         let mut stage = stage.clone();

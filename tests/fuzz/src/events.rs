@@ -297,7 +297,7 @@ impl Life<'_> {
             1 | 2 => Phase::Stepping { step: StepIx(self.draw.pick(&[0, 0, 1, u16::MAX])), at },
             3 => Phase::Reverting { why: RevertCause::Deadline, to: self.generation(), at },
             4 => Phase::Held {
-                why: Hold::Needs(Need::StuckLeaving),
+                why: Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }),
                 resume: Box::new(Phase::Preparing { give_up_at }),
                 since: self.at,
             },
@@ -323,7 +323,7 @@ impl Life<'_> {
             3 => Outcome::LeftMixed,
             4 => Outcome::TornDown,
             5 => Outcome::Refused("why".into()),
-            _ => Outcome::Needs(Need::StuckLeaving),
+            _ => Outcome::Needs(Need::StuckLeaving { why: "it is protected".into() }),
         }
     }
 }

@@ -8,6 +8,7 @@ mod drift;
 mod follow;
 mod gates;
 mod give_up;
+mod hedge;
 mod prepare;
 mod probe;
 mod proposal;
@@ -17,6 +18,7 @@ mod retire;
 mod rollback;
 mod route;
 pub(super) mod sight;
+mod stuck;
 mod traffic;
 mod unheal;
 mod view;
@@ -61,6 +63,7 @@ const RULES: &[(&str, Rule)] = &[
     ("gates", gates::rule),
     ("route", route::rule),
     ("probe", probe::rule),
+    ("hedge", hedge::rule),
     ("unheal", unheal::rule),
     ("retire", retire::rule),
     ("give_up", give_up::rule),

@@ -53,6 +53,8 @@ pub(super) struct Proposal {
     pub(super) probe: Option<u32>,
     /// How many of the others may be named to leave, if the wanted generation is on probation.
     pub(super) spare_for_probe: Option<u32>,
+    /// How many spares there may be, beside those that boot for too long.
+    pub(super) spares: u32,
     /// Whether the gate that is waited for is open.
     pub(super) gate_open: bool,
     /// The route that is proposed.
@@ -79,6 +81,7 @@ impl Proposal {
             judged: Vec::new(),
             probe: None,
             spare_for_probe: None,
+            spares: 0,
             gate_open: false,
             route: None,
             drift: Vec::new(),

@@ -64,12 +64,14 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             }
             // What it asks for is counted as promised already: others may have brought the goal meanwhile.
             let wanted = aim.is_some_and(|aim| {
-                aim.wanted == Some(id.generation) && view.sum(id.generation, |group| group.promised()) <= aim.goal
+                let goal = aim.goal.saturating_add(view.spares(&aim));
+                aim.wanted == Some(id.generation) && view.sum(id.generation, |group| group.promised()) <= goal
             });
+            let spares = aim.map_or(0, |aim| view.spares(&aim));
             let release = view.state.generations.get(&id.generation)?.release();
             let good = view.seen.facts?.good.contains(&release.artifact);
             // What it asks for is counted as live already.
-            wanted && good && view.live <= view.budget.ceiling
+            wanted && good && view.live <= view.budget.ceiling.saturating_add(spares)
         }
         Resize::Lower { leave, .. } => holds(view, id, aim) && !leave.iter().any(|key| serves(view, id, key)),
         Resize::GiveUp { to, .. } => group.idle && group.members() <= *to,

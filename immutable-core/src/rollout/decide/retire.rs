@@ -75,6 +75,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         let there = aim.wanted.map_or(0, |wanted| view.sum(wanted, there));
         let goal = aim.goal.saturating_add(drifted);
         let mut surplus = there.saturating_sub(goal).saturating_sub(members - failed).saturating_sub(draining);
+        // A spare is awaited until all are ready.
+        surplus = surplus.saturating_sub(view.spared(&aim));
+        names.take(&ours, Class::Unfit, &mut surplus);
         names.take(&ours, Class::Doubt, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
     }
@@ -172,6 +175,7 @@ enum Class {
     Down,
     Failed,
     Drifted,
+    Unfit,
     Doubt,
     Ready,
 }
@@ -228,8 +232,8 @@ impl Names<'_, '_> {
         let (ready, needed) = self.ready_of(pot);
         match class {
             // While the floor is broken only what is down may go, and no faster than it is replaced.
-            Class::Down | Class::Failed if ready < needed => self.making_room,
-            Class::Down | Class::Failed => u32::MAX,
+            Class::Down | Class::Failed | Class::Unfit if ready < needed => self.making_room,
+            Class::Down | Class::Failed | Class::Unfit => u32::MAX,
             // They are never ready, and may serve all the same.
             Class::Drifted if ready < needed => ready.saturating_add(self.drifted).saturating_sub(needed),
             Class::Doubt if ready < needed => 0,
@@ -252,6 +256,7 @@ impl Names<'_, '_> {
                     Class::Down => &group.down,
                     Class::Failed => &group.failed,
                     Class::Drifted => &group.drifted,
+                    Class::Unfit => &group.unfit,
                     Class::Doubt => &group.doubt,
                     Class::Ready => &group.ready,
                 };
@@ -277,7 +282,7 @@ impl Names<'_, '_> {
                 *members = members.saturating_sub(1);
                 let leave = self.leave.entry(id).or_default();
                 match class {
-                    Class::Down | Class::Failed => leave.at_once.insert((*key).clone()),
+                    Class::Down | Class::Failed | Class::Unfit => leave.at_once.insert((*key).clone()),
                     Class::Drifted | Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
                 };
                 *most -= 1;
@@ -287,7 +292,7 @@ impl Names<'_, '_> {
                             *ready -= 1;
                         }
                     }
-                    Class::Down | Class::Failed => self.making_room = self.making_room.saturating_sub(1),
+                    Class::Down | Class::Failed | Class::Unfit => self.making_room = self.making_room.saturating_sub(1),
                     Class::Drifted => self.drifted = self.drifted.saturating_sub(1),
                     Class::Doubt => {}
                 }

@@ -130,7 +130,7 @@ pub(crate) fn revert(
     };
     let wanted = state.generations.get(&rollout.wanted).map(|generation| generation.release());
     let same = wanted == Some(baseline.spec.release);
-    if same && !matches!(why, RevertCause::Asked | RevertCause::Deadline) {
+    if same && !matches!(why, RevertCause::Asked | RevertCause::Deadline | RevertCause::Overdue) {
         let why = format!("it is the very release that is given up: {why}").into();
         return held(rollout, Need::BaselineUnlaunchable { why }, now);
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::blame::accused;
 use super::view::{GroupView, View};
-use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Held, Instance, Life, Verdict};
+use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Held, Instance, Life, POOL_CHECK, Verdict};
 use crate::id::{InstanceKey, SourceId};
 use crate::rollout::event::Charge;
 use crate::rollout::state::{Exit, Member, RolloutState, Slots};
@@ -115,13 +115,13 @@ impl<'a> View<'a> {
             }
             return;
         }
-        let fresh =
-            Member { seen: self.now, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: false };
+        let fresh = Member::new(self.now);
         let mut known = member.copied().unwrap_or_else(|| {
             self.noted.appeared.entry(id).or_default().push(key.clone());
             fresh
         });
-        let verdict = verdict(instance, policy);
+        let pool = || self.traffic.as_ref().map_or(Verdict::Unknown, |traffic| traffic.says(&instance.key));
+        let verdict = verdict(instance, policy, pool);
         self.heard |= verdict != Verdict::Unknown;
         let was_healthy = known.healthy.is_some();
         match verdict {
@@ -143,6 +143,13 @@ impl<'a> View<'a> {
         let heard = verdict != Verdict::Unknown || instance.life != Life::Running;
         let late = known.healthy.is_none() && !known.once && heard && self.now >= deadline();
         let stopped = instance.life == Life::Stopped;
+        if let Some(held) = instance.held {
+            group.holding.push((key, held));
+        }
+        if let Some(told) = known.told() {
+            self.wake(told + rollout.plan.strategy().leave_deadline);
+            group.told.push((key, told));
+        }
         if known.exit == Exit::Named || instance.life == Life::Leaving {
             group.leavers += 1;
             group.unnamed += u32::from(known.exit == Exit::None);
@@ -205,13 +212,29 @@ impl<'a> View<'a> {
                 let class = if up || stopped { FailureClass::Health } else { FailureClass::Image };
                 self.charge(id, key, &known, Some(instance), class, what, rollout);
             } else {
+                group.unfit.push(key);
                 self.boots(deadline(), key, group);
+                self.hedged(id, &known, true, rollout, group);
             }
         } else {
             group.doubts(key, known.healthy.is_some());
             if !known.once {
                 self.boots(deadline(), key, group);
+                self.hedged(id, &known, heard, rollout, group);
             }
+        }
+    }
+
+    /// One that was never healthy, and of which something is heard, may be given a spare once it has booted for long.
+    fn hedged(&mut self, id: GroupId, known: &Member, heard: bool, rollout: &RolloutState, group: &mut GroupView<'a>) {
+        let Some(hedge) = rollout.plan.strategy().hedge.filter(|_| self.state.wanted_now() == Some(id.generation)) else {
+            return;
+        };
+        let slow_at = known.seen + hedge.after;
+        if self.now < slow_at {
+            self.wake(slow_at);
+        } else if heard && !known.charged {
+            group.slow += 1;
         }
     }
 
@@ -231,8 +254,7 @@ impl<'a> View<'a> {
         rollout: &RolloutState,
     ) {
         self.noted.gone.entry(id).or_default().push(key.clone());
-        let fresh =
-            Member { seen: self.now, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: false };
+        let fresh = Member::new(self.now);
         let member = member.unwrap_or(&fresh);
         self.departed |= member.exit == Exit::Named;
         if member.exit == Exit::None && member.healthy.is_none() && !member.once {
@@ -265,13 +287,18 @@ impl<'a> View<'a> {
 }
 
 /// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.
-pub(in crate::rollout) fn verdict(instance: &Instance, policy: HealthPolicy<'_>) -> Verdict {
+pub(in crate::rollout) fn verdict(instance: &Instance, policy: HealthPolicy<'_>, of_pool: impl Fn() -> Verdict) -> Verdict {
     let required = policy.required_sources;
-    let heard = |source: &SourceId| instance.health.iter().any(|health| health.source == *source);
-    let missing = instance.health.is_empty() || !required.iter().all(heard);
+    let of_the_pool = |source: &SourceId| source.as_str() == POOL_CHECK;
+    let heard = |source: &SourceId| of_the_pool(source) || instance.health.iter().any(|health| health.source == *source);
+    let missing = if required.is_empty() { instance.health.is_empty() } else { !required.iter().all(heard) };
     let mut all = if missing { Verdict::Unknown } else { Verdict::Healthy };
-    for health in instance.health.iter().filter(|health| required.is_empty() || required.contains(&health.source)) {
-        all = match (all, health.verdict) {
+    let told = instance.health.iter().filter(|health| required.is_empty() || required.contains(&health.source));
+    // What the pool says of itself counts, not what others say in its name.
+    let told = told.filter(|health| required.is_empty() || !of_the_pool(&health.source)).map(|health| health.verdict);
+    let pool = required.iter().any(of_the_pool).then(of_pool);
+    for verdict in told.chain(pool) {
+        all = match (all, verdict) {
             (Verdict::Unhealthy, _) | (_, Verdict::Unhealthy) => Verdict::Unhealthy,
             (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
             (Verdict::Starting, _) | (_, Verdict::Starting) => Verdict::Starting,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::MAX_VIEW_AGE;
 use super::view::View;
-use crate::fleet::{Coverage, GenerationId, Route, Split, TargetState, TrafficCapabilities, TrafficSeen};
+use crate::fleet::{Coverage, GenerationId, Route, Split, TargetState, TrafficCapabilities, TrafficSeen, Verdict};
 use crate::id::InstanceKey;
 use crate::rollout::state::PoolState;
 use crate::time::Timestamp;
@@ -48,6 +48,8 @@ pub(super) struct Traffic<'a> {
     pub(super) maps: Vec<&'a Weights>,
     /// Until when the last route may not be in force everywhere.
     pub(super) settles: Timestamp,
+    /// The pool as it was seen, if only in part or before the last write to it, and not too long ago.
+    recent: Option<&'a TrafficSeen>,
 }
 
 impl<'a> Traffic<'a> {
@@ -83,7 +85,12 @@ impl<'a> Traffic<'a> {
         let whole = recent.filter(|seen| seen.coverage == Coverage::Whole && as_of >= state.settled_at);
         let drained = |seen: &TrafficSeen| seen.targets.iter().any(|target| target.state != TargetState::Attached);
         let drains = capabilities.drains && whole.is_some_and(drained);
-        Some(Self { mode, state, capabilities, seen: whole, drains, as_of, maps, settles })
+        Some(Self { mode, state, capabilities, seen: whole, drains, as_of, maps, settles, recent })
+    }
+
+    /// What the pool's own check says of an instance.
+    pub(super) fn says(&self, key: &InstanceKey) -> Verdict {
+        self.recent.and_then(|seen| seen.health(key)).unwrap_or(Verdict::Unknown)
     }
 
     /// The weights as they are, whoever set them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::MAX_VIEW_AGE;
 use super::traffic::Traffic;
 use crate::fleet::{
-    Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, OnDrift, Release, Upkeep, Working,
+    Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Held, OnDrift, Release, Upkeep, Working,
 };
 use crate::id::InstanceKey;
 use crate::rollout::budget::Budget;
@@ -137,6 +137,14 @@ pub(super) struct GroupView<'a> {
     pub(super) sick: u32,
     /// Members that are not in this view, and those of them that were healthy once.
     pub(super) unseen: (u32, u32),
+    /// Of those that are down, the ones that still have their chance: they were never healthy, and their boot deadline has not passed.
+    pub(super) unfit: Vec<&'a InstanceKey>,
+    /// Members that were never healthy, and boot for longer than a spare is waited with.
+    pub(super) slow: u32,
+    /// Those that are still there though they were told to leave, and since when they are.
+    pub(super) told: Vec<(&'a InstanceKey, Timestamp)>,
+    /// Those that something holds.
+    pub(super) holding: Vec<(&'a InstanceKey, Held)>,
 }
 
 impl<'a> GroupView<'a> {
@@ -187,7 +195,7 @@ impl<'a> View<'a> {
             state,
             seen,
             now,
-            budget: Budget { desired: state.desired, floor: 0, ceiling: state.desired },
+            budget: Budget { desired: state.desired, floor: 0, ceiling: state.desired, spares: 0 },
             groups: Groups::default(),
             noted: Noted::default(),
             live: 0,

@@ -69,7 +69,7 @@ impl FleetState {
                 }
                 // What stands still is given its time when it goes on.
                 if self.rollout.as_ref().is_some_and(|rollout| !matches!(rollout.phase, Phase::Held { .. })) {
-                    self.boots_later(unwatched, *at);
+                    self.all_later(unwatched, *at);
                 }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
@@ -170,7 +170,9 @@ impl FleetState {
             resized: None,
             gate: GateState::default(),
             heard: BTreeMap::new(),
+            over_at: plan.strategy().rollout_deadline.map(|deadline| at + deadline),
         });
+        self.leave_anew(at);
         Ok(())
     }
 
@@ -197,7 +199,7 @@ impl FleetState {
         let mut again = BTreeSet::new();
         match call {
             Call::Ensure(spec) => self.owe_ensure(spec)?,
-            Call::Resize(resize) => self.owe_resize(resize, &mut again)?,
+            Call::Resize(resize) => self.owe_resize(resize, &mut again, at)?,
             Call::Drain { pool, group, leaving } => self.owe_drain(pool, *group, leaving, at)?,
             Call::Route(route) => {
                 let ours = self.pool.as_ref().is_some_and(|pool| pool.id == *route.pool());
@@ -216,7 +218,7 @@ impl FleetState {
         }
         self.next_op = OpId(op.0 + 1);
         let (echo_until, uncertain, ticket) = Default::default();
-        self.owed.insert(op, Owed { call: call.clone(), basis, echo_until, uncertain, ticket, again });
+        self.owed.insert(op, Owed { call: call.clone(), basis, echo_until, uncertain, ticket, again, since: at });
         Ok(())
     }
 
@@ -267,7 +269,7 @@ impl FleetState {
         Ok(())
     }
 
-    fn owe_resize(&mut self, resize: &Resize, again: &mut BTreeSet<InstanceKey>) -> Legal {
+    fn owe_resize(&mut self, resize: &Resize, again: &mut BTreeSet<InstanceKey>, at: Timestamp) -> Legal {
         let group = resize.group();
         let life = self.generations.get(&group.generation).map(|generation| generation.life);
         ensure(life == Some(GenerationLife::Present), || format!("group {group} is resized and not there"))?;
@@ -298,7 +300,7 @@ impl FleetState {
                         if member.exit == Exit::Named {
                             again.insert(key.clone());
                         }
-                        member.exit = Exit::Named;
+                        (member.exit, member.named) = (Exit::Named, member.named.or(Some(at)));
                     }
                 }
                 Ok(())
@@ -316,11 +318,29 @@ impl FleetState {
         }
     }
 
-    /// Whoever was never healthy has so much longer to boot; who came meanwhile, from now on.
-    fn boots_later(&mut self, by: Duration, now: Timestamp) {
+    /// Whoever was never healthy has so much longer to boot, who is named to leave so much longer to go, and the rollout so much longer to succeed.
+    fn all_later(&mut self, by: Duration, now: Timestamp) {
+        if by.is_zero() {
+            return;
+        }
         let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
-        for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| !member.once) {
-            member.seen = (member.seen + by).min(now);
+        for member in groups.flat_map(|slots| slots.members.values_mut()) {
+            if !member.once {
+                // Who came meanwhile has it from now on.
+                member.seen = (member.seen + by).min(now);
+            }
+            member.named = member.named.map(|named| (named + by).min(now));
+        }
+        if let Some(over_at) = self.rollout.as_mut().and_then(|rollout| rollout.over_at.as_mut()) {
+            *over_at = *over_at + by;
+        }
+    }
+
+    /// Whoever is named to leave has all the time to go from now on.
+    fn leave_anew(&mut self, at: Timestamp) {
+        let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
+        for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| member.exit == Exit::Named) {
+            member.named = Some(at);
         }
     }
 
@@ -380,7 +400,14 @@ impl FleetState {
         if let (Some(why), Some(release)) = (blamed.filter(|_| burnt || judged), wanted.map(GenerationState::release)) {
             self.note_failed(release, at, why);
         }
-        self.boots_later(stood_still, at);
+        self.all_later(stood_still, at);
+        if retried {
+            self.leave_anew(at);
+            // Whoever decides that it goes on gives it the time that it has.
+            if let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.over_at.is_some()) {
+                rollout.over_at = rollout.plan.strategy().rollout_deadline.map(|deadline| at + deadline);
+            }
+        }
         Ok(())
     }
 

@@ -16,8 +16,7 @@ impl FleetState {
         // Who was there before, and how they were, says nothing against the new release.
         let witness = !matches!(self.rollout.as_ref().map(|rollout| &rollout.phase), Some(Phase::Preparing { .. }));
         for (group, keys) in &noted.appeared {
-            let fresh =
-                Member { seen: at, healthy: None, ill: None, once: false, draining: None, exit: Exit::None, charged: !witness };
+            let fresh = Member { charged: !witness, ..Member::new(at) };
             if let Some(slots) = self.slots_mut(*group) {
                 slots.short = false;
                 slots.members.extend(keys.iter().map(|key| (key.clone(), fresh)));

@@ -176,6 +176,6 @@ impl FleetState {
 
 fn unname(slots: &mut Slots, key: &InstanceKey) {
     if let Some(member) = slots.members.get_mut(key).filter(|member| member.exit == Exit::Named) {
-        member.exit = Exit::None;
+        (member.exit, member.named) = (Exit::None, None);
     }
 }

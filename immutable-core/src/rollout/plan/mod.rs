@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::artifact::{Artifact, ArtifactName, Digest, ImageRef, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
-    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, Placement, Release, Split, TemplateChange,
-    TrafficCapabilities, Upkeep,
+    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, POOL_CHECK, Placement, Release, Split,
+    TemplateChange, TrafficCapabilities, Upkeep,
 };
 use crate::id::{PoolId, RolloutId};
 use crate::rollout::budget::Budget;
@@ -285,11 +285,12 @@ impl Plan {
         let replaces = others.map(GenerationState::size).any(|size| size > 0);
         let switch = switch.filter(|_| pool.is_some());
         if !keeps {
+            checked(state, fleet, strategy, switch)?;
             strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
         }
         let budget = strategy.budget(fleet.desired());
-        let most = fleet.follows_whom().map_or(budget.ceiling, |follows| strategy.budget(follows.most).ceiling);
-        let groups = groups(fleet, most.max(budget.ceiling).max(1), capabilities)?;
+        let most = fleet.follows_whom().map_or(0, |follows| strategy.budget(follows.most).most());
+        let groups = groups(fleet, most.max(budget.most()).max(1), capabilities)?;
         let spec = GenerationSpec {
             fleet: fleet.id().clone(),
             id: GenerationId(state.next_generation),
@@ -498,6 +499,34 @@ fn pool<'a>(state: &FleetState, fleet: &'a Fleet, switch: Option<&TrafficCapabil
         ))),
         _ => Ok(pool),
     }
+}
+
+/// Whether the pool says who is healthy before it has to, if it is asked.
+fn checked(state: &FleetState, fleet: &Fleet, strategy: &Strategy, switch: Option<&TrafficCapabilities>) -> Result<()> {
+    if !fleet.health().required_sources.iter().any(|source| source.as_str() == POOL_CHECK) {
+        return Ok(());
+    }
+    let id = fleet.id();
+    let Some(switch) = switch else {
+        return Err(Error::invalid(format!(
+            "an instance of fleet {id} is ready when its pool says so (required source `{POOL_CHECK}`), and it has no pool; name one with `Fleet::pool`, or leave \
+             the source out"
+        )));
+    };
+    let together = switch.split == Split::Pooled;
+    let attached = state.pool.as_ref().is_some_and(|pool| pool.weights.values().any(|weight| *weight > 0));
+    let why = match () {
+        () if together && strategy.shifts() => "and is put into it when it gets all the requests",
+        // Where all share the requests whoever comes gets some.
+        () if together => return Ok(()),
+        () if !attached => "and the first that are attached to it are ready",
+        () if !switch.probes_unrouted => "and it checks only who gets requests",
+        () => return Ok(()),
+    };
+    Err(Error::invalid(format!(
+        "an instance of fleet {id} is ready when its pool says so (required source `{POOL_CHECK}`), {why}: nobody would ever be; require a source that needs no \
+         requests, or use a pool in which all share them (`Split::Pooled`), and no shift"
+    )))
 }
 
 /// Groups enough for the ceiling in each placement, none larger than the provider allows.

@@ -7,7 +7,7 @@ use crate::rollout::budget::Amount;
 use crate::rollout::envelope::Envelope;
 use crate::rollout::lint;
 use crate::rollout::report::Feasibility;
-use crate::rollout::strategy::{Old, OnFirstFailure, Step, Strategy};
+use crate::rollout::strategy::{Hedge, Old, OnFirstFailure, Shortage, Step, Strategy};
 use crate::time::Human;
 
 impl fmt::Display for Plan {
@@ -56,6 +56,20 @@ impl fmt::Display for Plan {
             Human(health.boot_deadline),
             shown(max_failed, max_failed.down(budget.desired)),
         )?;
+        if let Some(Hedge { spares, after }) = &self.strategy.hedge {
+            let spares = shown(spares, budget.spares);
+            writeln!(
+                f,
+                "  besides, beside each that boots for longer than {} a spare: at most {spares} at a time",
+                Human(*after)
+            )?;
+        }
+        if self.strategy.on_shortage == Shortage::Wait {
+            writeln!(f, "  a zone without machines is waited for: nothing goes elsewhere")?;
+        }
+        if let Some(deadline) = self.strategy.rollout_deadline {
+            writeln!(f, "  it goes back if it has not succeeded within {}", Human(deadline))?;
+        }
         for (number, step) in self.steps.iter().enumerate() {
             match &step.step {
                 Step::Scale { old, .. } => {
@@ -65,7 +79,7 @@ impl fmt::Display for Plan {
                         write!(f, ", the new with {part}% of the requests")?;
                     }
                     let Envelope { ready_at_least, live_at_most, .. } = step.envelope;
-                    if (ready_at_least, live_at_most) != (budget.floor, budget.ceiling) {
+                    if (ready_at_least, live_at_most) != (budget.floor, budget.most()) {
                         write!(f, "; at least {ready_at_least} ready, at most {live_at_most} in all")?;
                     }
                     writeln!(f)?;

@@ -48,6 +48,7 @@ impl Strategy {
                 Human(self.progress_deadline)
             )
         })?;
+        self.is_patient(desired, boot_deadline, needed)?;
         let patience = self.rollback_deadline.saturating_sub(needed);
         ensure(traffic.is_none_or(|traffic| !traffic.drains) || self.drain_deadline < patience, || {
             format!(

@@ -1,6 +1,7 @@
 //! How a fleet is replaced: a budget, and a list of steps.
 
 mod check;
+mod patience;
 mod step;
 
 use std::sync::Arc;
@@ -8,8 +9,10 @@ use std::time::Duration;
 
 use crate::id::StepIx;
 use crate::rollout::budget::{Amount, Budget, Percent};
-use crate::time::human;
+use crate::time::{human, human_option};
 
+pub(crate) use patience::Hedge;
+pub use patience::Shortage;
 pub use step::{Analyse, Approve, Check, Old, Otherwise, Step};
 
 /// A budget and a list of steps. [`rolling`](Self::rolling), [`blue_green`](Self::blue_green), [`canary`](Self::canary) and
@@ -47,6 +50,14 @@ pub struct Strategy {
     pub(crate) steps: Vec<Step>,
     #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
     pub(crate) keep_old: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hedge: Option<Hedge>,
+    #[serde(default, skip_serializing_if = "Shortage::is_elsewhere")]
+    pub(crate) on_shortage: Shortage,
+    #[serde(default = "patience::leave_deadline", with = "human", skip_serializing_if = "patience::is_leave_deadline")]
+    pub(crate) leave_deadline: Duration,
+    #[serde(default, with = "human_option", skip_serializing_if = "Option::is_none")]
+    pub(crate) rollout_deadline: Option<Duration>,
 }
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -151,6 +162,10 @@ impl Strategy {
             force: false,
             steps: vec![Step::scale(Percent::known(100))],
             keep_old: Duration::ZERO,
+            hedge: None,
+            on_shortage: Shortage::Elsewhere,
+            leave_deadline: patience::LEAVE_DEADLINE,
+            rollout_deadline: None,
         }
     }
 
@@ -335,7 +350,7 @@ impl Strategy {
 
     /// Its budget for a fleet of this size.
     pub fn budget(&self, desired: u32) -> Budget {
-        Budget::of(desired, self.max_surge, self.max_unavailable)
+        Budget { spares: self.spares(desired), ..Budget::of(desired, self.max_surge, self.max_unavailable) }
     }
 
     /// What a step moves to, or keeps, in a fleet of this size.

@@ -49,6 +49,9 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("follows", 12, follows),
     ("kept", 8, kept),
     ("rot", 12, rot),
+    ("hedge", 6, strategy::hedge),
+    ("shortage", 8, strategy::shortage),
+    ("limits", 8, strategy::limits),
 ];
 
 /// The script of a seed.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::pick;
+use super::{disturb, lasting, pick};
 use crate::memory::Random;
-use crate::rollout::{Amount, Old, Percent, Step, Strategy};
-use crate::simulation::script::{Divides, Pool, Script};
+use crate::rollout::{Amount, Old, Percent, Shortage, Step, Strategy};
+use crate::simulation::script::{Divides, Pool, Script, Trouble};
 
 /// Step by step as room allows, under a budget of any kind.
 pub(super) fn rolling(random: &mut Random) -> Strategy {
@@ -133,4 +133,32 @@ fn list(random: &mut Random, strategy: Strategy) -> Strategy {
     steps.push(Step::Scale { to: Amount::percent(100), old: pick(random, &[Old::Follow, Old::Follow, Old::Keep]) });
     bake(random, &mut steps);
     Strategy { steps, ..strategy }
+}
+
+/// Spares beside those that boot for too long, and some boots that hang.
+pub(super) fn hedge(random: &mut Random, script: &mut Script) {
+    let spares = pick(random, &[Amount::Count(1), Amount::Count(1), Amount::Count(2), Amount::percent(25)]);
+    let after = Duration::from_secs(20 + u64::from(random.below(160)));
+    script.strategy = script.strategy.clone().hedge(spares, after);
+    disturb(random, script, 1, |random| Trouble::BootsHang(pick(random, &[100, 300, 600]), lasting(random)));
+}
+
+/// A zone has no machines for a while, and they are sought elsewhere, or waited for.
+pub(super) fn shortage(random: &mut Random, script: &mut Script) {
+    let then = pick(random, &[Shortage::Wait, Shortage::Wait, Shortage::Elsewhere]);
+    script.strategy = script.strategy.clone().on_shortage(then);
+    script.fleet.zones = script.fleet.zones.max(2);
+    disturb(random, script, 1, |random| Trouble::ZoneCapacity(random.below(3), lasting(random)));
+}
+
+/// Those that leave and the whole rollout have only so much time, and operations take longer than anybody would think.
+pub(super) fn limits(random: &mut Random, script: &mut Script) {
+    let minutes = |random: &mut Random, least: u32, more: u32| Duration::from_secs(60 * u64::from(least + random.below(more)));
+    script.strategy = script.strategy.clone().leave_deadline(minutes(random, 6, 15));
+    if random.below(2) == 0 {
+        script.strategy = script.strategy.clone().rollout_deadline(minutes(random, 11, 40));
+    }
+    if script.cloud.operations_take > 0 {
+        disturb(random, script, 1, |random| Trouble::OperationsHang(1 + random.below(2), u64::from(random.below(7200))));
+    }
 }

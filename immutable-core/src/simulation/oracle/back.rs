@@ -36,7 +36,7 @@ pub(super) fn to_the_proven(scene: &Scene, recorded: &Recorded) -> Verdict {
         _ => {}
     }
     let failing = scene.book.release(chapter.wanted) == Some(baseline);
-    if failing && !matches!(why, RevertCause::Asked | RevertCause::Deadline) {
+    if failing && !matches!(why, RevertCause::Asked | RevertCause::Deadline | RevertCause::Overdue) {
         return Err(format!("it goes back to the very release that failed: {why}"));
     }
     Ok(())

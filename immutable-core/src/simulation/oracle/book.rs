@@ -7,8 +7,8 @@ use super::gate::{Gate, unwatched};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release, Resize};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::{
-    Amount, Budget, Call, Command, CommandId, Ending, Event, Noted, Old, OnResize, OpResult, Outcome, Phase, Plan, Recorded,
-    Step, StepState, What,
+    Amount, Budget, Call, Command, CommandId, Ending, Event, Hold, Noted, Old, OnResize, OpResult, Outcome, Phase, Plan,
+    Recorded, Step, StepState, What,
 };
 use crate::time::Timestamp;
 
@@ -38,6 +38,8 @@ pub(super) struct Chapter {
     pub(super) retries: u32,
     /// The gate that is waited for.
     pub(super) gate: Option<Gate>,
+    /// When it goes back if it is not proven by then.
+    pub(super) over_at: Option<Timestamp>,
 }
 
 impl Chapter {
@@ -146,8 +148,12 @@ pub(super) struct Book {
     pub(super) pool: Option<Timestamp>,
     /// When whom was first told to finish the requests it has.
     pub(super) drains: BTreeMap<InstanceKey, Timestamp>,
+    /// Since when whom a call has named to leave, as far as anybody has watched.
+    pub(super) told: BTreeMap<InstanceKey, Timestamp>,
     /// What people have asked for.
     pub(super) commands: BTreeMap<CommandId, Command>,
+    /// What of that somebody has heard.
+    pub(super) heard: BTreeSet<CommandId>,
     /// When something was written last.
     at: Timestamp,
 }
@@ -174,6 +180,9 @@ impl Book {
     pub(super) fn follow(&mut self, recorded: &Recorded, ready_then: u32) {
         let silent = recorded.at.since(std::mem::replace(&mut self.at, recorded.at));
         self.noted = None;
+        if let Event::Heard { command, .. } = &recorded.event {
+            self.heard.insert(*command);
+        }
         match &recorded.event {
             Event::Claimed { .. } => {
                 let silent = unwatched(silent);
@@ -181,8 +190,12 @@ impl Book {
                 // Nothing read before a claim is used after it.
                 self.sights.clear();
                 self.pool = None;
-                let chapter = self.chapter.as_mut();
-                chapter.and_then(|chapter| chapter.give_up_at.as_mut()).into_iter().for_each(|by| *by = *by + silent);
+                self.told.values_mut().for_each(|told| *told = recorded.at);
+                if let Some(chapter) = &mut self.chapter {
+                    let held = matches!(chapter.phase, Phase::Held { .. });
+                    chapter.give_up_at.iter_mut().for_each(|by| *by = *by + silent);
+                    chapter.over_at.iter_mut().filter(|_| !held).for_each(|by| *by = *by + silent);
+                }
             }
             Event::Opened { plan, .. } => {
                 self.chapter = Some(Chapter {
@@ -199,9 +212,11 @@ impl Book {
                     ready_then,
                     retries: 0,
                     gate: None,
+                    over_at: plan.strategy().rollout_deadline.map(|deadline| recorded.at + deadline),
                     plan: (**plan).clone(),
                 });
                 self.opened += 1;
+                self.told.values_mut().for_each(|told| *told = recorded.at);
             }
             Event::Owed { op, call, basis } => {
                 match call {
@@ -209,6 +224,9 @@ impl Book {
                     Call::Resize(resize) => {
                         if let Resize::Lower { leave, .. } = &**resize {
                             self.gate(|gate| gate.came.retain(|key| !leave.contains(key)));
+                            for key in leave {
+                                self.told.entry(key.clone()).or_insert(recorded.at);
+                            }
                         }
                     }
                     Call::Drain { leaving, .. } => {
@@ -249,6 +267,18 @@ impl Book {
             }
             Event::Settled { op, result } => {
                 if let Some(journaled) = self.ops.get_mut(op) {
+                    // Who was not taken is not told any more, or told anew.
+                    match (&journaled.call, result) {
+                        (_, OpResult::Done { refused, .. }) => {
+                            self.told.retain(|key, _| !refused.iter().any(|(stays, _)| stays == key))
+                        }
+                        (Call::Resize(resize), OpResult::Failed(_)) => {
+                            if let Resize::Lower { leave, .. } = &**resize {
+                                self.told.retain(|key, _| !leave.contains(key));
+                            }
+                        }
+                        _ => {}
+                    }
                     match result {
                         OpResult::Done { .. } | OpResult::Failed(_) => {
                             journaled.settled = true;
@@ -267,6 +297,13 @@ impl Book {
             }
             Event::Moved { to } => {
                 if let Some(chapter) = &mut self.chapter {
+                    if let Phase::Held { why, since, .. } = &chapter.phase {
+                        let deadline = chapter.plan.strategy().rollout_deadline;
+                        let over_at = chapter.over_at.map(|by| by + recorded.at.since(*since));
+                        let anew = matches!(why, Hold::Needs(_));
+                        chapter.over_at = if anew { deadline.map(|deadline| recorded.at + deadline) } else { over_at };
+                        self.told.values_mut().for_each(|told| *told = recorded.at);
+                    }
                     // Of a plan that changes nothing but the size, the size is what is taken back.
                     if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) && chapter.resized.is_none() {
                         chapter.desired = chapter.plan.basis().desired;

@@ -1,10 +1,11 @@
 //! Rules 2, 3 and 4: never too many, never too few, and nothing but what a generation is of.
 
+use super::book::Journaled;
 use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::fleet::Life;
 use crate::memory::{Cause, What};
-use crate::rollout::MAX_VIEW_AGE;
+use crate::rollout::{MAX_VIEW_AGE, Shortage};
 
 /// Rule 2: what one of our calls adds finds room, but for what others added since the views that it rests on.
 pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
@@ -19,10 +20,57 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
     let others = scene.truth.added_since(journaled.whole);
     // Another call may rest on a size that was set since.
     let ceiling = scene.book.chapter.as_ref().map_or(0, |chapter| chapter.budget().ceiling).max(journaled.ceiling);
-    if live <= ceiling.saturating_add(others) {
+    let spares = spares(scene, change, journaled);
+    if live <= ceiling.saturating_add(others).saturating_add(spares) {
         return Ok(());
     }
-    Err(format!("{live} live, {ceiling} may be, and others have added {others} since"))
+    Err(format!("{live} live, {ceiling} may be, {spares} spares besides, and others have added {others} since"))
+}
+
+/// How many spares there may be: for each that has booted for too long one, as far as the strategy goes, of a release that was ready here.
+pub(super) fn spares(scene: &Scene, change: &Change<'_>, journaled: &Journaled) -> u32 {
+    let Some(chapter) = &scene.book.chapter else { return 0 };
+    let Some(hedge) = chapter.plan.strategy().hedge else { return 0 };
+    let Some(wanted) = journaled.moves_to else { return 0 };
+    if !scene.book.release(wanted).is_some_and(|release| scene.book.exercised.contains(&release)) {
+        return 0;
+    }
+    // The fleet may have been larger when it was decided.
+    let most = chapter.plan.strategy().spares(chapter.desired.max(journaled.desired.min(1_000_000)));
+    if scene.lied_within(journaled.fresh, journaled.basis) {
+        return most;
+    }
+    let now = change.effect.at;
+    let slow = scene
+        .truth
+        .machines
+        .values()
+        .filter(|machine| machine.launched + hedge.after <= now)
+        .map(|machine| machine.launched)
+        .max();
+    slow.map_or(0, |launched| scene.truth.unwell_since(wanted, launched, journaled.fresh)).min(most)
+}
+
+/// Where a shortage is waited out, no zone gets more than its share, but for what others have put there.
+pub(super) fn balance(scene: &Scene, change: &Change<'_>) -> Verdict {
+    let (Cause::Call(op), What::Sized { from, to }) = (change.effect.by, &change.effect.what) else { return Ok(()) };
+    let (Some(journaled), Some(chapter)) = (scene.book.ops.get(&op).filter(|_| to > from), &scene.book.chapter) else {
+        return Ok(());
+    };
+    if chapter.plan.strategy().on_shortage != Shortage::Wait {
+        return Ok(());
+    }
+    let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted)).max(1);
+    let goal = goal.saturating_add(spares(scene, change, journaled));
+    let there = scene.truth.groups.iter().filter(|(id, group)| id.generation == change.group.generation && !group.deleting);
+    let share = goal.div_ceil(u32::try_from(there.count()).unwrap_or(u32::MAX).max(1));
+    let others = scene.truth.added_since(journaled.whole);
+    // Who is there already is kept, whoever has put them there.
+    let members = scene.truth.members(change.group);
+    if *to <= share.saturating_add(others).max(members) {
+        return Ok(());
+    }
+    Err(format!("{to} in one zone, its share is {share} of {goal}"))
 }
 
 /// Rule 3: whoever was ready when a call was decided, and leaves because of it, leaves enough behind, but for whom others took since.

@@ -60,6 +60,7 @@ const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("once", once::journaled),
     ("ours", once::ours),
     ("ceiling", capacity::ceiling),
+    ("balance", capacity::balance),
     ("floor", capacity::floor),
     ("drain", traffic::drained),
     ("once", traffic::named),
@@ -209,6 +210,11 @@ impl Scene {
                 sight.whole = sight.whole.max(as_of);
             }
         }
+    }
+
+    /// Whether somebody has asked for something that nobody has heard yet.
+    pub(super) fn is_answered(&self) -> bool {
+        self.book.commands.keys().any(|id| !self.book.heard.contains(id))
     }
 
     /// Somebody has put this into the inbox.

@@ -1,5 +1,6 @@
 //! Rule 6: one thing after the other.
 
+use super::capacity::spares;
 use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::fleet::Life;
@@ -21,6 +22,7 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
     // Another takes the place of each that runs another image.
     let beside = scene.truth.foreign_since(generation, journaled.whole);
     let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others).saturating_add(beside));
+    let most = most.saturating_add(spares(scene, change, journaled));
     if size <= most { Ok(()) } else { Err(format!("it has {size}, the step's goal is {goal}")) }
 }
 

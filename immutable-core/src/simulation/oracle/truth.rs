@@ -24,6 +24,9 @@ pub(super) struct Machine {
     pub(super) gone: Option<Timestamp>,
     /// Whether it runs what its generation does.
     pub(super) own_image: bool,
+    pub(super) launched: Timestamp,
+    /// When it was healthy for the first time.
+    pub(super) first_healthy: Option<Timestamp>,
 }
 
 impl Machine {
@@ -141,6 +144,8 @@ impl Truth {
                     draining: None,
                     gone: None,
                     own_image: true,
+                    launched: at,
+                    first_healthy: None,
                 };
                 self.machines.insert(key.clone(), new);
                 let size = self.groups.get(&group).map_or(0, |group| group.size);
@@ -163,7 +168,10 @@ impl Truth {
             What::Judged(key, verdict) => {
                 if let Some(machine) = self.machines.get_mut(key) {
                     match verdict {
-                        Verdict::Healthy => machine.healthy = machine.healthy.or(Some(at)),
+                        Verdict::Healthy => {
+                            machine.healthy = machine.healthy.or(Some(at));
+                            machine.first_healthy = machine.first_healthy.or(Some(at));
+                        }
                         _ => ill(machine, at),
                     }
                 }
@@ -232,6 +240,24 @@ impl Truth {
     /// The sizes of a generation's groups together.
     pub(super) fn size(&self, generation: GenerationId) -> u32 {
         self.groups.iter().filter(|(group, _)| group.generation == generation).map(|(_, group)| group.size).sum()
+    }
+
+    /// How many of a generation were launched before `launched`, and were there and not healthy at some moment since `then`.
+    pub(super) fn unwell_since(&self, generation: GenerationId, launched: Timestamp, then: Timestamp) -> u32 {
+        let slow = |machine: &&Machine| {
+            let was_well = machine.healthy.is_some_and(|since| since < then);
+            machine.group.generation == generation
+                && machine.launched <= launched
+                && !was_well
+                && machine.gone.is_none_or(|gone| gone >= then)
+        };
+        count(self.machines.values().filter(slow))
+    }
+
+    /// How many that were launched since then were not healthy for so long, or never.
+    pub(super) fn slow_since(&self, then: Timestamp, long: Duration) -> u32 {
+        let slow = |machine: &&Machine| machine.first_healthy.is_none_or(|healthy| healthy.since(machine.launched) >= long);
+        count(self.machines.values().filter(|machine| machine.launched >= then).filter(slow))
     }
 
     /// How often others have added to what exists since then.

@@ -4,7 +4,7 @@ use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::id::OpId;
 use crate::memory::{Cause, What};
-use crate::rollout::{Call, Event, Phase, Recorded};
+use crate::rollout::{Call, Event, MAX_VIEW_AGE, Phase, Recorded};
 use crate::time::Timestamp;
 
 /// What was done in a rollout.
@@ -115,7 +115,10 @@ pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     } = scene.done;
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = (chapter.desired.max(chapter.plan.fleet().desired()).max(1) + grown) * (1 + reverts);
-    let most = goal + unready + lost + added;
+    // Beside each that booted for too long, as far as anybody had heard of its health.
+    let hedge = chapter.plan.strategy().hedge;
+    let spares = hedge.map_or(0, |hedge| scene.truth.slow_since(opened, hedge.after.saturating_sub(MAX_VIEW_AGE)));
+    let most = goal + unready + lost + added + spares;
     if launched > most {
         return Err(format!(
             "{launched} were launched, {most} had to be: {goal} in all, {unready} failed, {lost} lost, {added} of others"

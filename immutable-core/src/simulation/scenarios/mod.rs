@@ -8,6 +8,7 @@ mod echo;
 mod everything;
 mod flicker;
 mod same_name;
+mod stuck;
 
 use std::time::Duration;
 

@@ -57,6 +57,12 @@ const WEATHER: &[(&str, &[&str], Change)] = &[
     ("bakes on whoever is lost", &["steps", "machines"], |_| {}),
     ("keeps nobody", &["steps"], |_| {}),
     ("launches before the others have left", &["steps"], |_| {}),
+    ("counts a hedge twice", &["hedge"], |_| {}),
+    ("takes every boot for a slow one", &["hedge"], |_| {}),
+    ("hedges the probe", &["hedge"], |_| {}),
+    ("goes elsewhere where it is to wait", &["shortage"], |_| {}),
+    ("waits for who does not leave", &[], leaving_takes_an_hour),
+    ("takes as long as it takes", &[], it_has_less_time_than_it_takes),
 ];
 
 /// Groups have leavers for long, and not all at the same time.
@@ -70,6 +76,19 @@ fn slowly_zone_by_zone(script: &mut Script) {
 fn copies_come_late(script: &mut Script) {
     (script.cloud.unguarded, script.cloud.latency_ms) = (true, 0);
     script.wire = Some(Wire { late: 250, doubled: 250, until: 3600, late_by: 60, ..Wire::default() });
+}
+
+/// Who is sent away is there for longer than is waited for anybody.
+fn leaving_takes_an_hour(script: &mut Script) {
+    script.cloud.drain = 3600;
+    let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
+    script.strategy = script.strategy.clone().progress_deadline(minutes(300)).rollback_deadline(minutes(300));
+}
+
+/// It bakes for longer than the whole rollout may take.
+fn it_has_less_time_than_it_takes(script: &mut Script) {
+    let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
+    script.strategy = script.strategy.clone().bake(minutes(60)).rollout_deadline(minutes(20));
 }
 
 /// A route is in force only after a while.

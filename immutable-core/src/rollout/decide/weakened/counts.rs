@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::probe;
 use super::super::view::{GroupView, View, count};
+use super::super::{hedge, probe, refill};
 use super::{Engine, Row, SOUND, engine};
 use crate::fleet::{GroupState, Instance, Life, Resize, Verdict};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::state::Exit;
+use crate::rollout::strategy::Shortage;
 
 /// Weakened engines: the rule, the name, the oracle that must speak.
 pub(super) const ENGINES: &[Row] = &[
@@ -28,6 +29,10 @@ pub(super) const ENGINES: &[Row] = &[
     (3, "names anybody", "floor", engine!(events: |state, events| anybody(state, events))),
     (7, "has no probe", "probe", engine!(rules: &[("probe", |_, _| {})])),
     (7, "probes with two at once", "probe", engine!(rules: &[("probe", two_at_once)])),
+    (2, "counts a hedge twice", "ceiling", engine!(rules: &[("hedge", twice_as_many_spares)])),
+    (2, "takes every boot for a slow one", "ceiling", engine!(view: every_boot_is_slow)),
+    (2, "goes elsewhere where it is to wait", "balance", engine!(rules: &[("refill", elsewhere)])),
+    (7, "hedges the probe", "probe", engine!(rules: &[("hedge", hedge_the_probe)])),
     (7, "makes room for more than a probe", "probe", engine!(rules: &[("probe", all_make_room)])),
 ];
 
@@ -132,4 +137,28 @@ fn two_at_once(view: &View<'_>, proposal: &mut super::super::proposal::Proposal)
 fn all_make_room(view: &View<'_>, proposal: &mut super::super::proposal::Proposal) {
     probe::rule(view, proposal);
     proposal.spare_for_probe = None;
+}
+
+fn twice_as_many_spares(view: &View<'_>, proposal: &mut super::super::proposal::Proposal) {
+    hedge::rule(view, proposal);
+    proposal.spares *= 2;
+}
+
+fn every_boot_is_slow(view: &mut View<'_>) {
+    let wanted = view.state.wanted_now();
+    for (_, group) in view.groups.iter_mut().filter(|(id, _)| Some(id.generation) == wanted) {
+        group.slow = count(group.doubt.len() + group.unfit.len());
+    }
+}
+
+fn hedge_the_probe(view: &View<'_>, proposal: &mut super::super::proposal::Proposal) {
+    hedge::rule(view, proposal);
+    let slow = view.groups.values().any(|group| group.slow > 0);
+    if proposal.probe.is_some() && slow {
+        (proposal.probe, proposal.spares) = (Some(1), view.budget.spares);
+    }
+}
+
+fn elsewhere(view: &View<'_>, proposal: &mut super::super::proposal::Proposal) {
+    refill::fill(view, proposal, Shortage::Elsewhere);
 }

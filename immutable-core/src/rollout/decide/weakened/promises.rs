@@ -31,6 +31,8 @@ pub(super) const ENGINES: &[Row] = &[
     (12, "lets corpses fill the ceiling", "outcome", engine!(rules: &[("unheal", |_, _| {})])),
     (12, "never gives up a slot", "convergence", engine!(rules: &[("give_up", |_, _| {})])),
     (12, "has no deadlines", "deadline", engine!(rules: &[("deadlines", |_, _| {})])),
+    (12, "waits for who does not leave", "deadline", engine!(view: nobody_was_told)),
+    (12, "takes as long as it takes", "deadline", engine!(state: it_is_never_over)),
     (12, "is never at rest", "rest", engine!(events: notes_again)),
 ];
 
@@ -134,4 +136,12 @@ fn notes_again(state: &FleetState, events: &mut Vec<Event>) {
     if !exercised.is_empty() && events.is_empty() {
         events.push(Event::Noted(Box::new(Noted { exercised, ..Noted::default() })));
     }
+}
+
+fn nobody_was_told(view: &mut View<'_>) {
+    view.groups.values_mut().for_each(|group| group.told.clear());
+}
+
+fn it_is_never_over(state: &mut FleetState) {
+    state.rollout.iter_mut().for_each(|rollout| rollout.over_at = None);
 }
