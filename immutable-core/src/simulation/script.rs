@@ -7,6 +7,7 @@ use super::mishaps::{Crash, Fate, Wire};
 use crate::analysis::Says;
 use crate::error::{Error, Result};
 use crate::fleet::{Heals, Split, TrafficCapabilities};
+use crate::id::Zone;
 use crate::rollout::{AbortTo, Strategy};
 
 /// One world, and everything that is done to it. Times are in seconds where nothing else is said.
@@ -351,11 +352,24 @@ impl Script {
                 "unguarded, a copy that is slow besides outlives what its answer said; set `latency_ms` to 0",
             ));
         }
+        let (zones, strategy) = (self.zones(), self.strategy.in_zones(&self.zones(), "web")?);
         for wish in &self.rollouts {
+            let split = self.cloud.pool.map(|pool| pool.divides.split());
+            strategy.fits_zones(wish.size, zones.len(), split)?;
             let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
-            self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
+            strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
         }
         Ok(())
+    }
+
+    /// The zones of its fleet.
+    pub(super) fn zones(&self) -> Vec<Zone> {
+        ["a", "b", "c"].into_iter().take(self.fleet.zones).map(Into::into).collect()
+    }
+
+    /// How the fleet is replaced, as it is planned: where that is zone by zone, for its zones.
+    pub(super) fn planned(&self) -> Strategy {
+        self.strategy.in_zones(&self.zones(), "web").unwrap_or_else(|_| self.strategy.clone())
     }
 
     /// Whether anybody resizes the fleet meanwhile.

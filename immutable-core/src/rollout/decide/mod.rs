@@ -18,6 +18,7 @@ mod sight;
 mod traffic;
 mod unheal;
 mod view;
+mod zones;
 
 use std::time::Duration;
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
 use super::view::{GroupView, View};
+use super::zones::Room;
 use crate::fleet::{GenerationId, GroupId, Resize};
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
@@ -23,7 +24,12 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         return proposal.wait(Blocker::Leaving { instances: there });
     }
     let asked = view.sum(wanted, GroupView::promised);
-    let missing = aim.goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
+    let zones = Room::of(view, proposal, &aim, wanted);
+    let lacking = aim.goal.saturating_sub(asked);
+    let missing = lacking.saturating_sub(zones.kept).min(proposal.probe.unwrap_or(u32::MAX));
+    if lacking > 0 && zones.kept > 0 {
+        proposal.wait(Blocker::View { why: "of a zone whose part is missing".into() });
+    }
     let unkept = if missing == 0 && proposal.probe.is_none() { unkept(view, proposal, wanted, aim.goal) } else { Vec::new() };
     if missing == 0 && unkept.is_empty() {
         return;
@@ -45,7 +51,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     if room == 0 {
         return proposal.wait(Blocker::Room { live: view.live, ceiling: view.budget.ceiling });
     }
-    for (group, (from, to)) in spread(view, proposal, wanted, missing.min(room)) {
+    for (group, (from, to)) in spread(view, proposal, &aim, zones, missing.min(room)) {
         proposal.call(view, Call::Resize(Arc::new(Resize::Raise { group, from, to })));
     }
 }
@@ -53,7 +59,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 /// Sizes to be set to what is there: members beyond the size, left behind by somebody who lowered it, are the provider's to remove.
 fn unkept(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, goal: u32) -> Vec<Resize> {
     let mut lacking = goal.saturating_sub(view.sum(wanted, |group| group.size.max(group.asked)));
-    let still = view.generation(wanted).filter(|(id, group)| group.whole && group.idle && proposal.may_write(view, **id));
+    let still = view
+        .generation(wanted)
+        .filter(|(id, group)| group.whole && group.idle && is_open(proposal, group) && proposal.may_write(view, **id));
     let resizes = still.filter_map(|(id, group)| {
         // Who is on standby is no concern of its size.
         let more = (group.members() - group.held).saturating_sub(group.size).min(lacking);
@@ -63,30 +71,41 @@ fn unkept(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, goal: u32)
     resizes.collect()
 }
 
-/// Fills the groups that have least first, none above its limit.
-fn spread(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, more: u32) -> BTreeMap<GroupId, (u32, u32)> {
+/// Whether it is the turn of the zone that a group is in.
+fn is_open(proposal: &Proposal, group: &GroupView<'_>) -> bool {
+    proposal.aim.is_none_or(|aim| aim.is_open(group.zone))
+}
+
+/// Fills the groups that have least first, none above its limit, and no zone above its part where that is all it may have.
+fn spread(view: &View<'_>, proposal: &Proposal, aim: &Aim, mut zones: Room, more: u32) -> BTreeMap<GroupId, (u32, u32)> {
     let mut raised = BTreeMap::new();
-    let Some(generation) = view.state.generations.get(&wanted) else {
+    let Some((wanted, generation)) = aim.wanted.and_then(|wanted| Some((wanted, view.state.generations.get(&wanted)?))) else {
         return raised;
     };
     let limit = |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map_or(0, |group| group.max);
-    let open = view.generation(wanted).filter(|(id, group)| group.whole && !group.absent && proposal.may_write(view, **id));
+    let open = view
+        .generation(wanted)
+        .filter(|(id, group)| group.whole && !group.absent && aim.is_open(group.zone) && proposal.may_write(view, **id));
     let mut heap: BinaryHeap<_> = open
         .map(|(id, group)| {
             // Where the last one did not come, only when nowhere else is room.
-            let short = view.state.slots(*id).is_some_and(|slots| slots.short);
-            Reverse((short, group.size, *id, limit(id)))
+            Reverse((view.is_short(aim, *id), group.size, *id, limit(id), group.zone))
         })
         .collect();
     for _ in 0..more {
-        while heap.peek().is_some_and(|Reverse((_, size, _, limit))| size >= limit) {
+        let is_full =
+            |size: u32, limit: u32, zone: Option<u16>| size >= limit || zone.and_then(|zone| zones.left.get(&zone)) == Some(&0);
+        while heap.peek().is_some_and(|Reverse((_, size, _, limit, zone))| is_full(*size, *limit, *zone)) {
             heap.pop();
         }
-        let Some(Reverse((short, size, id, limit))) = heap.pop() else {
+        let Some(Reverse((short, size, id, limit, zone))) = heap.pop() else {
             break;
         };
         raised.entry(id).or_insert((size, size)).1 = size + 1;
-        heap.push(Reverse((short, size + 1, id, limit)));
+        if let Some(left) = zone.and_then(|zone| zones.left.get_mut(&zone)) {
+            *left -= 1;
+        }
+        heap.push(Reverse((short, size + 1, id, limit, zone)));
     }
     raised
 }

@@ -1,11 +1,13 @@
 //! Who gets which share of the requests: as much as the step says, and never more than is ready to serve it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::divide::{carried, narrowed, parts_of, spread};
 use super::proposal::{Aim, Proposal};
 use super::traffic::{Mode, Traffic, Weights, needed, share};
 use super::view::View;
+use super::zones;
 use crate::fleet::{GenerationId, Route};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Ending, Phase};
@@ -83,11 +85,12 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
 /// What the weights should be now; `None` if nothing is to be said of them.
 pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Option<Weights> {
     let choice = Choice::of(view, traffic, aim)?;
-    match traffic.mode {
+    let weights = match traffic.mode {
         Mode::Together => Some(choice.together()),
         Mode::One { attached } => choice.one(attached),
         Mode::Weights { parts, generations } => choice.weighted(parts, generations),
-    }
+    };
+    weights.filter(|weights| zones::carries(view, aim, traffic.current(), weights))
 }
 
 /// Between whom it is to be divided.
@@ -223,7 +226,32 @@ impl<'a> Choice<'a> {
         weights.insert(wanted, share);
         let weights = narrowed(weights, wanted, generations).into_iter();
         let weights = weights.map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
+        let carries = zones::carries(self.view, self.aim, self.traffic.current(), &weights);
+        let weights = if carries { weights } else { self.lasting(parts, floor) };
         self.allowed(&weights).then_some(weights)
+    }
+
+    /// As it is, but whoever has requests has no more than they carry, and what is wanted has a part at least: as long as both get some they
+    /// are counted together in their zones.
+    fn lasting(&self, parts: u32, floor: u32) -> Weights {
+        let current = self.traffic.current();
+        let total = current.values().map(|weight| u32::from(*weight)).sum();
+        let keep = |id: &GenerationId| *id != self.wanted && self.has(*id) > 0 && !self.is_lost(*id);
+        let mut weights: BTreeMap<_, _> = current
+            .keys()
+            .filter(|id| keep(id))
+            .map(|id| (*id, parts_of(parts, (self.has(*id), total)).min(carried(parts, self.may_serve(*id), floor)).max(1)))
+            .collect();
+        let mut left = parts.saturating_sub(weights.values().sum());
+        if left == 0 && self.ready(self.wanted) > 0 {
+            let most = weights.values_mut().max().filter(|most| **most > 1);
+            left = most.map_or(0, |most| {
+                *most -= 1;
+                1
+            });
+        }
+        weights.insert(self.wanted, left);
+        weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect()
     }
 
     /// Whether the wanted generation takes what nobody else could have: what others had if they are gone for certain, and if nobody had any, when it is all there.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
 use super::traffic::Traffic;
-use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Release, Working};
-use crate::id::InstanceKey;
+use crate::fleet::{Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Placement, Release, Working};
+use crate::id::{InstanceKey, Zone};
 use crate::rollout::budget::Budget;
 use crate::rollout::event::{Call, Noted};
 use crate::rollout::plan::quiet;
@@ -40,6 +40,8 @@ pub(super) struct View<'a> {
     pub(super) traffic: Option<Traffic<'a>>,
     /// When time alone would change this view.
     pub(super) wake: Option<Timestamp>,
+    /// How many must be ready in each of the fleet's zones.
+    pub(super) zone_floor: u32,
 }
 
 /// The groups that were counted, in ascending order of their ids. They are few, and gone over again and again.
@@ -131,6 +133,8 @@ pub(super) struct GroupView<'a> {
     pub(super) sick: u32,
     /// Members that are not in this view, and those of them that were healthy once.
     pub(super) unseen: (u32, u32),
+    /// In which of the fleet's zones it is, by its place among them.
+    pub(super) zone: Option<u16>,
 }
 
 impl<'a> GroupView<'a> {
@@ -171,6 +175,15 @@ fn foreign(generation: &GenerationState, state: Option<&GroupState>) -> bool {
     refused && matches!(state, Some(GroupState::Present { spec, .. }) if *spec != Some(generation.spec.digest()))
 }
 
+/// In which of these zones a group is, by its place among them.
+fn place(spec: &GenerationSpec, cell: u16, zones: &[Zone]) -> Option<u16> {
+    // Where it is looked up by its cell, that is where it mostly is.
+    let at = spec.groups.get(usize::from(cell)).filter(|group| group.cell == cell);
+    let group = at.or_else(|| spec.groups.iter().find(|group| group.cell == cell))?;
+    let Placement::Zone(zone) = &group.placement else { return None };
+    zones.iter().position(|other| other == zone).and_then(|at| u16::try_from(at).ok())
+}
+
 pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -193,11 +206,13 @@ impl<'a> View<'a> {
             departed: false,
             traffic: None,
             wake: None,
+            zone_floor: 0,
         };
         let Some(rollout) = &state.rollout else {
             return view;
         };
         view.budget = rollout.plan.strategy().budget(state.desired);
+        view.zone_floor = rollout.plan.strategy().zone_floor(state.desired, rollout.plan.fleet().zone_names().len());
         view.traffic = Traffic::of(&view);
         let seen_of = |id| seen.fleet.groups.iter().rfind(|seen| seen.group == id);
         for (id, generation) in &state.generations {
@@ -292,6 +307,7 @@ impl<'a> View<'a> {
             absent: whole && (state == Some(&GroupState::Absent) || foreign(generation, state)),
             idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
             free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
+            zone: place(&generation.spec, id.cell, rollout.plan.fleet().zone_names()),
             ..GroupView::default()
         };
         let reported = match state {

@@ -212,12 +212,14 @@ impl Plan {
             )));
         }
         let proven = state.proven.as_ref().map(|proven| &proven.spec);
+        let strategy = &strategy.in_zones(fleet.zone_names(), fleet.id().name())?;
         let of_proven = proven.is_some_and(|proven| proven.release == release).then(|| strategy.of_proven());
         let strategy = of_proven.as_ref().unwrap_or(strategy);
         let others = state.generations.values().filter(|generation| generation.release() != release);
         let replaces = others.map(GenerationState::size).any(|size| size > 0);
         let switch = switch.filter(|_| pool.is_some());
         strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
+        strategy.fits_zones(fleet.desired(), fleet.zone_names().len(), switch.map(|switch| switch.split).filter(|_| replaces))?;
         let budget = strategy.budget(fleet.desired());
         let groups = groups(fleet, budget.ceiling.max(1), capabilities)?;
         let spec = GenerationSpec {

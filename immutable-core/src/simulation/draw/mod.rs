@@ -3,6 +3,7 @@
 
 mod gates;
 mod strategy;
+mod zones;
 
 use std::ops::RangeInclusive;
 
@@ -45,6 +46,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("commands", 6, commands),
     ("successors", 6, successors),
     ("resizes", 6, resizes),
+    ("zones", 6, zones::zones),
 ];
 
 /// The script of a seed.
@@ -136,6 +138,10 @@ fn calm(seed: u64, given: &Given) -> Script {
     // A strategy of one's own that shifts traffic needs a pool.
     if given.strategy.is_some() && script.strategy.shifts() {
         script.cloud.pool = Some(Pool::new(Divides::Weighted(100), 10));
+    }
+    // One that is for zones needs some.
+    if given.strategy.is_some() && script.fleet.zones < 2 && script.check().is_err() {
+        script.fleet.zones = 3;
     }
     // A budget that cannot replace anything is refused when planned; here it gets one more.
     if given.strategy.is_none() && script.check().is_err() {

@@ -56,6 +56,10 @@ const WEATHER: &[(&str, &[&str], Change)] = &[
     ("bakes on whoever is lost", &["steps", "machines"], |_| {}),
     ("keeps nobody", &["steps"], |_| {}),
     ("launches before the others have left", &["steps"], |_| {}),
+    ("forgets the floor of a zone", &["zones"], |_| {}),
+    ("routes whatever is left in a zone", &["zones", "pool", "steps"], |_| {}),
+    ("launches in every zone at once", &["zones"], |_| {}),
+    ("retires before a zone's turn", &["zones"], |_| {}),
 ];
 
 /// Groups have leavers for long, and not all at the same time.
