@@ -147,7 +147,8 @@ impl Room {
     /// Whatever there is, where nothing is said of zones.
     pub(super) fn of(view: &View<'_>, proposal: &Proposal, aim: &Aim, wanted: GenerationId) -> Self {
         let mut room = Self { kept: 0, left: BTreeMap::new() };
-        if !aim.counts_zones() {
+        // Of an empty fleet no zone has a part.
+        if !aim.counts_zones() || view.budget.desired == 0 {
             return room;
         }
         let by_turns = aim.open.is_some();
@@ -180,8 +181,7 @@ pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<G
     };
     let others = view.sum_where(|id| aim.leaves(id), GroupView::members);
     let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
-    let Some(wanted) =
-        aim.wanted.filter(|_| aim.zone_floor > 0 && moves && !leavers && others > aim.others && proposal.probe.is_none())
+    let Some(wanted) = aim.wanted.filter(|_| aim.zone_floor > 0 && moves && !leavers && others > 0 && proposal.probe.is_none())
     else {
         return Vec::new();
     };
@@ -190,6 +190,8 @@ pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<G
     let done = view
         .generation(wanted)
         .all(|(_, group)| group.absent || (group.whole && group.promised() == group.size && group.ready_count() == group.size));
+    // Nobody more is missing, or there is no room for them.
+    let stands = view.sum(wanted, GroupView::promised) == aim.goal || view.live >= view.budget.ceiling;
     let open = || (0..view.zones()).filter(|zone| aim.is_open(Some(*zone)));
     let lacks = |zone: &u16| {
         let asked =
@@ -198,7 +200,7 @@ pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<G
     };
     let full = open().max_by_key(|zone| size(*zone)).filter(|zone| size(*zone) > aim.zone_floor);
     match full {
-        Some(full) if done && view.sum(wanted, GroupView::promised) == aim.goal && open().any(|zone| lacks(&zone)) => {
+        Some(full) if done && stands && open().any(|zone| lacks(&zone)) => {
             of(full).map(|(id, _)| *id).filter(|id| proposal.may_write(view, *id)).collect()
         }
         _ => Vec::new(),
