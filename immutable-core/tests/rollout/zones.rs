@@ -8,7 +8,7 @@ use immutable_core::rollout::{
     Amount, Approve, Call, Check, Event, Lint, OnResize, Percent, Phase, Plan, PlanFor, RevertCause, Step, StepState, Strategy,
 };
 
-use super::kit::{MINUTE, Stage, artifact, capabilities, done, keys, switch};
+use super::kit::{MINUTE, Stage, artifact, capabilities, done, keys, route, switch};
 use super::sight::{Look, look};
 
 fn percent(percent: u32) -> Percent {
@@ -449,4 +449,220 @@ fn a_resize_moves_each_zone_to_its_part_of_it() {
         ["raise 0002.0 2 to 3"],
         "a third of it, and what is added to the others comes with their turn"
     );
+}
+
+/// Group a of both generations is seen only in part, and was seen wholly before.
+fn a_unseen(old: [u32; 3], new: [u32; 3]) -> Look {
+    let spelled = |generation, at: u16, size| {
+        let spelled: Vec<_> = names(generation, at, 0, size).split_whitespace().map(|name| format!("{name}+")).collect();
+        spelled.join(" ")
+    };
+    let mut all = look();
+    for (generation, sizes) in [(1, old), (2, new)] {
+        for (at, size) in (0..).zip(sizes) {
+            all = if at == 0 {
+                all.group(generation, size, "").partly().earlier(generation, size)
+            } else {
+                all.group(generation, size, &spelled(generation, at, size)).cell(at)
+            };
+        }
+    }
+    all
+}
+
+#[test]
+fn what_a_zone_is_to_get_waits_for_it() {
+    let on = |strategy: Strategy| {
+        let mut stage = rolling([2, 2, 2], strategy);
+        fill(&mut stage, 2, 1, 0, 1);
+        stage.pass(30);
+        stage
+    };
+    let unseen = a_unseen([2, 2, 2], [0, 1, 0]);
+    let all: Vec<_> = sizes(&on(strict(6)), &unseen).into_iter().filter(|line| line.starts_with("raise")).collect();
+    assert_eq!(all, ["raise 0002.1 1 to 2", "raise 0002.2 0 to 2"], "two are kept for zone a");
+    let plain: Vec<_> = sizes(&on(Strategy::rolling().max_surge(6)), &unseen);
+    assert_eq!(plain.last().unwrap(), "raise 0002.2 0 to 3", "where zones have no floor others get them");
+    let mut full = on(strict(6));
+    fill(&mut full, 2, 1, 1, 2);
+    fill(&mut full, 2, 2, 0, 2);
+    full.pass(30);
+    let waits = a_unseen([2, 0, 0], [0, 2, 2]);
+    assert_eq!(sizes(&full, &waits), [""; 0]);
+    assert!(waits.decide(&full).report.to_string().contains("a whole view (of a zone whose part is missing)"));
+}
+
+/// Of what was asked for in a group one did not come.
+fn short(stage: &mut Stage, generation: u32, at: u16, from: u32) {
+    stage.owe(Call::Resize(std::sync::Arc::new(Resize::Raise { group: cell(generation, at), from, to: from + 1 })));
+    stage.settle(done(from));
+}
+
+#[test]
+fn where_one_did_not_come_it_is_asked_again_after_a_while() {
+    let mut stage = rolling([2, 2, 2], strict(3));
+    fill(&mut stage, 2, 1, 0, 1);
+    short(&mut stage, 2, 0, 0);
+    stage.pass(599);
+    let raises = |stage: &Stage| -> Vec<String> {
+        sizes(stage, &see([2, 1, 2], [0, 1, 0])).into_iter().filter(|line| line.starts_with("raise")).collect()
+    };
+    assert_eq!(raises(&stage), ["raise 0002.1 1 to 2", "raise 0002.2 0 to 2"], "others first");
+    stage.pass(1);
+    assert_eq!(raises(&stage), ["raise 0002.0 0 to 2", "raise 0002.2 0 to 1"]);
+    let mut by_turns = rolling([2, 2, 2], by_zone(3));
+    fill(&mut by_turns, 2, 0, 0, 1);
+    short(&mut by_turns, 2, 0, 1);
+    by_turns.pass(30);
+    assert_eq!(sizes(&by_turns, &see([1, 2, 2], [1, 0, 0])), ["raise 0002.0 1 to 2"], "whose turn it is is asked at once");
+}
+
+#[test]
+fn no_zone_gets_more_than_its_part_where_they_take_turns() {
+    let mut stage = rolling([2, 2, 2], by_zone(3));
+    fill(&mut stage, 2, 0, 0, 2);
+    stage.moved(Phase::Stepping { step: StepIx(1), at: StepState::Gating { since: stage.now, until: Some(stage.now) } });
+    stage.moved(Phase::Stepping { step: StepIx(2), at: StepState::Moving { give_up_at: stage.now + 20 * MINUTE } });
+    stage.pass(30);
+    short(&mut stage, 2, 1, 0);
+    stage.pass(30);
+    assert_eq!(sizes(&stage, &see([0, 2, 2], [2, 0, 0])), ["raise 0002.1 0 to 2"], "zone a has its part");
+    let gone = |at: u16| {
+        (0..3).filter(|other| *other != at).fold(look(), |look, other| look.group(2, 0, "").cell(other)).absent(2).cell(at)
+    };
+    let old = |look: Look| {
+        (0..3).fold(look, |look, at| {
+            let size = if at == 0 { 0 } else { 2 };
+            let spelled: Vec<_> = names(1, at, 0, size).split_whitespace().map(|name| format!("{name}+")).collect();
+            look.group(1, size, &spelled.join(" ")).cell(at)
+        })
+    };
+    let first = rolling([2, 2, 2], by_zone(1));
+    assert_eq!(sizes(&first, &old(gone(0))), ["raise 0002.1 0 to 1"], "where the first was deleted it begins with the next");
+    assert_eq!(sizes(&first, &old(gone(1))), ["raise 0002.0 0 to 1"]);
+}
+
+#[test]
+fn who_is_too_many_in_one_zone_makes_room_for_one_where_the_floor_needs_it() {
+    // Two of the new are in zone a, none is in b: its old one could never leave.
+    let stage = || {
+        let mut stage = rolling([0, 1, 0], Strategy::rolling().max_surge(1).max_unavailable_per_zone(0));
+        stage.apply(Event::Resized { desired: 3 });
+        fill(&mut stage, 2, 0, 0, 2);
+        fill(&mut stage, 2, 2, 0, 1);
+        stage.pass(30);
+        stage
+    };
+    let uneven = see([0, 1, 0], [2, 0, 1]);
+    assert_eq!(sizes(&stage(), &uneven), ["lower 0002.0 2 by na0"]);
+    let mut asked = stage();
+    short(&mut asked, 2, 1, 0);
+    asked.pass(599);
+    assert_eq!(sizes(&asked, &uneven), [""; 0], "not where the last one did not come");
+    asked.pass(1);
+    assert_eq!(sizes(&asked, &uneven), ["lower 0002.0 2 by na0"], "but after a while");
+    let mut gates = stage();
+    gates.moved(Phase::Held {
+        why: super::kit::paused(),
+        resume: Box::new(gates.state.rollout().unwrap().phase.clone()),
+        since: gates.now,
+    });
+    assert_eq!(sizes(&gates, &uneven), [""; 0], "nor while it rests");
+    let boots = look().group(1, 0, "").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
+    let boots = boots.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0?").cell(2);
+    assert_eq!(sizes(&stage(), &boots), [""; 0], "nor while others of the new may come to serve");
+    let leaving = look().group(1, 0, "z<").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
+    let leaving = leaving.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
+    assert_eq!(sizes(&stage(), &leaving), [""; 0], "nor while somebody leaves");
+    assert_eq!(sizes(&stage(), &see([0, 0, 0], [2, 0, 1])), ["upkeep 0002 heal true"], "nor for the sake of evenness alone");
+    let mut plain = rolling([0, 1, 0], Strategy::rolling().max_surge(1));
+    plain.apply(Event::Resized { desired: 3 });
+    fill(&mut plain, 2, 0, 0, 2);
+    fill(&mut plain, 2, 2, 0, 1);
+    plain.pass(30);
+    assert_eq!(sizes(&plain, &uneven), ["lower 0001.1 1 by b0"]);
+}
+
+#[test]
+fn a_call_that_was_right_is_judged_by_its_zone_again() {
+    let mut early = rolling([2, 2, 2], by_zone(3));
+    fill(&mut early, 2, 0, 0, 1);
+    let raise = |at| Call::Resize(std::sync::Arc::new(Resize::Raise { group: cell(2, at), from: 0, to: 1 }));
+    early.owe(raise(2));
+    early.pass(90);
+    let look = see([2, 2, 2], [1, 0, 0]);
+    assert!(look.says_decide(&early).contains("withdrawn"), "{}", look.says_decide(&early));
+    early.moved(Phase::Reverting {
+        why: RevertCause::Asked,
+        to: GenerationId(1),
+        at: StepState::Moving { give_up_at: early.now + 60 * MINUTE },
+    });
+    let lower = |at: u16, names: &str| {
+        Call::Resize(std::sync::Arc::new(Resize::Lower { group: cell(1, at), from: 2, leave: keys(names) }))
+    };
+    let holds = |strategy: Strategy, look: &Look| {
+        let mut stage = rolling([2, 2, 2], strategy.max_unavailable(3));
+        fill(&mut stage, 2, 0, 0, 1);
+        stage.owe(lower(1, "b0"));
+        stage.pass(90);
+        look.says_decide(&stage).contains("renewed")
+    };
+    let zone = |b: &str| {
+        let all = look_of("a0+ a1+", b, "c0+ c1+");
+        all.group(2, 1, "na0+").group(2, 0, "").cell(1).group(2, 0, "").cell(2)
+    };
+    let per_zone = || Strategy::rolling().max_surge(1).max_unavailable_per_zone(1);
+    assert!(holds(per_zone(), &zone("b0+ b1+")));
+    assert!(!holds(per_zone(), &zone("b0+ b1-")), "nobody else is left in the zone");
+    assert!(holds(Strategy::rolling().max_surge(1), &zone("b0+ b1-")));
+}
+
+fn look_of(a: &str, b: &str, c: &str) -> Look {
+    look().group(1, 2, a).group(1, 2, b).cell(1).group(1, 2, c).cell(2)
+}
+
+/// Behind a pool that gives generation 1 everything, with so many ready of generation 2.
+fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
+    let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
+    (stage.fleet, stage.strategy, stage.switch) = (fleet(6, 3).pool("web"), strategy, Some(switch(split)));
+    stage.open("1.1.0");
+    stage.claim();
+    let all = if let Split::Weighted { parts, .. } = split { parts } else { 1 };
+    stage.make(2);
+    stage.owe(route(&[(1, all), (2, 0)]));
+    stage.settle(done(None));
+    stage.step();
+    for (at, size) in (0..).zip(new) {
+        fill(&mut stage, 1, at, 0, 2);
+        fill(&mut stage, 2, at, 0, size);
+    }
+    stage.pass(120);
+    stage
+}
+
+fn routes(stage: &Stage, look: &Look) -> Vec<String> {
+    let said = look.says_decide(stage);
+    said.lines().filter_map(|line| line.split_once("route ").map(|(_, weights)| weights.to_owned())).collect()
+}
+
+#[test]
+fn requests_leave_no_zone_without_its_floor() {
+    let strategy = |per_zone: u32| Strategy::rolling().max_surge(6).max_unavailable(2).max_unavailable_per_zone(per_zone);
+    let gives = |new: [u32; 3], per_zone: u32| {
+        let stage = routed(new, strategy(per_zone), Split::Binary);
+        routes(&stage, &see([2; 3], new).pool(&[(1, 1), (2, 0)]))
+    };
+    assert_eq!(gives([2, 2, 2], 0), ["0001:0,0002:1"]);
+    assert_eq!(gives([2, 2, 1], 0), [""; 0], "zone c has but one");
+    assert_eq!(gives([2, 2, 1], 1), ["0001:0,0002:1"], "as many as its floor");
+    let weighted = Split::Weighted { generations: 2, parts: 100 };
+    let shares = |new: [u32; 3], per_zone: u32, now: &[(u32, u16)]| {
+        routes(&routed(new, strategy(per_zone), weighted), &see([2; 3], new).pool(now))
+    };
+    assert_eq!(
+        shares([2, 2, 0], 1, &[(1, 100), (2, 0)]),
+        ["0001:25,0002:75"],
+        "four could carry all, and nobody would serve in zone c: what three carry"
+    );
+    assert_eq!(shares([2, 1, 1], 1, &[(1, 100), (2, 0)]), ["0001:33,0002:67"], "what the step says");
 }

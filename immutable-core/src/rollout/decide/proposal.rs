@@ -269,7 +269,7 @@ fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
             let Goal { wanted: goal, others, first, share } =
                 strategy.goal_of(usize::from(*step), rollout.plan.fleet().desired(), desired);
             let goal = if goal == 0 && share.0 == 0 { goal } else { goal.max(exercise(view, rollout)) };
-            let open = strategy.open_zones(usize::from(*step));
+            let open = strategy.open_zones(usize::from(*step)).map(|open| open.max(first_zone(view, rollout.wanted)));
             Some(Aim { wanted: Some(rollout.wanted), goal, others, floor, first, share, only: None, zone_floor, open })
         }
         Phase::Reverting { to, .. } => whole(*to),
@@ -285,6 +285,12 @@ fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
         }
         Phase::Finishing { ending: Ending::Mixed | Ending::Refused { .. }, .. } => None,
     }
+}
+
+/// How many zones it takes until one has a group in which something can be launched: others may have deleted those of the first.
+fn first_zone(view: &View<'_>, wanted: GenerationId) -> u16 {
+    let there = view.generation(wanted).filter(|(_, group)| !group.absent);
+    there.filter_map(|(_, group)| group.zone).min().map_or(0, |zone| zone.saturating_add(1))
 }
 
 /// Of an empty fleet one instance is tried, if there is room for it.

@@ -1,12 +1,11 @@
 //! Who gets which share of the requests: as much as the step says, and never more than is ready to serve it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::divide::{carried, narrowed, parts_of, spread};
 use super::proposal::{Aim, Proposal};
 use super::traffic::{Mode, Traffic, Weights, needed, share};
-use super::view::View;
+use super::view::{View, count};
 use super::zones;
 use crate::fleet::{GenerationId, Route};
 use crate::rollout::event::Call;
@@ -227,30 +226,21 @@ impl<'a> Choice<'a> {
         let weights = narrowed(weights, wanted, generations).into_iter();
         let weights = weights.map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
         let carries = zones::carries(self.view, self.aim, self.traffic.current(), &weights);
-        let weights = if carries { weights } else { self.lasting(parts, floor) };
+        let weights = if carries { weights } else { self.lasting(parts, floor, share) };
         self.allowed(&weights).then_some(weights)
     }
 
-    /// As it is, but whoever has requests has no more than they carry, and what is wanted has a part at least: as long as both get some they
-    /// are counted together in their zones.
-    fn lasting(&self, parts: u32, floor: u32) -> Weights {
-        let current = self.traffic.current();
-        let total = current.values().map(|weight| u32::from(*weight)).sum();
-        let keep = |id: &GenerationId| *id != self.wanted && self.has(*id) > 0 && !self.is_lost(*id);
-        let mut weights: BTreeMap<_, _> = current
-            .keys()
-            .filter(|id| keep(id))
-            .map(|id| (*id, parts_of(parts, (self.has(*id), total)).min(carried(parts, self.may_serve(*id), floor)).max(1)))
-            .collect();
-        let mut left = parts.saturating_sub(weights.values().sum());
-        if left == 0 && self.ready(self.wanted) > 0 {
-            let most = weights.values_mut().max().filter(|most| **most > 1);
-            left = most.map_or(0, |most| {
-                *most -= 1;
-                1
-            });
-        }
-        weights.insert(self.wanted, left);
+    /// No more than this share, and a part at least for whoever has requests: as long as they do they are counted in their zones. What is wanted gets
+    /// only what it could carry with one fewer, so that one may make room where a zone has too few.
+    fn lasting(&self, parts: u32, floor: u32, share: u32) -> Weights {
+        let keep = |id: &&GenerationId| **id != self.wanted && self.has(**id) > 0 && !self.is_lost(**id);
+        let others: Vec<_> = self.traffic.current().keys().filter(keep).map(|id| (*id, self.may_serve(*id))).collect();
+        let each = count(others.len());
+        let could = carried(parts, self.ready(self.wanted).saturating_sub(1), floor).max(1);
+        let share = share.min(could).min(parts.saturating_sub(each));
+        let mut weights = spread(parts, parts.saturating_sub(share + each), floor, others, |id| self.has(id));
+        weights.values_mut().for_each(|weight| *weight += 1);
+        weights.insert(self.wanted, share);
         weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect()
     }
 

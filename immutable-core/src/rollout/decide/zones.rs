@@ -181,8 +181,9 @@ pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<G
     };
     let others = view.sum_where(|id| aim.leaves(id), GroupView::members);
     let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
-    let Some(wanted) = aim.wanted.filter(|_| aim.zone_floor > 0 && moves && !leavers && others > 0 && proposal.probe.is_none())
-    else {
+    let routed = proposal.route.is_none() && view.traffic.as_ref().is_none_or(|traffic| traffic.is_settled(view));
+    let waits = !moves || leavers || !routed || others == 0 || proposal.probe.is_some();
+    let Some(wanted) = aim.wanted.filter(|_| aim.zone_floor > 0 && !waits) else {
         return Vec::new();
     };
     let of = |zone: u16| view.generation(wanted).filter(move |(_, group)| group.zone == Some(zone));
@@ -196,7 +197,9 @@ pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<G
     let lacks = |zone: &u16| {
         let asked =
             |(id, group): (&GroupId, &GroupView<'_>)| !group.absent && !view.is_short(aim, *id) && proposal.may_write(view, *id);
-        size(*zone) < aim.zone_floor && of(*zone).any(asked)
+        // Where requests are not divided it is the zone's floor that keeps the others there, if they are no more than that.
+        let keeps = view.traffic.is_some() || ready_in(view, *zone, |_| true) <= aim.zone_floor;
+        size(*zone) < aim.zone_floor && keeps && of(*zone).any(asked)
     };
     let full = open().max_by_key(|zone| size(*zone)).filter(|zone| size(*zone) > aim.zone_floor);
     match full {

@@ -93,6 +93,10 @@ pub(super) fn turn(scene: &Scene, change: &Change<'_>) -> Verdict {
     let (Some(journaled), Some(chapter)) = (scene.book.ops.get(&op), &scene.book.chapter) else { return Ok(()) };
     let Some(open) = journaled.open else { return Ok(()) };
     let placements = chapter.plan.fleet().placements();
+    // Where others have deleted what there was in the first zones, it begins with the next.
+    if !placements.iter().take(open.into()).any(|zone| has_place(scene, journaled.moves_to, zone)) {
+        return Ok(());
+    }
     let (Some(zone), Ok(of)) = (scene.book.placed(change.group), u16::try_from(placements.len())) else { return Ok(()) };
     let Some(nth) = (0..of).zip(&placements).find(|(_, other)| *other == zone).map(|(nth, _)| nth).filter(|nth| *nth >= open)
     else {
