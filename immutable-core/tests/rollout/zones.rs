@@ -664,5 +664,5 @@ fn requests_leave_no_zone_without_its_floor() {
         ["0001:25,0002:75"],
         "four could carry all, and nobody would serve in zone c: what three carry"
     );
-    assert_eq!(shares([2, 1, 1], 1, &[(1, 100), (2, 0)]), ["0001:33,0002:67"], "what the step says");
+    assert_eq!(shares([2, 1, 1], 1, &[(1, 100), (2, 0)]), ["0001:0,0002:100"], "as many in each as its floor");
 }
