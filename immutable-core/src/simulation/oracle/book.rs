@@ -106,7 +106,7 @@ impl Chapter {
     /// The last zone, and how many there are, by so many steps.
     fn turn(&self, steps: usize) -> Option<(u16, u16)> {
         let steps = self.plan.strategy().steps().iter().take(steps);
-        steps.filter_map(|step| if let Step::Zone { nth, of, .. } = step { Some((*nth, *of)) } else { None }).last()
+        steps.rev().find_map(|step| if let Step::Zone { nth, of, .. } = step { Some((*nth, *of)) } else { None })
     }
 
     /// How many each zone has, if the fleet is spread evenly.
