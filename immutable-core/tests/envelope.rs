@@ -225,6 +225,30 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+#[test]
+fn it_holds_zone_by_zone_and_where_zones_have_floors() {
+    let patient = seconds(20);
+    for sizes in [[12; 2], [13; 2], [5; 2], [2; 2], [12, 20], [12, 6]] {
+        for (surge, unavailable, per_zone) in [(3, 0, None), (1, 0, Some(0)), (0, 4, Some(1)), (2, 6, Some(1)), (12, 0, Some(0))]
+        {
+            // Where nobody need be ready nothing waits for a route.
+            let by_zone = [false, true].into_iter().filter(|_| unavailable < sizes[1]);
+            for by_zone in by_zone {
+                for (zones, split) in [(&["a", "b", "c"][..], None), (&["a", "b"], WEIGHTED), (&["a", "b"], Some(Split::Pooled))]
+                {
+                    let strategy = if by_zone { Strategy::zone_by_zone(seconds(60)) } else { Strategy::rolling() };
+                    let strategy = strategy.max_surge(surge).max_unavailable(unavailable).drain_deadline(patient);
+                    let strategy = per_zone.map_or(strategy.clone(), |fewer| strategy.max_unavailable_per_zone(fewer));
+                    let (name, boot) = (if by_zone { "zone by zone" } else { "zones" }, Delay::Constant(BOOT));
+                    let row = Row { name, sizes, strategy, split, leaves: seconds(10), boot, zones, left_mixed: false };
+                    let (plan, steps, all) = row.run(Some(BOOT + CHECK));
+                    row.holds(&plan, &steps, &all);
+                }
+            }
+        }
+    }
+}
+
 /// How much wider than what really was a bound may be: the time, and what is called.
 ///
 /// That machines leave at once is what the least time supposes, and that they take 90 s the most: each is measured where it is so.

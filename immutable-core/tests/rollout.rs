@@ -30,4 +30,6 @@ mod rollout {
     mod shares;
     mod sight;
     mod supersede;
+    mod zones;
+    mod zones_whole;
 }

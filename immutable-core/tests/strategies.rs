@@ -10,7 +10,7 @@ use immutable_core::id::{Actor, StepIx, StreamVersion};
 use immutable_core::memory::{MemoryMetrics, MemoryOptions, What as Happened};
 use immutable_core::provider::{ThresholdJudge, judge_fn};
 use immutable_core::rollout::{
-    AbortTo, Analyse, Approve, Blocker, Command, CommandId, Event, FleetState, Percent, Report, Step, What, command,
+    AbortTo, Analyse, Approve, Blocker, Command, CommandId, Event, FleetState, OnResize, Percent, Report, Step, What, command,
 };
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, Error, ErrorKind, Fleet, MemoryCloud, Outcome, Result, Rollout, Strategy, Timestamp};
@@ -53,6 +53,17 @@ mod programs {
 
     pub(super) async fn recreate(controller: &Controller, fleet: &Fleet, artifact: &Artifact) -> Result<Outcome> {
         let plan = controller.plan(fleet, artifact, Strategy::recreate()).await?;
+        controller.run(plan).await
+    }
+
+    pub(super) async fn zones(controller: &Controller, fleet: &Fleet, artifact: &Artifact) -> Result<Outcome> {
+        // 12 instances in three zones, four in each. The first zone bakes for half an hour, the others for five minutes.
+        let strategy = Strategy::zone_by_zone(Duration::from_secs(1800))
+            .bake_each_zone(Duration::from_secs(300))
+            .max_surge(4) // a zone at once
+            .max_unavailable_per_zone(1);
+        let fleet = fleet.clone().zones(["a", "b", "c"].map(Into::into));
+        let plan = controller.plan(&fleet, artifact, strategy).await?;
         controller.run(plan).await
     }
 
@@ -188,11 +199,12 @@ fn waits(report: &Report, what: fn(&Blocker) -> bool) -> bool {
 
 #[test]
 fn the_programs_run() {
-    for program in 0..3 {
+    for program in 0..4 {
         let stage = Stage::new(WEIGHTED);
         let outcome = stage.run(async |Stage { controller, fleet, next, .. }| match program {
             0 => programs::rolling(controller, fleet, next).await,
             1 => programs::blue_green(controller, fleet, next).await,
+            2 => programs::zones(controller, fleet, next).await,
             _ => programs::recreate(controller, fleet, next).await,
         });
         assert_eq!(outcome, Outcome::Succeeded);
@@ -241,15 +253,18 @@ fn the_table_of_pools() {
         ("blue/green", Strategy::blue_green()),
         ("canary", Strategy::canary([percent(10), percent(50)])),
         ("recreate", Strategy::recreate()),
+        ("zone by zone", Strategy::zone_by_zone(5 * MINUTE)),
     ];
     let rows = strategies.map(|(name, strategy)| {
+        let zones = if name == "zone by zone" { &["a", "b", "c"][..] } else { &[] };
+        let fleet = |stage: &Stage| stage.fleet.clone().zones(zones.iter().map(|zone| (*zone).into()));
         let fits = [None, Some(Split::Pooled), Some(Split::Binary), Some(WEIGHTED)].map(|split| {
             let stage = Stage::new(split);
-            let planned = stage.clock.run(stage.controller.plan(&stage.fleet, &stage.next, strategy.clone()));
+            let planned = stage.clock.run(stage.controller.plan(&fleet(&stage), &stage.next, strategy.clone()));
             if planned.is_ok() { "yes" } else { "no" }
         });
         let plan = Stage::new(WEIGHTED);
-        let budget = plan.run(async |stage| stage.controller.plan(&stage.fleet, &stage.next, strategy).await).budget();
+        let budget = plan.run(async |stage| stage.controller.plan(&fleet(stage), &stage.next, strategy).await).budget();
         format!("| {name} | {} | {} | {} |", budget.ceiling, budget.floor, fits.join(" | "))
     });
     has("README.md", &rows);
@@ -397,16 +412,36 @@ fn commands_may_be_given_by_anybody_at_any_time() {
 
 #[test]
 fn what_the_pages_show_refused_is() {
-    let refused = |name: &str, split: Option<Split>, strategy: Strategy| {
+    let refused_in = |zones: &[&str], name: &str, split: Option<Split>, strategy: Strategy| {
         let stage = Stage::new(split);
-        let why = stage.clock.run(stage.controller.plan(&stage.fleet, &stage.next, strategy)).unwrap_err().to_string();
+        let fleet = stage.fleet.clone().zones(zones.iter().map(|zone| (*zone).into()));
+        let why = stage.clock.run(stage.controller.plan(&fleet, &stage.next, strategy)).unwrap_err().to_string();
         let strip = |text: &str| text.split_whitespace().collect::<String>();
         assert!(strip(&page(name)).contains(&strip(&why)), "docs/strategies/{name} should have the words\n{why}");
     };
+    let refused = |name: &str, split, strategy| refused_in(&[], name, split, strategy);
     refused("rolling.md", Some(Split::Binary), Strategy::rolling());
     refused("blue_green.md", None, Strategy::blue_green());
     refused("blue_green.md", Some(WEIGHTED), Strategy::blue_green().max_surge(percent(25)));
     refused("recreate.md", None, Strategy::recreate().max_unavailable(3));
+    let (zones, by_zone) = (["a", "b", "c"], || Strategy::zone_by_zone(MINUTE));
+    refused("zones.md", None, by_zone());
+    refused_in(&zones, "zones.md", Some(Split::Binary), by_zone().max_surge(percent(100)));
+    refused_in(&zones, "zones.md", None, by_zone().on_resize(OnResize::NewFirst));
+    refused_in(&zones, "zones.md", None, by_zone().max_surge(0).max_unavailable(1).max_unavailable_per_zone(0));
+}
+
+#[test]
+fn what_a_plan_says_of_zones_is_on_the_page() {
+    let stage = Stage::new(None);
+    let strategy = Strategy::zone_by_zone(30 * MINUTE).bake_each_zone(5 * MINUTE).max_surge(4).max_unavailable_per_zone(1);
+    let fleet = stage.fleet.clone().zones(["a", "b", "c"].map(Into::into));
+    let plan = stage.run(async |stage| stage.controller.plan(&fleet, &stage.next, strategy).await);
+    let printed = plan.to_string();
+    let lines: Vec<_> =
+        printed.lines().filter(|line| line.contains("step ") || line.contains("of them")).map(str::to_owned).collect();
+    assert_eq!(lines.len(), 6, "{printed}");
+    has("zones.md", &lines);
 }
 
 fn page(name: &str) -> String {
@@ -427,7 +462,7 @@ fn has(name: &str, table: &[String]) {
 fn the_pages_say_the_same() {
     let strip = |text: &str| text.split_whitespace().collect::<String>();
     let here = strip(include_str!("strategies.rs"));
-    for name in ["README.md", "rolling.md", "blue_green.md", "canary.md", "recreate.md", "custom.md"] {
+    for name in ["README.md", "rolling.md", "blue_green.md", "canary.md", "recreate.md", "custom.md", "zones.md"] {
         let page = page(name);
         let programs: Vec<_> = page.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
         assert!(!programs.is_empty(), "{name} has no program");

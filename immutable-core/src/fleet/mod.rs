@@ -300,6 +300,11 @@ impl Fleet {
         if self.zones.is_empty() { vec![Placement::Region] } else { self.zones.iter().cloned().map(Placement::Zone).collect() }
     }
 
+    /// Its zones, in the order in which they were named.
+    pub(crate) fn zone_names(&self) -> &[Zone] {
+        &self.zones
+    }
+
     /// Where its requests come from.
     pub fn traffic_pool(&self) -> Option<&PoolId> {
         self.pool.as_ref()

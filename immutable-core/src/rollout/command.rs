@@ -256,7 +256,9 @@ pub(crate) fn resizable(state: &FleetState, rollout: &RolloutState, desired: u32
     if rollout.resized.unwrap_or(state.desired) == desired {
         return Err(format!("its size is {desired} already"));
     }
-    strategy.resizes(desired, rollout.plan.split()).map_err(|why| format!("it cannot have {desired} instances: {why}"))?;
+    let fits = strategy.resizes(desired, rollout.plan.split());
+    let fits = fits.and_then(|()| strategy.fits_zones(desired, rollout.plan.fleet().zone_names().len(), rollout.plan.split()));
+    fits.map_err(|why| format!("it cannot have {desired} instances: {why}"))?;
     let (ceiling, spec) = (u64::from(strategy.budget(desired).most()), state.generations.get(&rollout.wanted));
     let most = spec.map_or(u64::MAX, |generation| generation.spec.groups.iter().map(|group| u64::from(group.max)).sum());
     if ceiling > most {

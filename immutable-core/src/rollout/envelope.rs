@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fleet::{Fleet, Release, Split, TrafficCapabilities};
+use crate::rollout::budget::Budget;
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{FleetState, GenerationState};
 use crate::rollout::strategy::{Analyse, Approve, Check, Goal, Step, Strategy};
@@ -267,7 +268,7 @@ impl Course<'_> {
         let at_once = room.saturating_sub(u32::from(probe));
         // Those for whom there is room, and then as others leave.
         let fits = rest <= at_once;
-        let slack = budget.slack().max(1);
+        let slack = self.slack(number, budget).max(1);
         let turns = match rest.saturating_sub(at_once) {
             _ if fits => u32::from(rest > 0),
             more if start >= desired => rest.div_ceil(slack).min(u32::from(at_once > 0) + more.div_ceil(slack)),
@@ -276,7 +277,7 @@ impl Course<'_> {
         let same = |(a, b): (u32, u32), (c, d): (u32, u32)| u64::from(a) * u64::from(d) == u64::from(c) * u64::from(b);
         let shifts = at.began > 0 && at.share.is_some_and(|before| !same(before, share));
         let takes = match step {
-            Step::Scale { .. } => {
+            Step::Scale { .. } | Step::EachZone(_) | Step::Zone { .. } => {
                 let (boot, settle) = (self.boot(), self.settle());
                 let min_ready = self.fleet.health().min_ready;
                 let one = sum([boot.most.unwrap_or_default(), min_ready, settle, settle, 4 * LOOK]);
@@ -310,9 +311,9 @@ impl Course<'_> {
             }
         };
         let routes = match (self.routing(), step) {
-            (Routing::None | Routing::Switch, Step::Scale { .. }) => 0,
+            (Routing::None | Routing::Switch, _) if step.launches() => 0,
             // Who comes is attached, who has nobody left is not any more.
-            (routing, Step::Scale { .. }) => {
+            (routing, _) if step.launches() => {
                 let attached = u32::from(launches > 0 && at.mine == 0);
                 let alone = u32::from(at.old > 0 && old == 0);
                 let follow = if at.began > 0 { self.follow(routing, launches, (number, at.mine), first) } else { 0 };
@@ -359,6 +360,18 @@ impl Course<'_> {
             calls: 1_u32.saturating_add(self.retiring(terminations, true)).saturating_add(routes).saturating_add(shells),
             takes: Takes::of(keep, longest),
         }
+    }
+
+    /// How many may be on their way at once: where zones have floors, in those that are replaced.
+    fn slack(&self, number: usize, budget: Budget) -> u32 {
+        let (zones, strategy) = (self.fleet.zone_names().len(), self.strategy);
+        let part = budget.desired.checked_div(u32::try_from(zones).unwrap_or(u32::MAX)).unwrap_or(0);
+        let each = part - strategy.zone_floor(budget.desired, zones).min(part);
+        if each == part {
+            return budget.slack();
+        }
+        let at_once = if strategy.open_zones(number).is_some() { 1 } else { u32::try_from(zones).unwrap_or(u32::MAX) };
+        budget.slack().min((budget.ceiling - budget.desired).saturating_add(each.saturating_mul(at_once)))
     }
 
     fn is_proven(&self) -> bool {

@@ -80,6 +80,10 @@ pub enum Lint {
     NowhereElse,
     /// The rollout may take less time than it takes at least: it goes back whatever the release is like.
     ShortRollout,
+    /// Zone by zone, and of a zone of three or more one goes at a time: the surge is smaller than what a zone has.
+    SlowZones,
+    /// Zones are to have a floor, and it is nobody: each has too few, or all of a zone may be unavailable.
+    NoZoneFloor,
     /// One that a later version knows.
     #[serde(other)]
     Unknown,
@@ -114,6 +118,8 @@ const RULES: &[(Lint, Rule)] = &[
     (Lint::EagerHedge, eager_hedge),
     (Lint::NowhereElse, nowhere_else),
     (Lint::ShortRollout, short_rollout),
+    (Lint::SlowZones, slow_zones),
+    (Lint::NoZoneFloor, no_zone_floor),
 ];
 
 /// What is looked at.
@@ -154,6 +160,10 @@ impl Case<'_> {
     fn is_new(&self) -> bool {
         let release = Release { artifact: self.plan.to().digest, template: self.plan.fleet().launch_template().digest() };
         self.plan.basis().proven.is_some_and(|proven| proven != release)
+    }
+
+    fn zones(&self) -> u32 {
+        u32::try_from(self.plan.fleet().zone_names().len()).unwrap_or(u32::MAX)
     }
 
     fn steps(&self) -> impl Iterator<Item = (usize, &Step)> {
@@ -210,8 +220,10 @@ fn tight_boot(case: &Case<'_>) -> Option<String> {
 fn no_gate(case: &Case<'_>) -> Option<String> {
     // Where it shifts, instances without requests show nothing yet.
     let moves = |step: &Step| {
-        if case.strategy.shifts() { matches!(step, Step::Shift { .. }) } else { matches!(step, Step::Scale { .. }) }
+        if case.strategy.shifts() { matches!(step, Step::Shift { .. }) } else { step.launches() }
     };
+    // What the first zone has shown need not be shown by each.
+    let later = |step: &Step| matches!(step, Step::Zone { nth, .. } if *nth > 1);
     let mut part: Option<(usize, &Step)> = None;
     for (number, step) in case.steps().filter(|_| case.is_new()) {
         match part {
@@ -220,7 +232,7 @@ fn no_gate(case: &Case<'_>) -> Option<String> {
                     "step {number}, {part}: nothing has to hold before the new gets more; add a bake, a check or an approval behind it"
                 ));
             }
-            _ if step.is_gate() => part = None,
+            _ if step.is_gate() || later(step) => part = None,
             _ if moves(step) => part = Some((number, step)),
             _ => {}
         }
@@ -233,8 +245,12 @@ fn idle_step(case: &Case<'_>) -> Option<String> {
     let pairs = goals().zip(goals().skip(1)).zip(case.steps().skip(1));
     let mut idle = pairs.filter(|((before, after), (_, step))| !step.is_gate() && before == after);
     idle.next().map(|((goal, _), (number, step))| {
+        let rather = match step {
+            Step::Zone { .. } => "have as many as there are zones",
+            _ => "leave it out, or give it more",
+        };
         format!(
-            "step {number}, {step}, moves nothing: of {} instances the new has {} before it as well; leave it out, or give it more",
+            "step {number}, {step}, moves nothing: of {} instances the new has {} before it as well; {rather}",
             case.desired, goal.wanted
         )
     })
@@ -409,6 +425,20 @@ fn eager_hedge(case: &Case<'_>) -> Option<String> {
     })
 }
 
+fn slow_zones(case: &Case<'_>) -> Option<String> {
+    let zones = case.zones();
+    let part = case.desired / zones.max(1);
+    let by_zone = case.strategy.open_zones(0).is_some();
+    let budget = case.plan.budget();
+    let fewer = part - case.strategy.zone_floor(case.desired, case.plan.fleet().zone_names().len()).min(part);
+    let at_once = budget.slack().min((budget.ceiling - budget.desired).saturating_add(fewer));
+    (by_zone && case.replaces() && part > 2 && at_once == 1).then(|| {
+        format!(
+            "zone by zone, one of the {part} or more of a zone goes at a time; allow a max_surge of {part} to replace a zone at once, or more unavailable"
+        )
+    })
+}
+
 fn nowhere_else(case: &Case<'_>) -> Option<String> {
     let alone = case.plan.fleet().placements().len() < 2;
     (case.strategy.on_shortage == Shortage::Wait && alone).then(|| {
@@ -427,6 +457,21 @@ fn short_rollout(case: &Case<'_>) -> Option<String> {
             Human(deadline),
             Human(least)
         )
+    })
+}
+
+fn no_zone_floor(case: &Case<'_>) -> Option<String> {
+    let (amount, zones) = (case.strategy.max_unavailable_per_zone?, case.zones());
+    let part = case.desired / zones.max(1);
+    let none = case.strategy.zone_floor(case.desired, case.plan.fleet().zone_names().len()) == 0;
+    none.then(|| match part {
+        0 => format!(
+            "{} instances in {zones} zones: a zone may have none, so its floor is 0; have as many as there are zones",
+            case.desired
+        ),
+        _ => {
+            format!("all {part} of a zone may be unavailable (max_unavailable_per_zone {amount}), so its floor is 0; allow fewer")
+        }
     })
 }
 

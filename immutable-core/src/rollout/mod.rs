@@ -41,4 +41,6 @@ pub use settle::settle;
 pub use state::{
     Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
 };
-pub use strategy::{Analyse, Approve, Check, Old, OnFirstFailure, OnResize, Otherwise, Shortage, Step, Strategy, Supersede};
+pub use strategy::{
+    Analyse, Approve, Check, EachZone, Old, OnFirstFailure, OnResize, Otherwise, Shortage, Step, Strategy, Supersede,
+};

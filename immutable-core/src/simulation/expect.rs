@@ -104,11 +104,18 @@ impl Expected<'_> {
     /// How long after the last trouble it must have ended: engine.md's `(⌈N/slots⌉ + attempts) · (B + min_ready + drain + 4P)`, forth and
     /// back, and what the deadlines add where there are any.
     pub(super) fn within(&self) -> Duration {
-        let strategy = &self.script.strategy;
+        let strategy = &self.script.planned();
         let most = self.script.instances().max(1);
         let budget = strategy.budget(self.size());
+        let zones = self.script.zones().len();
+        let part = budget.desired.checked_div(u32::try_from(zones).unwrap_or(u32::MAX)).unwrap_or(0);
+        // Where a zone has a floor, and the others have been replaced, no more go at once than it can do without.
+        let at_once = match strategy.zone_floor(budget.desired, zones) {
+            0 => budget.slack(),
+            floor => budget.slack().min(budget.ceiling - budget.desired + part - floor),
+        };
         let steps = u32::try_from(strategy.steps().len()).unwrap_or(u32::MAX);
-        let rounds = most.div_ceil(budget.slack().max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 1 + steps;
+        let rounds = most.div_ceil(at_once.max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 1 + steps;
         let lasts = |step: &Step| match step {
             // It goes on where it is inconclusive, and is asked a last time.
             Step::Analyse(analyse) => Some(analyse.lasting + analyse.extend + analyse.every * 3),
@@ -256,7 +263,7 @@ impl Expected<'_> {
         let crashes = self.script.crashes.iter().any(|crash| crash.rollout == self.rollout);
         let delayed = crashes || self.wires().next().is_some() || self.too_long();
         let mut shut = false;
-        for step in self.script.strategy.steps() {
+        for step in self.script.planned().steps() {
             let (says, otherwise) = match step {
                 Step::Check(Check { otherwise, .. }) | Step::Analyse(Analyse { otherwise, .. }) => (says, *otherwise),
                 Step::Approve(approve) => {

@@ -261,8 +261,7 @@ impl<'a> Play<'a> {
 
     pub(super) fn fleet(&self, size: u32) -> Fleet {
         let terms = &self.script.fleet;
-        let zones = ["a", "b", "c"].into_iter().take(terms.zones).map(Into::into);
-        let fleet = Fleet::new("web", self.cloud.place()).size(size).zones(zones);
+        let fleet = Fleet::new("web", self.cloud.place()).size(size).zones(self.script.zones());
         let fleet = match &self.pool {
             Some((pool, _)) => fleet.pool(pool.clone()),
             None => fleet,

@@ -8,6 +8,7 @@ use super::mishaps::{Crash, Fate, Wire};
 use crate::analysis::Says;
 use crate::error::{Error, Result};
 use crate::fleet::{Drift, Heals, OnDrift, Split, TrafficCapabilities};
+use crate::id::Zone;
 use crate::rollout::{AbortTo, Strategy};
 
 /// One world, and everything that is done to it. Times are in seconds where nothing else is said.
@@ -376,9 +377,12 @@ impl Script {
                 "unguarded, a copy that is slow besides outlives what its answer said; set `latency_ms` to 0",
             ));
         }
+        let (zones, strategy) = (self.zones(), self.strategy.in_zones(&self.zones(), "web")?);
         for wish in &self.rollouts {
+            let split = self.cloud.pool.map(|pool| pool.divides.split());
+            strategy.fits_zones(wish.size, zones.len(), split)?;
             let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
-            self.strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
+            strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
         }
         Ok(())
     }
@@ -388,6 +392,16 @@ impl Script {
         let mut script = self.clone();
         script.rollouts.push(Wish::new(size, Release::Again));
         script
+    }
+
+    /// The zones of its fleet.
+    pub(super) fn zones(&self) -> Vec<Zone> {
+        ["a", "b", "c"].into_iter().take(self.fleet.zones).map(Into::into).collect()
+    }
+
+    /// How the fleet is replaced, as it is planned: where that is zone by zone, for its zones.
+    pub(super) fn planned(&self) -> Strategy {
+        self.strategy.in_zones(&self.zones(), "web").unwrap_or_else(|_| self.strategy.clone())
     }
 
     /// Whether anybody resizes the fleet meanwhile.

@@ -6,6 +6,7 @@ use super::mishaps::Wire;
 use super::script::{Release, Script, Wish};
 use super::{Failure, Simulation};
 use crate::fleet::Heals;
+use crate::rollout::Strategy;
 
 /// How many runs it may take.
 const RUNS: usize = 2_000;
@@ -76,6 +77,8 @@ fn candidates(script: &Script) -> Vec<Script> {
             script.strategy.steps.remove(at);
         });
     }
+    with(&|script| script.strategy.steps = Strategy::rolling().steps);
+    with(&|script| script.strategy.max_unavailable_per_zone = None);
     with(&|script| script.strategy.keep_old = Duration::ZERO);
     with(&|script| script.judge = None);
     with(&|script| script.cloud.pool = None);

@@ -84,7 +84,7 @@ fn edge_case_16_a_judge_that_never_answers_is_not_waited_for_without_end() {
 fn terraform_eks_2845_what_cannot_be_removed_is_said_and_asked_about() {
     let held = |lab: &Lab, one: &Artifact, _: &Artifact| lab.cloud.protect(&lab.names(one)[0]).unwrap();
     let (lab, told) = stuck(rolling(), held, MINUTE * 90, "1 to leave");
-    assert_eq!(told.outcome(), &Outcome::Needs(Need::StuckLeaving));
+    assert!(matches!(told.outcome(), Outcome::Needs(Need::StuckLeaving { .. })), "{:?}", told.outcome());
     assert_eq!(lab.cloud.running().values().sum::<usize>(), 5, "all of the new are there, and the one that cannot go");
 }
 

@@ -152,7 +152,7 @@ impl World {
             3 => Phase::Reverting { why: RevertCause::Deadline, to: GenerationId(1), at },
             4 => finishing(Ending::Mixed),
             5 => finishing(Ending::Nothing),
-            6 => held(Hold::Needs(Need::StuckLeaving)),
+            6 => held(Hold::Needs(Need::StuckLeaving { why: "it stays".into() })),
             7 => held(super::kit::paused()),
             8 => Phase::Stepping { step: StepIx(0), at: StepState::Gating { since: stage.now, until: Some(give_up_at) } },
             _ => return None,

@@ -144,7 +144,7 @@ fn said(
                 Word::Waits(Blocker::Approval { step, missing: approve.least - have, by, until }, None)
             }
         }
-        Step::Scale { .. } | Step::Shift { .. } => Word::Open,
+        Step::Scale { .. } | Step::Shift { .. } | Step::EachZone(_) | Step::Zone { .. } => Word::Open,
     }
 }
 

@@ -17,11 +17,13 @@ mod rejudge;
 mod retire;
 mod rollback;
 mod route;
+mod shortage;
 pub(super) mod sight;
 mod stuck;
 mod traffic;
 mod unheal;
 mod view;
+mod zones;
 
 use std::time::Duration;
 

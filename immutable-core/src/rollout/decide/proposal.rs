@@ -33,12 +33,26 @@ pub(super) struct Aim {
     pub(super) share: (u32, u32),
     /// Set if only one generation is to go.
     only: Option<GenerationId>,
+    /// How many must stay ready in each zone.
+    pub(super) zone_floor: u32,
+    /// In how many of the fleet's zones, the first of them, instances are replaced; `None` if in all.
+    pub(super) open: Option<u16>,
 }
 
 impl Aim {
     /// Whether a generation is one of those that are to shrink.
     pub(super) fn leaves(&self, id: GenerationId) -> bool {
         self.only.map_or(Some(id) != self.wanted, |only| id == only)
+    }
+
+    /// Whether zones have a floor each, or a turn.
+    pub(super) fn counts_zones(&self) -> bool {
+        self.zone_floor > 0 || self.open.is_some()
+    }
+
+    /// Whether it is a zone's turn. What is in none of the fleet's zones need not wait for one.
+    pub(super) fn is_open(&self, zone: Option<u16>) -> bool {
+        self.open.zip(zone).is_none_or(|(open, zone)| zone < open)
     }
 }
 
@@ -275,14 +289,19 @@ fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
     let floor = view.budget.floor;
     let strategy = rollout.plan.strategy();
     let first = !strategy.overlaps();
-    let whole = |wanted| Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, first, share: (1, 1), only: None });
+    let zone_floor = view.zone_floor;
+    let whole = |wanted| {
+        let (share, only, open) = ((1, 1), None, None);
+        Some(Aim { wanted: Some(wanted), goal: desired, others: 0, floor, first, share, only, zone_floor, open })
+    };
     match phase {
         Phase::Preparing { .. } | Phase::Held { .. } => None,
         Phase::Stepping { step: StepIx(step), .. } => {
             let Goal { wanted: goal, others, first, share } =
                 strategy.goal_of(usize::from(*step), rollout.plan.fleet().desired(), desired);
             let goal = if goal == 0 && share.0 == 0 { goal } else { goal.max(exercise(view, rollout)) };
-            Some(Aim { wanted: Some(rollout.wanted), goal, others, floor, first, share, only: None })
+            let open = strategy.open_zones(usize::from(*step)).map(|open| open.max(first_zone(view, rollout.wanted)));
+            Some(Aim { wanted: Some(rollout.wanted), goal, others, floor, first, share, only: None, zone_floor, open })
         }
         Phase::Reverting { to, .. } => whole(*to),
         Phase::Finishing { ending: Ending::Keep, .. } => {
@@ -292,10 +311,17 @@ fn aim(view: &View<'_>, rollout: &RolloutState, phase: &Phase) -> Option<Aim> {
         Phase::Finishing { ending: Ending::Forward, .. } => whole(rollout.wanted),
         Phase::Finishing { ending: Ending::Back { to }, .. } => whole(*to),
         Phase::Finishing { ending: Ending::Nothing, .. } => {
-            Some(Aim { wanted: None, goal: 0, others: 0, floor: 0, first: false, share: (0, 1), only: Some(rollout.wanted) })
+            let (only, open) = (Some(rollout.wanted), None);
+            Some(Aim { wanted: None, goal: 0, others: 0, floor: 0, first: false, share: (0, 1), only, zone_floor: 0, open })
         }
         Phase::Finishing { ending: Ending::Mixed | Ending::Refused { .. }, .. } => None,
     }
+}
+
+/// How many zones it takes until one has a group in which something can be launched: others may have deleted those of the first.
+fn first_zone(view: &View<'_>, wanted: GenerationId) -> u16 {
+    let there = view.generation(wanted).filter(|(_, group)| !group.absent);
+    there.filter_map(|(_, group)| group.zone).min().map_or(0, |zone| zone.saturating_add(1))
 }
 
 /// Of an empty fleet one instance is tried, if there is room for it.

@@ -1,16 +1,17 @@
 //! A freed slot is filled at once: as many of the wanted as the goal asks for and the ceiling has room for, and the spares besides.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use super::MAX_VIEW_AGE;
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
+use super::shortage::lacks;
 use super::view::{GroupView, View, count};
+use super::zones::Room;
 use crate::fleet::{GenerationId, GroupId, Resize};
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
-use crate::rollout::state::Slots;
 use crate::rollout::strategy::Shortage;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
@@ -34,7 +35,12 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
     lacks(view, proposal, wanted, aim.goal, shortage);
     // Another takes the place of who runs another image.
     let goal = aim.goal.saturating_add(proposal.spares).saturating_add(view.drifted(wanted));
-    let missing = goal.saturating_sub(asked).min(proposal.probe.unwrap_or(u32::MAX));
+    let zones = Room::of(view, proposal, &aim, wanted);
+    let lacking = goal.saturating_sub(asked);
+    let missing = lacking.saturating_sub(zones.kept).min(proposal.probe.unwrap_or(u32::MAX));
+    if lacking > 0 && zones.kept > 0 {
+        proposal.wait(Blocker::View { why: "of a zone whose part is missing".into() });
+    }
     let unkept = if missing == 0 && proposal.probe.is_none() { unkept(view, proposal, wanted, aim.goal) } else { Vec::new() };
     if missing == 0 && unkept.is_empty() {
         return;
@@ -59,7 +65,7 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
     }
     let groups = count(view.generation(wanted).filter(|(_, group)| !group.absent).count());
     let share = (shortage == Shortage::Wait).then(|| goal.div_ceil(groups.max(1)));
-    for (group, (from, to)) in spread(view, proposal, wanted, missing.min(room), share) {
+    for (group, (from, to)) in spread(view, proposal, &aim, zones, missing.min(room), share) {
         proposal.call(view, Call::Resize(Arc::new(Resize::Raise { group, from, to })));
     }
 }
@@ -67,7 +73,9 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
 /// Sizes to be set to what is there: members beyond the size, left behind by somebody who lowered it, are the provider's to remove.
 fn unkept(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, goal: u32) -> Vec<Resize> {
     let mut lacking = goal.saturating_sub(view.sum(wanted, |group| group.size.max(group.asked)));
-    let still = view.generation(wanted).filter(|(id, group)| group.whole && group.idle && proposal.may_write(view, **id));
+    let still = view
+        .generation(wanted)
+        .filter(|(id, group)| group.whole && group.idle && is_open(proposal, group) && proposal.may_write(view, **id));
     let resizes = still.filter_map(|(id, group)| {
         // Who is on standby is no concern of its size.
         let more = (group.members() - group.held).saturating_sub(group.size).min(lacking);
@@ -77,69 +85,50 @@ fn unkept(view: &View<'_>, proposal: &Proposal, wanted: GenerationId, goal: u32)
     resizes.collect()
 }
 
-/// Says where instances did not come, and where they are instead.
-fn lacks(view: &View<'_>, proposal: &mut Proposal, wanted: GenerationId, goal: u32, shortage: Shortage) {
-    let Some(generation) = view.state.generations.get(&wanted) else {
-        return;
-    };
-    let placement =
-        |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map(|group| &group.placement);
-    let groups: Vec<_> = view.generation(wanted).filter_map(|(id, group)| Some((id, placement(id)?, group.promised()))).collect();
-    let share = |at: usize| {
-        let (all, goal) = (groups.len().max(1), usize::try_from(goal).unwrap_or(usize::MAX));
-        count(goal / all + usize::from(at < goal % all))
-    };
-    let over = || groups.iter().enumerate().filter(|(at, (.., size))| *size > share(*at));
-    for (at, (id, from, size)) in groups.iter().enumerate() {
-        let missing = share(at).saturating_sub(*size);
-        if missing == 0 || !view.state.slots(**id).is_some_and(is_short) {
-            continue;
-        }
-        let to = match shortage {
-            Shortage::Elsewhere => over().map(|(_, (_, placement, _))| (*placement).clone()).filter(|to| to != *from).collect(),
-            Shortage::Wait => BTreeSet::new(),
-        };
-        if shortage == Shortage::Wait || !to.is_empty() {
-            proposal.wait(Blocker::Shortage { from: (*from).clone(), missing, to: to.into_iter().collect() });
-        }
-    }
+/// Whether it is the turn of the zone that a group is in.
+fn is_open(proposal: &Proposal, group: &GroupView<'_>) -> bool {
+    proposal.aim.is_none_or(|aim| aim.is_open(group.zone))
 }
 
-/// Whether what was asked for last did not come, or was refused.
-fn is_short(slots: &Slots) -> bool {
-    slots.short || slots.failures > 0
-}
-
-/// Fills the groups that have least first, none above its limit; where a shortage is waited out, none above its share either.
+/// Fills the groups that have least first, none above its limit, or its share where a shortage is waited out, and no zone above its part where that is all
+/// it may have.
 fn spread(
     view: &View<'_>,
     proposal: &Proposal,
-    wanted: GenerationId,
+    aim: &Aim,
+    mut zones: Room,
     more: u32,
     share: Option<u32>,
 ) -> BTreeMap<GroupId, (u32, u32)> {
     let mut raised = BTreeMap::new();
-    let Some(generation) = view.state.generations.get(&wanted) else {
+    let Some((wanted, generation)) = aim.wanted.and_then(|wanted| Some((wanted, view.state.generations.get(&wanted)?))) else {
         return raised;
     };
     let limit = |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map_or(0, |group| group.max);
-    let open = view.generation(wanted).filter(|(id, group)| group.whole && !group.absent && proposal.may_write(view, **id));
+    let open = view
+        .generation(wanted)
+        .filter(|(id, group)| group.whole && !group.absent && aim.is_open(group.zone) && proposal.may_write(view, **id));
     let mut heap: BinaryHeap<_> = open
         .map(|(id, group)| {
             // Where the last one did not come, only when nowhere else is room.
-            let short = view.state.slots(*id).is_some_and(|slots| slots.short);
-            Reverse((short, group.size, *id, limit(id).min(share.unwrap_or(u32::MAX))))
+            let limit = limit(id).min(share.unwrap_or(u32::MAX));
+            Reverse((view.is_short(aim, *id), group.size, *id, limit, group.zone))
         })
         .collect();
     for _ in 0..more {
-        while heap.peek().is_some_and(|Reverse((_, size, _, limit))| size >= limit) {
+        let is_full =
+            |size: u32, limit: u32, zone: Option<u16>| size >= limit || zone.and_then(|zone| zones.left.get(&zone)) == Some(&0);
+        while heap.peek().is_some_and(|Reverse((_, size, _, limit, zone))| is_full(*size, *limit, *zone)) {
             heap.pop();
         }
-        let Some(Reverse((short, size, id, limit))) = heap.pop() else {
+        let Some(Reverse((short, size, id, limit, zone))) = heap.pop() else {
             break;
         };
         raised.entry(id).or_insert((size, size)).1 = size + 1;
-        heap.push(Reverse((short, size + 1, id, limit)));
+        if let Some(left) = zone.and_then(|zone| zones.left.get_mut(&zone)) {
+            *left -= 1;
+        }
+        heap.push(Reverse((short, size + 1, id, limit, zone)));
     }
     raised
 }

@@ -7,6 +7,7 @@ use super::MAX_VIEW_AGE;
 use super::proposal::{Aim, Proposal};
 use super::route;
 use super::view::View;
+use super::zones::Floors;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{GroupId, GroupState, Life, Resize, TargetState, Working};
 use crate::id::InstanceKey;
@@ -64,8 +65,11 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             }
             // What it asks for is counted as promised already: others may have brought the goal meanwhile.
             let wanted = aim.is_some_and(|aim| {
-                let goal = aim.goal.saturating_add(view.spares(&aim));
-                aim.wanted == Some(id.generation) && view.sum(id.generation, |group| group.promised()) <= goal
+                // Another may be asked for in the place of who runs another image.
+                let goal = aim.goal.saturating_add(view.spares(&aim)).saturating_add(view.drifted(id.generation));
+                aim.wanted == Some(id.generation)
+                    && aim.is_open(group.zone)
+                    && view.sum(id.generation, |group| group.promised()) <= goal
             });
             let spares = aim.map_or(0, |aim| view.spares(&aim));
             let release = view.state.generations.get(&id.generation)?.release();
@@ -82,7 +86,9 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
 fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
     let floor = aim.map_or(view.budget.floor, |aim| aim.floor);
     let pot = view.pot(group.generation, None);
-    !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None)
+    let zone = view.groups.get(&group).and_then(|group| group.zone);
+    let zone_holds = aim.is_none_or(|aim| !Floors::of(view, &aim, None).is_broken(zone, group.generation));
+    !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None) && zone_holds
 }
 
 /// Whether one that was named to leave at once, since it served nobody, gets requests by now.

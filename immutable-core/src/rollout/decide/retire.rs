@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::proposal::{Aim, Proposal};
 use super::traffic::{Pot, Traffic, Weights};
 use super::view::{GroupView, View, count};
+use super::zones::{Floors, beyond_their_part, too_full};
 use crate::fleet::{GenerationId, GroupId, Resize, TargetState};
 use crate::id::InstanceKey;
 use crate::rollout::event::Call;
@@ -21,8 +22,11 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let route = proposal.route.clone();
     let mut names = Names {
         view,
+        aim,
         route: route.as_ref(),
         pots: pots(view, proposal, &aim),
+        zones: Floors::of(view, &aim, route.as_ref()),
+        beyond: beyond_their_part(view, &aim),
         making_room,
         probation,
         drifted: aim.wanted.map_or(0, |wanted| view.drifted(wanted)),
@@ -80,6 +84,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         names.take(&ours, Class::Unfit, &mut surplus);
         names.take(&ours, Class::Doubt, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
+        if names.leave.is_empty() && served.is_empty() {
+            names.take(&too_full(view, proposal, &aim), Class::Ready, &mut 1);
+        }
     }
     for (group, leave) in names.leave {
         retire(view, proposal, group, leave, served.remove(&group).unwrap_or_default());
@@ -182,9 +189,13 @@ enum Class {
 
 struct Names<'v, 'a> {
     view: &'v View<'a>,
+    aim: Aim,
     /// The route that is proposed.
     route: Option<&'v Weights>,
     pots: Vec<(Pot, u32, u32)>,
+    zones: Floors,
+    /// How many of the others may leave each zone whose turn has not come.
+    beyond: BTreeMap<u16, u32>,
     making_room: u32,
     probation: bool,
     /// How many of the wanted run another image, and are not named yet.
@@ -221,35 +232,42 @@ impl Names<'_, '_> {
         self.pots.iter().find(|(one, ..)| *one == pot).map_or((0, 0), |(_, ready, needed)| (*ready, *needed))
     }
 
-    /// Whether too few are ready for the requests that a group serves.
+    /// Whether too few are ready for the requests that a group serves, or in its zone.
     fn is_broken(&self, group: GroupId) -> bool {
         let (ready, needed) = self.ready_of(self.pot_of(group.generation));
-        ready < needed
+        let zone = self.view.groups.get(&group).and_then(|group| group.zone);
+        ready < needed || self.zones.is_broken(zone, group.generation)
     }
 
-    /// How many of a class may be named among those who serve the same requests, as far as the floor goes.
-    fn allows(&self, class: Class, pot: Pot) -> u32 {
-        let (ready, needed) = self.ready_of(pot);
+    /// How many of a class may be named in a group, as far as the floors go: that of those who serve the same requests, and that of its zone; and in a
+    /// zone whose turn has not come, as many as it has beyond its part. Who is down is nobody's part.
+    fn allows(&self, class: Class, left: &Left<'_>) -> u32 {
+        let (id, zone) = (left.id.generation, left.zone);
+        let (ready, needed) = self.ready_of(left.pot);
+        let broken = ready < needed || self.zones.is_broken(zone, id);
+        let turn = || if left.open { u32::MAX } else { zone.and_then(|zone| self.beyond.get(&zone)).copied().unwrap_or(0) };
         match class {
-            // While the floor is broken only what is down may go, and no faster than it is replaced.
-            Class::Down | Class::Failed | Class::Unfit if ready < needed => self.making_room,
+            // While a floor is broken only what is down may go, and no faster than it is replaced.
+            Class::Down | Class::Failed | Class::Unfit if broken => self.making_room,
             Class::Down | Class::Failed | Class::Unfit => u32::MAX,
             // They are never ready, and may serve all the same.
             Class::Drifted if ready < needed => ready.saturating_add(self.drifted).saturating_sub(needed),
-            Class::Doubt if ready < needed => 0,
-            Class::Drifted | Class::Doubt => u32::MAX,
-            Class::Ready => ready.saturating_sub(needed),
+            Class::Drifted => u32::MAX,
+            Class::Doubt if broken => 0,
+            Class::Doubt => turn(),
+            Class::Ready => ready.saturating_sub(needed).min(self.zones.spare(zone, id)).min(turn()),
         }
     }
 
-    /// Names up to `most` of a class, as far as the floor allows: of what is not proven first, and then from the groups that have most members.
+    /// Names up to `most` of a class, as far as the floors allow: of what is not proven first, then where it is a zone's turn, and then from the groups that have most
+    /// members.
     fn take(&mut self, groups: &[GroupId], class: Class, most: &mut u32) {
         if *most == 0 {
             return;
         }
         let view = self.view;
         let baseline = view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
-        let mut left: Vec<(bool, u32, GroupId, Pot, std::slice::Iter<'_, &InstanceKey>)> = Vec::new();
+        let mut left: Vec<Left<'_>> = Vec::new();
         for id in groups {
             if let Some(group) = view.groups.get(id) {
                 let keys = match class {
@@ -262,35 +280,40 @@ impl Names<'_, '_> {
                 };
                 let named = self.leave.get(id).map_or(0, |leave| count(leave.at_once.len() + leave.served_first.len()));
                 let release = view.state.generations.get(&id.generation).map(|generation| generation.release());
-                left.push((
-                    release != baseline,
-                    group.members().saturating_sub(named),
-                    *id,
-                    self.pot_of(id.generation),
-                    keys.iter(),
-                ));
+                left.push(Left {
+                    unproven: release != baseline,
+                    open: Some(id.generation) == self.aim.wanted || self.aim.is_open(group.zone),
+                    members: group.members().saturating_sub(named),
+                    id: *id,
+                    zone: group.zone,
+                    pot: self.pot_of(id.generation),
+                    keys: keys.iter(),
+                });
             }
         }
         while *most > 0 {
-            let open = left.iter_mut().filter(|(_, _, _, pot, keys)| keys.len() > 0 && self.allows(class, *pot) > 0);
-            let Some((_, members, id, pot, keys)) = open.max_by_key(|(unproven, members, id, ..)| (*unproven, *members, *id))
-            else {
+            let open = left.iter_mut().filter(|left| left.keys.len() > 0 && self.allows(class, left) > 0);
+            let Some(from) = open.max_by_key(|left| (left.unproven, left.open, left.members, left.id)) else {
                 return;
             };
-            let (id, pot) = (*id, *pot);
-            if let Some(key) = keys.next().filter(|key| class != Class::Failed || !self.spared(id, key)) {
-                *members = members.saturating_sub(1);
+            let (id, pot, zone) = (from.id, from.pot, from.zone);
+            if let Some(key) = from.keys.next().filter(|key| class != Class::Failed || !self.spared(id, key)) {
+                from.members = from.members.saturating_sub(1);
                 let leave = self.leave.entry(id).or_default();
                 match class {
                     Class::Down | Class::Failed | Class::Unfit => leave.at_once.insert((*key).clone()),
                     Class::Drifted | Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
                 };
                 *most -= 1;
+                if let Some(beyond) = zone.and_then(|zone| self.beyond.get_mut(&zone)) {
+                    *beyond = beyond.saturating_sub(1);
+                }
                 match class {
                     Class::Ready => {
                         if let Some((_, ready, _)) = self.pots.iter_mut().find(|(one, ..)| *one == pot) {
                             *ready -= 1;
                         }
+                        self.zones.leaves(zone, id.generation);
                     }
                     Class::Down | Class::Failed | Class::Unfit => self.making_room = self.making_room.saturating_sub(1),
                     Class::Drifted => self.drifted = self.drifted.saturating_sub(1),
@@ -299,4 +322,17 @@ impl Names<'_, '_> {
             }
         }
     }
+}
+
+/// Who of a group may still be named.
+struct Left<'k> {
+    /// Whether it is of another release than the one that is proven.
+    unproven: bool,
+    /// Whether it is the turn of its zone.
+    open: bool,
+    members: u32,
+    id: GroupId,
+    zone: Option<u16>,
+    pot: Pot,
+    keys: std::slice::Iter<'k, &'k InstanceKey>,
 }

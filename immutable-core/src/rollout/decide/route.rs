@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::divide::{carried, narrowed, parts_of, spread};
 use super::proposal::{Aim, Proposal};
 use super::traffic::{Mode, Traffic, Weights, needed, share};
-use super::view::View;
+use super::view::{View, count};
+use super::zones;
 use crate::fleet::{GenerationId, Route};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Ending, Phase};
@@ -83,11 +84,12 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
 /// What the weights should be now; `None` if nothing is to be said of them.
 pub(super) fn target(view: &View<'_>, traffic: &Traffic<'_>, aim: &Aim) -> Option<Weights> {
     let choice = Choice::of(view, traffic, aim)?;
-    match traffic.mode {
+    let weights = match traffic.mode {
         Mode::Together => Some(choice.together()),
         Mode::One { attached } => choice.one(attached),
         Mode::Weights { parts, generations } => choice.weighted(parts, generations),
-    }
+    };
+    weights.filter(|weights| zones::carries(view, aim, traffic.current(), weights))
 }
 
 /// Between whom it is to be divided.
@@ -223,7 +225,23 @@ impl<'a> Choice<'a> {
         weights.insert(wanted, share);
         let weights = narrowed(weights, wanted, generations).into_iter();
         let weights = weights.map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
+        let carries = zones::carries(self.view, self.aim, self.traffic.current(), &weights);
+        let weights = if carries { weights } else { self.lasting(parts, floor, share) };
         self.allowed(&weights).then_some(weights)
+    }
+
+    /// No more than this share, and a part at least for whoever has requests: as long as they do they are counted in their zones. What is wanted gets
+    /// only what it could carry with one fewer, so that one may make room where a zone has too few.
+    fn lasting(&self, parts: u32, floor: u32, share: u32) -> Weights {
+        let keep = |id: &&GenerationId| **id != self.wanted && self.has(**id) > 0 && !self.is_lost(**id);
+        let others: Vec<_> = self.traffic.current().keys().filter(keep).map(|id| (*id, self.may_serve(*id))).collect();
+        let each = count(others.len());
+        let could = carried(parts, self.ready(self.wanted).saturating_sub(1), floor).max(1);
+        let share = share.min(could).min(parts.saturating_sub(each));
+        let mut weights = spread(parts, parts.saturating_sub(share + each), floor, others, |id| self.has(id));
+        weights.values_mut().for_each(|weight| *weight += 1);
+        weights.insert(self.wanted, share);
+        weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect()
     }
 
     /// Whether the wanted generation takes what nobody else could have: what others had if they are gone for certain, and if nobody had any, when it is all there.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::MAX_VIEW_AGE;
 use super::traffic::Traffic;
 use crate::fleet::{
-    Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Held, OnDrift, Release, Upkeep, Working,
+    Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Held, OnDrift, Placement, Release, Upkeep,
+    Working,
 };
-use crate::id::InstanceKey;
+use crate::id::{InstanceKey, Zone};
 use crate::rollout::budget::Budget;
 use crate::rollout::event::{Call, Noted};
 use crate::rollout::plan::quiet;
@@ -44,6 +45,8 @@ pub(super) struct View<'a> {
     pub(super) traffic: Option<Traffic<'a>>,
     /// When time alone would change this view.
     pub(super) wake: Option<Timestamp>,
+    /// How many must be ready in each of the fleet's zones.
+    pub(super) zone_floor: u32,
 }
 
 /// The groups that were counted, in ascending order of their ids. They are few, and gone over again and again.
@@ -145,6 +148,8 @@ pub(super) struct GroupView<'a> {
     pub(super) told: Vec<(&'a InstanceKey, Timestamp)>,
     /// Those that something holds.
     pub(super) holding: Vec<(&'a InstanceKey, Held)>,
+    /// In which of the fleet's zones it is, by its place among them.
+    pub(super) zone: Option<u16>,
 }
 
 impl<'a> GroupView<'a> {
@@ -185,6 +190,15 @@ fn foreign(generation: &GenerationState, state: Option<&GroupState>) -> bool {
     refused && matches!(state, Some(GroupState::Present { spec, .. }) if *spec != Some(generation.spec.digest()))
 }
 
+/// In which of these zones a group is, by its place among them.
+fn place(spec: &GenerationSpec, cell: u16, zones: &[Zone]) -> Option<u16> {
+    // Where it is looked up by its cell, that is where it mostly is.
+    let at = spec.groups.get(usize::from(cell)).filter(|group| group.cell == cell);
+    let group = at.or_else(|| spec.groups.iter().find(|group| group.cell == cell))?;
+    let Placement::Zone(zone) = &group.placement else { return None };
+    zones.iter().position(|other| other == zone).and_then(|at| u16::try_from(at).ok())
+}
+
 pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -208,11 +222,13 @@ impl<'a> View<'a> {
             changed: Vec::new(),
             traffic: None,
             wake: None,
+            zone_floor: 0,
         };
         let Some(rollout) = &state.rollout else {
             return view;
         };
         view.budget = rollout.plan.strategy().budget(state.desired);
+        view.zone_floor = rollout.plan.strategy().zone_floor(state.desired, rollout.plan.fleet().zone_names().len());
         view.traffic = Traffic::of(&view);
         let seen_of = |id| seen.fleet.groups.iter().rfind(|seen| seen.group == id);
         for (id, generation) in &state.generations {
@@ -254,8 +270,13 @@ impl<'a> View<'a> {
 
     /// How many of a generation run another image, and are to be replaced for it.
     pub(super) fn drifted(&self, id: GenerationId) -> u32 {
+        self.sum(id, |group| self.drifted_in(group))
+    }
+
+    /// The same of a group.
+    pub(super) fn drifted_in(&self, group: &GroupView<'_>) -> u32 {
         let replaces = self.rollout().is_some_and(|rollout| rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace);
-        if replaces { self.sum(id, |group| count(group.drifted.len())) } else { 0 }
+        if replaces { count(group.drifted.len()) } else { 0 }
     }
 
     /// Whether a release has had a ready instance in this fleet.
@@ -341,6 +362,7 @@ impl<'a> View<'a> {
             absent: whole && (state == Some(&GroupState::Absent) || foreign(generation, state)),
             idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
             free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
+            zone: place(&generation.spec, id.cell, rollout.plan.fleet().zone_names()),
             ..GroupView::default()
         };
         let reported = match state {

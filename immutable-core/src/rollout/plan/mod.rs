@@ -279,6 +279,7 @@ impl Plan {
         let health = fleet.health();
         let pool = pool(state, fleet, switch)?;
         let proven = state.proven.as_ref().map(|proven| &proven.spec);
+        let strategy = &strategy.in_zones(fleet.zone_names(), fleet.id().name())?;
         let of_proven = proven.is_some_and(|proven| proven.release == release).then(|| strategy.of_proven());
         let strategy = of_proven.as_ref().unwrap_or(strategy);
         let others = state.generations.values().filter(|generation| generation.release() != release);
@@ -287,6 +288,8 @@ impl Plan {
         if !keeps {
             checked(state, fleet, strategy, switch)?;
             strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
+            let split = switch.map(|switch| switch.split).filter(|_| replaces);
+            strategy.fits_zones(fleet.desired(), fleet.zone_names().len(), split)?;
         }
         let budget = strategy.budget(fleet.desired());
         let most = fleet.follows_whom().map_or(0, |follows| strategy.budget(follows.most).most());

@@ -48,6 +48,11 @@ impl fmt::Display for Plan {
             shown(max_unavailable, max_unavailable.down(budget.desired)),
             shown(max_surge, max_surge.up(budget.desired)),
         )?;
+        if let Some(amount) = &self.strategy.max_unavailable_per_zone {
+            let zones = self.fleet.zone_names().len();
+            let floor = self.strategy.zone_floor(budget.desired, zones);
+            writeln!(f, "  of them at least {floor} ready in each of {zones} zones (max_unavailable_per_zone {amount})")?;
+        }
         writeln!(
             f,
             "  {} tried alone; ready after {} of health, down after {} without; given up once more than {} failed",
@@ -80,6 +85,14 @@ impl fmt::Display for Plan {
                     }
                     let Envelope { ready_at_least, live_at_most, .. } = step.envelope;
                     if (ready_at_least, live_at_most) != (budget.floor, budget.most()) {
+                        write!(f, "; at least {ready_at_least} ready, at most {live_at_most} in all")?;
+                    }
+                    writeln!(f)?;
+                }
+                Step::Zone { .. } => {
+                    write!(f, "  step {}: {}: {} of the new, {} of the old", number + 1, step.step, step.wanted, step.leaving)?;
+                    let Envelope { ready_at_least, live_at_most, .. } = step.envelope;
+                    if (ready_at_least, live_at_most) != (budget.floor, budget.ceiling) {
                         write!(f, "; at least {ready_at_least} ready, at most {live_at_most} in all")?;
                     }
                     writeln!(f)?;

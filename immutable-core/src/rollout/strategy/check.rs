@@ -83,7 +83,12 @@ impl Strategy {
             format!("{} steps; at most {} are possible", self.steps.len(), u16::MAX)
         })?;
         let all = Percent::known(100);
-        let scale = self.steps.iter().rev().find_map(|step| if let Step::Scale { to, .. } = step { Some(*to) } else { None });
+        // The last of the zones leaves nothing over.
+        let scale = self.steps.iter().rev().find_map(|step| match step {
+            Step::Scale { to, .. } => Some(*to),
+            Step::EachZone(_) | Step::Zone { .. } => Some(Amount::Percent(all)),
+            _ => None,
+        });
         ensure(scale == Some(Amount::Percent(all)), || {
             "a strategy whose last scale does not go to 100% never ends; add `Step::scale` to 100%".to_owned()
         })?;
@@ -246,7 +251,7 @@ fn gate(step: &Step) -> Result<()> {
                 format!("{least} of {people} people must approve; ask for at least 1, and at most as many as are named")
             })
         }
-        Step::Scale { .. } | Step::Shift { .. } => Ok(()),
+        Step::Scale { .. } | Step::Shift { .. } | Step::EachZone(_) | Step::Zone { .. } => Ok(()),
     }
 }
 

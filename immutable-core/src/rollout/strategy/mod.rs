@@ -3,6 +3,7 @@
 mod check;
 mod patience;
 mod step;
+mod zones;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,9 @@ use crate::time::{human, human_option};
 
 pub(crate) use patience::Hedge;
 pub use patience::Shortage;
-pub use step::{Analyse, Approve, Check, Old, Otherwise, Step};
+pub(crate) use zones::part_of_first;
+
+pub use step::{Analyse, Approve, Check, EachZone, Old, Otherwise, Step};
 
 /// A budget and a list of steps. [`rolling`](Self::rolling), [`blue_green`](Self::blue_green), [`canary`](Self::canary) and
 /// [`recreate`](Self::recreate) are lists of the same steps as your [own](Self::new).
@@ -58,6 +61,8 @@ pub struct Strategy {
     pub(crate) leave_deadline: Duration,
     #[serde(default, with = "human_option", skip_serializing_if = "Option::is_none")]
     pub(crate) rollout_deadline: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_unavailable_per_zone: Option<Amount>,
 }
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -166,6 +171,7 @@ impl Strategy {
             on_shortage: Shortage::Elsewhere,
             leave_deadline: patience::LEAVE_DEADLINE,
             rollout_deadline: None,
+            max_unavailable_per_zone: None,
         }
     }
 
@@ -193,11 +199,22 @@ impl Strategy {
         Self { max_surge: Amount::Count(0), max_unavailable: Amount::percent(100), steps, ..Self::rolling() }
     }
 
+    /// Replaces one zone after the other, each as room allows, the one that the fleet [names first](crate::Fleet::zones) first; the first
+    /// [bakes](Self::bake) for so long before the next begins, and the others do if [told to](Self::bake_each_zone). For fleets of two zones or more. A way
+    /// back goes everywhere at once.
+    pub fn zone_by_zone(first_bake: Duration) -> Self {
+        Self { steps: vec![Step::each_zone(first_bake)], ..Self::rolling() }
+    }
+
     /// Adds what must hold after each [`Scale`](Step::Scale) but the last, or after the only one, behind what must already: after each share of a
-    /// canary, while there is something of the old to compare it with, and before blue/green shifts the traffic.
+    /// canary, while there is something of the old to compare it with, and before blue/green shifts the traffic. Zone by zone, after each but the last.
     #[must_use]
     pub fn gate(mut self, gate: impl Into<Step>) -> Self {
         let gate = gate.into();
+        if let Some(zones) = self.each_zone() {
+            zones.gates.push(gate);
+            return self;
+        }
         let scales = |steps: &[Step]| steps.iter().filter(|step| matches!(step, Step::Scale { .. })).count();
         let gated = scales(&self.steps).saturating_sub(1).max(1);
         let mut steps = Vec::new();
@@ -220,11 +237,17 @@ impl Strategy {
     /// How long each [`Bake`](Step::Bake) lasts; a list without any gets one at its end, before the release is proven. Zero leaves them out.
     #[must_use]
     pub fn bake(mut self, lasting: Duration) -> Self {
+        let mut bakes = 0;
+        if let Some(zones) = self.each_zone() {
+            for old in [&mut zones.first_bake, &mut zones.bake].into_iter().filter(|old| !old.is_zero()) {
+                *old = lasting;
+                bakes += 1;
+            }
+        }
         if lasting.is_zero() {
             self.steps.retain(|step| !matches!(step, Step::Bake { .. }));
             return self;
         }
-        let mut bakes = 0;
         for step in &mut self.steps {
             if let Step::Bake { lasting: old } = step {
                 *old = lasting;
@@ -256,6 +279,23 @@ impl Strategy {
     #[must_use]
     pub fn max_unavailable(mut self, instances: impl Into<Amount>) -> Self {
         self.max_unavailable = instances.into();
+        self
+    }
+
+    /// How long each zone but the first and the last bakes where it goes [zone by zone](Self::zone_by_zone). Default 0: not at all.
+    #[must_use]
+    pub fn bake_each_zone(mut self, lasting: Duration) -> Self {
+        if let Some(zones) = self.each_zone() {
+            zones.bake = lasting;
+        }
+        self
+    }
+
+    /// How many of each zone's part of the fleet may be not ready, besides what [`max_unavailable`](Self::max_unavailable) says of all. The part of a zone is the fleet's size divided
+    /// by its zones, rounded down, and so is a percentage of that. What serves in a zone counts, of whatever release. Default: a zone has no floor of its own.
+    #[must_use]
+    pub fn max_unavailable_per_zone(mut self, instances: impl Into<Amount>) -> Self {
+        self.max_unavailable_per_zone = Some(instances.into());
         self
     }
 
@@ -340,7 +380,10 @@ impl Strategy {
 
     /// Who judges any of its steps.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.steps.iter().filter_map(Step::judge)
+        self.steps
+            .iter()
+            .flat_map(|step| if let Step::EachZone(zones) = step { &zones.gates[..] } else { std::slice::from_ref(step) })
+            .filter_map(Step::judge)
     }
 
     /// The step that the time is taken for for which the old are kept: one behind the last.
@@ -367,6 +410,11 @@ impl Strategy {
                         Old::Keep => {}
                         Old::First => goal.others = 0,
                     }
+                }
+                Step::EachZone(_) => (goal.wanted, goal.others) = (desired, 0),
+                Step::Zone { nth, of, .. } => {
+                    goal.wanted = part_of_first(desired, *nth, *of);
+                    goal.others = desired - goal.wanted;
                 }
                 Step::Shift { to } => shifted = Some(*to),
                 _ => {}

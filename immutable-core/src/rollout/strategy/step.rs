@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::Actor;
+use crate::id::{Actor, Zone};
 use crate::rollout::budget::{Amount, Percent};
 use crate::time::{Human, Timestamp, human};
 
@@ -40,6 +40,49 @@ pub enum Step {
     Analyse(Analyse),
     /// A gate: people agree.
     Approve(Approve),
+    /// One zone of the fleet after the other is replaced, the one that the fleet names first first. A plan has a [`Zone`](Self::Zone) for each in its place.
+    EachZone(EachZone),
+    /// One zone of the fleet: what it has of the fleet is of the wanted release, as of the zones before it. Nobody is launched in another, and of
+    /// the others nobody leaves another but who is down, or more than its part. Made of an [`EachZone`](Self::EachZone) by a plan.
+    Zone {
+        /// Which.
+        zone: Zone,
+        /// Its number among those of the fleet, from 1 on.
+        nth: u16,
+        /// How many these are.
+        of: u16,
+    },
+}
+
+/// One zone after the other, and what must hold before the next. After the last nothing must: what else is wanted stands behind it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EachZone {
+    /// How long it bakes after the first.
+    #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
+    pub(crate) first_bake: Duration,
+    /// How long it bakes after each other but the last.
+    #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
+    pub(crate) bake: Duration,
+    /// What must hold besides after each but the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) gates: Vec<Step>,
+}
+
+impl EachZone {
+    /// The steps for these zones.
+    pub(crate) fn steps(&self, zones: &[Zone]) -> Vec<Step> {
+        let of = u16::try_from(zones.len()).unwrap_or(u16::MAX);
+        let mut steps = Vec::new();
+        for (zone, nth) in zones.iter().zip(1..=of) {
+            steps.push(Step::Zone { zone: zone.clone(), nth, of });
+            if nth < of {
+                let lasting = if nth == 1 { self.first_bake } else { self.bake };
+                steps.extend(Some(Step::bake(lasting)).filter(|_| !lasting.is_zero()));
+                steps.extend(self.gates.iter().cloned());
+            }
+        }
+        steps
+    }
 }
 
 /// What becomes of the others while the wanted release grows.
@@ -228,9 +271,19 @@ impl Step {
         Self::Bake { lasting }
     }
 
+    /// One zone after the other, with a bake after the first; 0 leaves it out.
+    pub fn each_zone(first_bake: Duration) -> Self {
+        Self::EachZone(EachZone { first_bake, bake: Duration::ZERO, gates: Vec::new() })
+    }
+
     /// Whether it moves nothing.
     pub fn is_gate(&self) -> bool {
-        !matches!(self, Self::Scale { .. } | Self::Shift { .. })
+        !self.launches() && !matches!(self, Self::Shift { .. })
+    }
+
+    /// Whether it moves instances.
+    pub(crate) fn launches(&self) -> bool {
+        matches!(self, Self::Scale { .. } | Self::EachZone(_) | Self::Zone { .. })
     }
 
     /// Whether it is a gate that watches: all of its time must be as it is at its beginning.
@@ -249,7 +302,7 @@ impl Step {
     /// When it ends by itself, begun now, if it does.
     pub(crate) fn lasts(&self) -> Option<Duration> {
         match self {
-            Self::Scale { .. } | Self::Shift { .. } => None,
+            Self::Scale { .. } | Self::Shift { .. } | Self::EachZone(_) | Self::Zone { .. } => None,
             Self::Bake { lasting } | Self::Analyse(Analyse { lasting, .. }) => Some(*lasting),
             Self::Check(check) => Some(check.timeout),
             Self::Approve(approve) => approve.timeout,
@@ -288,6 +341,17 @@ impl fmt::Display for Step {
                     None => Ok(()),
                 }
             }
+            Self::EachZone(EachZone { first_bake, bake, gates }) => {
+                f.write_str("one zone after the other")?;
+                if !first_bake.is_zero() {
+                    write!(f, ", bake for {} after the first", Human(*first_bake))?;
+                }
+                if !bake.is_zero() {
+                    write!(f, ", bake for {} after each other", Human(*bake))?;
+                }
+                gates.iter().try_for_each(|gate| write!(f, ", after each: {gate}"))
+            }
+            Self::Zone { zone, nth, of } => write!(f, "zone {zone}, {nth} of {of}"),
         }
     }
 }

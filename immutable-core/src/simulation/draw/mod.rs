@@ -3,6 +3,7 @@
 
 mod gates;
 mod strategy;
+mod zones;
 
 use std::ops::RangeInclusive;
 
@@ -52,6 +53,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("hedge", 6, strategy::hedge),
     ("shortage", 8, strategy::shortage),
     ("limits", 8, strategy::limits),
+    ("zones", 6, zones::zones),
 ];
 
 /// The script of a seed.
@@ -145,6 +147,10 @@ fn calm(seed: u64, given: &Given) -> Script {
     // A strategy of one's own that shifts traffic needs a pool.
     if given.strategy.is_some() && script.strategy.shifts() {
         script.cloud.pool = Some(Pool::new(Divides::Weighted(100), 10));
+    }
+    // One that is for zones needs some.
+    if given.strategy.is_some() && script.fleet.zones < 2 && script.check().is_err() {
+        script.fleet.zones = 3;
     }
     // A budget that cannot replace anything is refused when planned; here it gets one more.
     if given.strategy.is_none() && script.check().is_err() {

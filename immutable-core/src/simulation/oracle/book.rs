@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gate::{Gate, unwatched};
-use crate::fleet::{GenerationId, GenerationSpec, GroupId, Release, Resize};
+use crate::fleet::{GenerationId, GenerationSpec, GroupId, Placement, Release, Resize};
 use crate::id::{InstanceKey, OpId};
 use crate::rollout::{
     Amount, Budget, Call, Command, CommandId, Ending, Event, Hold, Noted, Old, OnResize, OpResult, Outcome, Phase, Plan,
@@ -64,6 +64,10 @@ impl Chapter {
         if self.again {
             return Some((self.desired, 0));
         }
+        if let Some((nth, of)) = self.turn(until_now) {
+            let wanted = (0..nth).map(|zone| self.part(zone, of)).sum();
+            return Some((wanted, self.desired - wanted));
+        }
         let so_far = || {
             steps
                 .iter()
@@ -86,6 +90,30 @@ impl Chapter {
 
     pub(super) fn budget(&self) -> Budget {
         self.plan.strategy().budget(self.desired)
+    }
+
+    /// How many must be ready in each zone: of an even part, rounded down, but so many.
+    fn zone_floor(&self) -> u32 {
+        let zones = self.plan.fleet().placements().iter().filter(|placement| matches!(placement, Placement::Zone(_))).count();
+        let part = self.desired.checked_div(u32::try_from(zones).unwrap_or(u32::MAX)).unwrap_or(0);
+        self.plan.strategy().max_unavailable_per_zone.map_or(0, |fewer| part.saturating_sub(fewer.down(part)))
+    }
+
+    /// How many zones have had their turn, or have it, if it is one after the other.
+    fn open(&self) -> Option<u16> {
+        let Phase::Stepping { step, .. } = self.phase.under() else { return None };
+        self.turn(usize::from(step.0) + 1).map(|(nth, _)| nth)
+    }
+
+    /// The last zone, and how many there are, by so many steps.
+    fn turn(&self, steps: usize) -> Option<(u16, u16)> {
+        let steps = self.plan.strategy().steps().iter().take(steps);
+        steps.rev().find_map(|step| if let Step::Zone { nth, of, .. } = step { Some((*nth, *of)) } else { None })
+    }
+
+    /// How many each zone has, if the fleet is spread evenly.
+    pub(super) fn part(&self, zone: u16, of: u16) -> u32 {
+        self.desired / u32::from(of) + u32::from(u32::from(zone) < self.desired % u32::from(of))
     }
 }
 
@@ -118,6 +146,9 @@ pub(super) struct Journaled {
     pub(super) launched: u32,
     pub(super) left: u32,
     pub(super) sized: u32,
+    /// How many had to be ready in each zone, and in how many zones instances were replaced then, if not in all.
+    pub(super) zone_floor: u32,
+    pub(super) open: Option<u16>,
 }
 
 /// When the controller that drives now has seen a group.
@@ -161,6 +192,12 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn release(&self, generation: GenerationId) -> Option<Release> {
         self.specs.get(&generation).map(|spec| spec.release)
+    }
+
+    /// In which zone a group is.
+    pub(super) fn placed(&self, group: GroupId) -> Option<&Placement> {
+        let mut groups = self.specs.get(&group.generation)?.groups.iter();
+        groups.find(|spec| spec.cell == group.cell).map(|spec| &spec.placement)
     }
 
     /// Whether a group was wholly seen, by a look begun after the last answer about it.
@@ -253,6 +290,8 @@ impl Book {
                     launched: 0,
                     left: 0,
                     sized: 0,
+                    zone_floor: 0,
+                    open: None,
                 };
                 self.rest(&mut journaled, *basis);
                 self.ops.insert(*op, journaled);
@@ -380,6 +419,8 @@ impl Book {
             let budget = chapter.budget();
             let tear_down = matches!(chapter.phase, Phase::Finishing { ending: Ending::Nothing, .. });
             (journaled.floor, journaled.ceiling) = (if tear_down { 0 } else { budget.floor }, budget.ceiling);
+            journaled.zone_floor = if tear_down { 0 } else { chapter.zone_floor() };
+            journaled.open = chapter.open();
             journaled.desired = chapter.desired;
             (journaled.moves_to, journaled.goal) = (chapter.moves_to(), chapter.goal());
             let stepping = matches!(chapter.phase.under(), Phase::Stepping { .. });

@@ -61,7 +61,8 @@ pub(super) fn balance(scene: &Scene, change: &Change<'_>) -> Verdict {
         return Ok(());
     }
     let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted)).max(1);
-    let goal = goal.saturating_add(spares(scene, change, journaled));
+    let beside = scene.truth.foreign_since(change.group.generation, journaled.whole);
+    let goal = goal.saturating_add(spares(scene, change, journaled)).saturating_add(beside);
     let there = scene.truth.groups.iter().filter(|(id, group)| id.generation == change.group.generation && !group.deleting);
     let share = goal.div_ceil(u32::try_from(there.count()).unwrap_or(u32::MAX).max(1));
     let others = scene.truth.added_since(journaled.whole);

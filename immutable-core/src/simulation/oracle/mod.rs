@@ -14,6 +14,7 @@ mod rest;
 mod traffic;
 mod truth;
 mod work;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,10 +73,12 @@ const OF_EFFECTS: &[(&str, OfEffects)] = &[
     ("baseline", back::kept),
     ("probe", probe::one_at_a_time),
     ("evidence", back::evidenced),
+    ("zone", zone::floor),
+    ("order", zone::turn),
 ];
 
 /// Oracles that judge who is given which share of the requests.
-const OF_ROUTES: &[(&str, OfRoutes)] = &[("once", traffic::journaled), ("share", traffic::shares)];
+const OF_ROUTES: &[(&str, OfRoutes)] = &[("once", traffic::journaled), ("share", traffic::shares), ("zone", zone::routed)];
 
 /// Oracles that judge what is written.
 const OF_RECORDS: &[(&str, OfRecords)] = &[

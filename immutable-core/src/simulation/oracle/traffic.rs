@@ -39,6 +39,12 @@ pub(super) struct Rerouted<'a> {
     was: Weights,
 }
 
+impl Rerouted<'_> {
+    pub(super) fn was(&self) -> &Weights {
+        &self.was
+    }
+}
+
 fn all(weights: &Weights) -> u64 {
     weights.values().map(|weight| u64::from(*weight)).sum()
 }

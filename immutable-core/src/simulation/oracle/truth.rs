@@ -76,7 +76,7 @@ pub(super) struct Truth {
     /// When something was launched, or began to leave, by nobody's call of ours.
     added: Vec<Timestamp>,
     /// When somebody ready was lost by nobody's call of ours.
-    lost: Vec<(Timestamp, GenerationId)>,
+    lost: Vec<(Timestamp, GroupId)>,
 }
 
 /// What an effect changed.
@@ -198,7 +198,7 @@ impl Truth {
             self.added.push(at);
         }
         if !ours && change.lost_ready() {
-            self.lost.push((at, group.generation));
+            self.lost.push((at, group));
         }
         change
     }
@@ -272,7 +272,12 @@ impl Truth {
 
     /// How many of a generation that were ready others have taken since then.
     pub(super) fn lost_of(&self, generation: GenerationId, then: Timestamp) -> u32 {
-        count(self.lost.iter().rev().take_while(|(at, _)| *at >= then).filter(|(_, of)| *of == generation))
+        count(self.lost.iter().rev().take_while(|(at, _)| *at >= then).filter(|(_, of)| of.generation == generation))
+    }
+
+    /// How many that were ready others have taken from these groups since then.
+    pub(super) fn lost_in(&self, of: impl Fn(GroupId) -> bool, then: Timestamp) -> u32 {
+        count(self.lost.iter().rev().take_while(|(at, _)| *at >= then).filter(|(_, group)| of(*group)))
     }
 
     /// How many of a generation are ready, and have been healthy since before then.

@@ -39,6 +39,8 @@ pub(super) struct Done {
     inherited: OpId,
     /// How often somebody else changed whether an instance serves.
     flaps: u32,
+    /// Machines of what is wanted that its calls sent away though they were ready.
+    evened: u32,
 }
 
 impl Done {
@@ -56,7 +58,9 @@ impl Done {
             What::Sized { from, to } if !change.ours() => self.added += to.saturating_sub(from),
             _ if change.left() && change.ours() => {
                 self.sent_away += 1;
-                self.unready += u32::from(lied || !change.was.as_ref().is_some_and(|was| was.healthy_throughout(since)));
+                let unready = lied || !change.was.as_ref().is_some_and(|was| was.healthy_throughout(since));
+                self.unready += u32::from(unready);
+                self.evened += u32::from(wanted && !unready);
             }
             _ if change.left() => self.lost += 1,
             _ => {}
@@ -111,14 +115,17 @@ pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
         routes,
         foreign,
         flaps,
+        evened,
         ..
     } = scene.done;
+    // One that makes room for one in a zone that has too few is launched there.
+    let evened = if chapter.plan.strategy().max_unavailable_per_zone.is_some() { evened } else { 0 };
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = (chapter.desired.max(chapter.plan.fleet().desired()).max(1) + grown) * (1 + reverts);
     // Beside each that booted for too long, as far as anybody had heard of its health.
     let hedge = chapter.plan.strategy().hedge;
     let spares = hedge.map_or(0, |hedge| scene.truth.slow_since(opened, hedge.after.saturating_sub(MAX_VIEW_AGE)));
-    let most = goal + unready + lost + added + spares;
+    let most = goal + unready + lost + added + spares + evened;
     if launched > most {
         return Err(format!(
             "{launched} were launched, {most} had to be: {goal} in all, {unready} failed, {lost} lost, {added} of others"

@@ -63,6 +63,10 @@ const WEATHER: &[(&str, &[&str], Change)] = &[
     ("goes elsewhere where it is to wait", &["shortage"], |_| {}),
     ("waits for who does not leave", &[], leaving_takes_an_hour),
     ("takes as long as it takes", &[], it_has_less_time_than_it_takes),
+    ("forgets the floor of a zone", &["zones"], |_| {}),
+    ("routes whatever is left in a zone", &["zones", "pool", "steps"], |_| {}),
+    ("launches in every zone at once", &["zones"], |_| {}),
+    ("retires before a zone's turn", &["zones"], |_| {}),
 ];
 
 /// Groups have leavers for long, and not all at the same time.

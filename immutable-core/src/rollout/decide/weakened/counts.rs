@@ -27,6 +27,7 @@ pub(super) const ENGINES: &[Row] = &[
     (3, "names ready ones below the floor", "floor", engine!(view: |view| view.budget.floor = 0)),
     (3, "takes a broken floor for none", "floor", engine!(view: |view| view.budget.floor = view.budget.floor.min(view.ready))),
     (3, "names anybody", "floor", engine!(events: |state, events| anybody(state, events))),
+    (3, "forgets the floor of a zone", "zone", engine!(view: |view| view.zone_floor = 0)),
     (7, "has no probe", "probe", engine!(rules: &[("probe", |_, _| {})])),
     (7, "probes with two at once", "probe", engine!(rules: &[("probe", two_at_once)])),
     (2, "counts a hedge twice", "ceiling", engine!(rules: &[("hedge", twice_as_many_spares)])),

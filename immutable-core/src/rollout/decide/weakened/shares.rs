@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::proposal::Proposal;
 use super::super::view::View;
-use super::super::{refill, retire};
+use super::super::{refill, retire, route};
 use super::{Engine, Row, SOUND, engine};
 use crate::fleet::{GenerationId, Route};
 use crate::rollout::event::{Call, Event};
@@ -35,6 +35,9 @@ pub(super) const ENGINES: &[Row] = &[
     (6, "opens every gate at once", "order", engine!(rules: &[("gates", |_, proposal| proposal.open_gate())])),
     (6, "keeps nobody", "order", engine!(rules: &[("retire", keep_nobody)])),
     (6, "launches before the others have left", "order", engine!(rules: &[("refill", launch_first)])),
+    (3, "routes whatever is left in a zone", "zone", engine!(rules: &[("route", whatever_is_left)])),
+    (6, "launches in every zone at once", "order", engine!(rules: &[("refill", in_every_zone)])),
+    (6, "retires before a zone's turn", "order", engine!(rules: &[("retire", from_every_zone)])),
 ];
 
 fn forget_what_was(state: &mut FleetState) {
@@ -87,5 +90,32 @@ fn launch_first(view: &View<'_>, proposal: &mut Proposal) {
         aim.first = false;
     }
     refill::rule(view, proposal);
+    proposal.aim = aim;
+}
+
+fn whatever_is_left(view: &View<'_>, proposal: &mut Proposal) {
+    let aim = proposal.aim;
+    if let Some(aim) = &mut proposal.aim {
+        aim.zone_floor = 0;
+    }
+    route::rule(view, proposal);
+    proposal.aim = aim;
+}
+
+fn in_every_zone(view: &View<'_>, proposal: &mut Proposal) {
+    let aim = proposal.aim;
+    if let Some(aim) = &mut proposal.aim {
+        aim.open = None;
+    }
+    refill::rule(view, proposal);
+    proposal.aim = aim;
+}
+
+fn from_every_zone(view: &View<'_>, proposal: &mut Proposal) {
+    let aim = proposal.aim;
+    if let Some(aim) = &mut proposal.aim {
+        aim.open = None;
+    }
+    retire::rule(view, proposal);
     proposal.aim = aim;
 }
