@@ -32,7 +32,7 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
         return proposal.wait(Blocker::Leaving { instances: there });
     }
     let asked = view.sum(wanted, GroupView::promised);
-    lacks(view, proposal, wanted, aim.goal, shortage);
+    lacks(view, proposal, &aim, wanted, shortage);
     // Another takes the place of who runs another image.
     let goal = aim.goal.saturating_add(proposal.spares).saturating_add(view.drifted(wanted));
     let zones = Room::of(view, proposal, &aim, wanted);
@@ -64,7 +64,8 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
         return proposal.wait(Blocker::Room { live: view.live, ceiling });
     }
     let groups = count(view.generation(wanted).filter(|(_, group)| !group.absent).count());
-    let share = (shortage == Shortage::Wait).then(|| goal.div_ceil(groups.max(1)));
+    // Zone by zone each has its part, and no other's.
+    let share = (shortage == Shortage::Wait && aim.open.is_none()).then(|| goal.div_ceil(groups.max(1)));
     for (group, (from, to)) in spread(view, proposal, &aim, zones, missing.min(room), share) {
         proposal.call(view, Call::Resize(Arc::new(Resize::Raise { group, from, to })));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
 use super::view::{View, count};
 use crate::fleet::{GenerationId, GroupId};
 use crate::rollout::report::Blocker;
@@ -10,15 +10,16 @@ use crate::rollout::state::Slots;
 use crate::rollout::strategy::Shortage;
 
 /// Says where instances did not come, and where they are instead.
-pub(super) fn lacks(view: &View<'_>, proposal: &mut Proposal, wanted: GenerationId, goal: u32, shortage: Shortage) {
+pub(super) fn lacks(view: &View<'_>, proposal: &mut Proposal, aim: &Aim, wanted: GenerationId, shortage: Shortage) {
     let Some(generation) = view.state.generations.get(&wanted) else {
         return;
     };
     let placement =
         |id: &GroupId| generation.spec.groups.iter().find(|group| group.cell == id.cell).map(|group| &group.placement);
-    let groups: Vec<_> = view.generation(wanted).filter_map(|(id, group)| Some((id, placement(id)?, group.promised()))).collect();
+    let open = view.generation(wanted).filter(|(_, group)| aim.is_open(group.zone));
+    let groups: Vec<_> = open.filter_map(|(id, group)| Some((id, placement(id)?, group.promised()))).collect();
     let share = |at: usize| {
-        let (all, goal) = (groups.len().max(1), usize::try_from(goal).unwrap_or(usize::MAX));
+        let (all, goal) = (groups.len().max(1), usize::try_from(aim.goal).unwrap_or(usize::MAX));
         count(goal / all + usize::from(at < goal % all))
     };
     let over = || groups.iter().enumerate().filter(|(at, (.., size))| *size > share(*at));

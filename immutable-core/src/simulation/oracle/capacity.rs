@@ -57,7 +57,9 @@ pub(super) fn balance(scene: &Scene, change: &Change<'_>) -> Verdict {
     let (Some(journaled), Some(chapter)) = (scene.book.ops.get(&op).filter(|_| to > from), &scene.book.chapter) else {
         return Ok(());
     };
-    if chapter.plan.strategy().on_shortage != Shortage::Wait {
+    // Zone by zone each has its part, and no other's.
+    let strategy = chapter.plan.strategy();
+    if strategy.on_shortage != Shortage::Wait || strategy.open_zones(0).is_some() {
         return Ok(());
     }
     let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted)).max(1);
