@@ -4,6 +4,7 @@ use super::gates::{begun, onward};
 use super::proposal::{Aim, Proposal};
 use super::route;
 use super::view::{View, count};
+use super::zones::Floors;
 use crate::artifact::Digest;
 use crate::fleet::GenerationId;
 use crate::id::StepIx;
@@ -137,9 +138,11 @@ fn finishing(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, e
 /// also none on its way out.
 fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
     let wanted = aim.wanted.is_none_or(|wanted| {
-        // More than the goal, made by others, are not waited for where the floor does not let them go.
+        // More than the goal, made by others or spares, are not waited for where the floor does not let them go, or that of their zone.
         let pot = view.pot(wanted, None);
-        let kept = !end && view.ready_in(pot) <= view.needed_in(pot, aim.floor, None);
+        let floors = Floors::of(view, &aim, None);
+        let of_zone = || aim.zone_floor > 0 && view.generation(wanted).all(|(_, group)| floors.spare(group.zone, wanted) == 0);
+        let kept = !end && (view.ready_in(pot) <= view.needed_in(pot, aim.floor, None) || of_zone());
         let is_goal = |number: u32| number == aim.goal || (kept && number > aim.goal);
         let sum = |of: fn(&super::view::GroupView<'_>) -> u32| view.sum(wanted, of);
         let leavers = if end { sum(|group| group.leavers) } else { 0 };

@@ -26,7 +26,8 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     proposal.probe = Some(probe);
     // What a smaller size leaves over may go besides, but not by a view in which those that serve cannot be told from the others.
     let whole = view.groups.iter().all(|(id, group)| group.whole || !aim.leaves(id.generation));
-    let over = if whole { others(|group| group.members()).saturating_sub(view.budget.desired) } else { 0 };
+    // Nor by one that does not show yet who has set a size.
+    let over = if whole { others(|group| group.members().min(group.size)).saturating_sub(view.budget.desired) } else { 0 };
     // Where nothing may run beside them all of them go first.
     proposal.spare_for_probe = (!aim.first).then(|| over.max(u32::from(needs_room)));
     let until = view.generation(wanted).filter_map(|(_, group)| group.booting).map(|(until, _)| until).min();

@@ -52,9 +52,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
     if !view.environment {
         let draining = view.sum_where(|id| aim.leaves(id), |group| count(group.draining.len()));
-        // Who was replaced unseen counts as a member still: of those that some are to stay of, no more go than their size has.
-        let most = |group: &GroupView<'_>| if aim.others > 0 { group.size } else { u32::MAX };
-        let there = view.sum_where(|id| aim.leaves(id), |group| group.members().min(most(group))).saturating_sub(draining);
+        // Who was replaced unseen counts as a member still, and who was seen leaving and is not seen now as well: of those that some are to stay of, no more
+        // go than are certain.
+        let certain = |group: &GroupView<'_>| match aim.others {
+            0 => group.members(),
+            _ => group.members().saturating_sub(group.unseen.0).min(group.size),
+        };
+        let there = view.sum_where(|id| aim.leaves(id), certain).saturating_sub(draining);
         let mut may_leave = there.saturating_sub(aim.others);
         if let Some(spare) = proposal.spare_for_probe {
             may_leave = may_leave.min(spare.saturating_sub(draining));

@@ -108,8 +108,9 @@ pub(super) fn beyond_their_part(view: &View<'_>, aim: &Aim) -> BTreeMap<u16, u32
     let closed = (0..view.zones()).filter(|zone| !aim.is_open(Some(*zone)));
     let beyond = closed.map(|zone| {
         let there = view.groups.values().filter(|group| group.zone == Some(zone));
-        // Who was replaced unseen counts as a member still.
-        let members = there.map(|group| group.members().min(group.size).saturating_sub(count(group.draining.len())));
+        // Who was replaced, or is gone, unseen counts as a member still.
+        let certain = |group: &GroupView<'_>| group.members().saturating_sub(group.unseen.0).min(group.size);
+        let members = there.map(|group| certain(group).saturating_sub(count(group.draining.len())));
         (zone, members.fold(0, u32::saturating_add).saturating_sub(view.part(zone)))
     });
     beyond.collect()
