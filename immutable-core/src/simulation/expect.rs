@@ -7,7 +7,7 @@ use super::mishaps::Wire;
 use super::script::{Disturbance, Release, Script, Trouble};
 use crate::analysis::Says;
 use crate::fleet::{Drift, Heals, OnDrift};
-use crate::rollout::{AbortTo, Analyse, Check, Need, Otherwise, Outcome, Step};
+use crate::rollout::{AbortTo, Analyse, Check, Need, OnFirstFailure, Otherwise, Outcome, Step};
 
 /// How patient a run's strategy is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,7 +163,11 @@ impl Expected<'_> {
         let nothing = |size: u32| size == 0 && self.script.strategy.budget(0).ceiling == 0;
         let sizes: Vec<_> = self.troubles().filter_map(Trouble::resizes).chain([self.size()]).collect();
         let never = sizes.iter().all(|size| nothing(*size));
-        let failed = if self.baseline { "rolled back" } else { "torn down" };
+        let failed = match (self.baseline, self.script.strategy.on_first_failure) {
+            (true, _) => "rolled back",
+            (false, OnFirstFailure::TearDown) => "torn down",
+            (false, OnFirstFailure::Hold) => "needs: no baseline",
+        };
         if sizes.iter().any(|size| nothing(*size)) {
             // What is proven stays so.
             allowed.insert(if self.release == Release::Again && self.baseline { "succeeded" } else { "unexercised" });
@@ -204,6 +208,7 @@ impl Expected<'_> {
         for trouble in self.troubles() {
             match trouble {
                 Trouble::Abort(AbortTo::Mixed) => allowed.insert("left mixed"),
+                Trouble::Abort(AbortTo::Nothing) if !self.baseline => allowed.insert("torn down"),
                 Trouble::Abort(AbortTo::Back | AbortTo::Nothing) => allowed.insert(failed),
                 _ => false,
             };

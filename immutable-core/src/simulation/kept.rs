@@ -46,6 +46,9 @@ impl Play<'_> {
         let stage = self.stage(rollout, proven.clone(), Acts::default());
         let (board, began) = (Board::new(&script, rollout), self.now());
         let before = self.ledger.scene(|scene| scene.opened());
+        // What is set right stays right until something else is wrong.
+        let troubles = expected.troubles().count();
+        let most = AGAIN * (1 + troubles);
         let calm = began + expected.calm_after().max(Duration::from_secs(kept));
         let ended = self.clock.clone().run(async {
             let keepers = pin!(self.keepers(&board, &stage));
@@ -54,7 +57,7 @@ impl Play<'_> {
             let whole = pin!(async {
                 self.clock.sleep_until(calm).await;
                 let latest = calm + expected.within();
-                while self.now() < latest && self.lacks(&proven).is_some() {
+                while self.now() < latest && self.begun_since(before) <= most && self.lacks(&proven).is_some() {
                     self.clock.sleep_until(self.now() + Duration::from_secs(30)).await;
                 }
                 self.clock.sleep_until(self.now() + REST).await;
@@ -68,9 +71,7 @@ impl Play<'_> {
         if let Some(breach) = self.ledger.breach() {
             return Err(breach);
         }
-        // What is set right stays right until something else is wrong.
-        let (begun, troubles) = (self.ledger.scene(|scene| scene.opened()) - before, expected.troubles().count());
-        let most = AGAIN * (1 + troubles);
+        let begun = self.begun_since(before);
         if begun > most {
             return Err(self.breach("work", format!("{begun} rollouts for {troubles} troubles while it is kept; at most {most}")));
         }
@@ -88,6 +89,11 @@ impl Play<'_> {
                 Some(lacks) => Err(self.breach("convergence", format!("it is kept, and {lacks}; {}", self.stuck(&proven)))),
             },
         }
+    }
+
+    /// How many rollouts were begun, since there were so many.
+    fn begun_since(&self, before: usize) -> usize {
+        self.ledger.scene(|scene| scene.opened()) - before
     }
 
     fn desired(&self) -> u32 {

@@ -7,7 +7,7 @@ use super::proposal::Proposal;
 use super::rollback::held;
 use super::traffic::Weights;
 use super::view::View;
-use crate::fleet::{Drift, GenerationId, Heals, OnDrift};
+use crate::fleet::{Drift, GenerationId, GroupId, Heals, OnDrift};
 use crate::rollout::phase::{Ending, Need, Phase};
 use crate::rollout::state::{GenerationLife, GenerationState};
 
@@ -53,7 +53,9 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
                 told(Drift::Generation, format!("group {group} was deleted"));
             }
         }
-        for (group, size) in view.noted.sizes.iter().filter(|(group, _)| group.generation == *id) {
+        let deleted = |group: &GroupId| view.groups.get(group).is_some_and(|group| group.absent);
+        let sizes = view.noted.sizes.iter().filter(|(group, _)| group.generation == *id && !deleted(group));
+        for (group, size) in sizes {
             let known = view.state.slots(*group).map_or(0, |slots| slots.size);
             if *size > known || healed(view, *id) {
                 told(Drift::Size, format!("group {group} has size {size}, not {known}"));

@@ -11,7 +11,7 @@ use super::mishaps::{Crash, Moment, Wire};
 use super::script::{Cloud, Disturbance, Divides, FleetTerms, Pool, Release, Script, Trouble, Wish};
 use crate::fleet::{Drift, Heals};
 use crate::memory::Random;
-use crate::rollout::{AbortTo, OnResize, Strategy};
+use crate::rollout::{AbortTo, OnFirstFailure, OnResize, Strategy};
 
 /// What is not drawn but given.
 #[derive(Clone, Debug)]
@@ -50,6 +50,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("follows", 12, follows),
     ("kept", 8, kept),
     ("rot", 12, rot),
+    ("holds", 6, holds),
     ("hedge", 6, strategy::hedge),
     ("shortage", 8, strategy::shortage),
     ("limits", 8, strategy::limits),
@@ -444,4 +445,9 @@ fn rot(random: &mut Random, script: &mut Script) {
     // What is replaced faster than it can be removed is there for ever.
     script.cloud.operations_take = if script.cloud.heals == Heals::Never { script.cloud.operations_take } else { 0 };
     script.disturbances.push(Disturbance::new(rollout, at, Trouble::Rot(60 + u64::from(random.below(7200)))));
+}
+
+/// Of a first release that fails a person is asked.
+fn holds(_: &mut Random, script: &mut Script) {
+    script.strategy = script.strategy.clone().on_first_failure(OnFirstFailure::Hold);
 }

@@ -391,8 +391,11 @@ impl Book {
                     if chapter.plan.strategy().on_resize != OnResize::Freeze {
                         chapter.desired = *desired;
                         // What was named under a floor that was higher leaves under the new one.
-                        let floor = chapter.budget().floor;
-                        self.ops.values_mut().for_each(|journaled| journaled.floor = journaled.floor.min(floor));
+                        let (floor, of_zone) = (chapter.budget().floor, chapter.zone_floor());
+                        for journaled in self.ops.values_mut() {
+                            journaled.floor = journaled.floor.min(floor);
+                            journaled.zone_floor = journaled.zone_floor.min(of_zone);
+                        }
                     }
                     if let (Phase::Stepping { .. }, Some(by)) = (&chapter.phase, &mut chapter.give_up_at) {
                         *by = (*by).max(recorded.at + chapter.plan.strategy().progress_deadline);
