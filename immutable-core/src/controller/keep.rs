@@ -19,6 +19,30 @@ impl Controller {
     ///
     /// While nothing is amiss nothing is written. Dropped and called again, here or elsewhere, it goes on.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use futures_util::future::select;
+    /// # use immutable_core::memory::MemoryOptions;
+    /// # use immutable_core::time::{Clock, VirtualClock};
+    /// # use immutable_core::{Fleet, MemoryCloud, Outcome, Strategy};
+    /// # let clock = VirtualClock::default();
+    /// # let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
+    /// # let web = cloud.bake("acmeinc/web", "1.0.0")?;
+    /// # let (controller, fleet) = (cloud.controller(), Fleet::new("web", cloud.place()).size(3));
+    /// # clock.run(async {
+    /// # let plan = controller.plan(&fleet, &web, Strategy::rolling()).await?;
+    /// assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
+    /// let group = *cloud.sizes(fleet.id()).keys().next().expect("it has one");
+    /// cloud.set_size(fleet.id(), group, 1)?; // somebody in a console
+    ///
+    /// let an_hour = clock.sleep_until(clock.now() + Duration::from_secs(3600));
+    /// select(Box::pin(controller.keep(fleet.id())), an_hour).await;
+    /// assert_eq!(cloud.running(), [(web.digest(), 3)].into());
+    /// # Ok::<(), immutable_core::Error>(())
+    /// # })?;
+    /// # Ok::<(), immutable_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if there is nothing that the fleet could be kept at: nothing is proven, or it was left mixed;
     /// [`Fenced`](ErrorKind::Fenced) if another controller has claimed it; as [`Rollout::drive`](super::Rollout::drive); what the journal fails with for longer
