@@ -204,7 +204,7 @@ fn the_way_back_ends_with_all_of_the_baseline_and_nothing_of_the_other() {
     let mut unhealed = stage.clone();
     unhealed.owe(Call::Upkeep(GenerationId(1), Upkeep::NONE));
     unhealed.settle(done(None));
-    row("not over while it is not healed", &unhealed, &old().absent(2), "noted absent 0002");
+    row("not over while it is not healed", &unhealed, &old().absent(2), "noted absent 0002\nowed 8 upkeep 0001 heal true");
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn an_old_lower_is_judged_again() {
 }
 
 #[test]
-fn a_group_that_somebody_deleted_has_no_size_and_is_not_raised() {
+fn a_group_that_somebody_deleted_has_no_size_and_is_made_again_or_done_without() {
     let fleet = Stage::fleet(3).zones(["a".into(), "b".into()]);
     let mut stage = Stage::rolling_of(fleet, Strategy::rolling().max_surge(1));
     let second = immutable_core::fleet::GroupId { cell: 1, ..super::kit::group(1) };
@@ -414,5 +414,7 @@ fn a_group_that_somebody_deleted_has_no_size_and_is_not_raised() {
     let look = || look().group(1, 3, "a+ b+ c+").absent(1).cell(1);
     row("one of the old", &stage, &new(look()), "noted size 0001.1 0\nowed 5 raise 0002.0 0 to 1");
     let half = look().absent(2).group(2, 0, "").cell(1);
-    row("one of the new", &stage, &half, "noted size 0001.1 0\nowed 5 raise 0002.1 0 to 1");
+    row("one of the new", &stage, &half, "noted size 0001.1 0\nowed 5 ensure 0002 of 1.1.0 heal false");
+    stage.not_mended(2);
+    row("which its provider would not make", &stage, &half, "noted size 0001.1 0\nowed 6 raise 0002.1 0 to 1");
 }

@@ -80,7 +80,6 @@ fn where_the_fleet_says_so_nothing_moves_until_a_person_has_decided() {
     for (drift, look, noted, what) in [
         (Drift::Image, ends("d+ e+ f%", 3), "", "f runs another image than its generation's"),
         (Drift::Size, ends("d+ e+ f+", 5), "noted size 0002.0 5\n", "group 0002.0 has size 5, not 3"),
-        (Drift::Size, ends("d+ e+ f+", 2), "noted size 0002.0 2\n", "group 0002.0 has size 2, not 3"),
         (Drift::Stranger, ends("d+ e+ f+", 3).stranger("web-0009"), "", "\"web-0009\" bears the fleet's mark and is not ours"),
         (Drift::Generation, look().absent(1).group(2, 3, "d+ e+ f+"), "noted absent 0001\n", "generation 0001 was deleted"),
         (
@@ -102,6 +101,15 @@ fn where_the_fleet_says_so_nothing_moves_until_a_person_has_decided() {
 #[test]
 fn where_nothing_heals_a_size_falls_with_its_members() {
     let mut stage = finished(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
+    let held = |stage: &Stage, look: Look| look.says_decide(stage).contains("held");
+    assert!(!held(&stage, ends("d+ e+", 2)), "not healed yet");
+    let mut healed = stage.clone();
+    healed.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
+    healed.settle(done(None));
+    assert!(held(&healed, ends("d+ e+", 2)), "somebody has set it");
+    assert!(!held(&healed, look().group(1, 0, "").group(2, 2, "d+ e+").heals(false)), "nor who heals it");
+    healed.heals = Heals::Always;
+    assert!(held(&healed, ends("d+ e+", 2)));
     stage.heals = Heals::Never;
     assert!(!ends("d+ e+", 2).says_decide(&stage).contains("held"));
     assert!(ends("d+ e+ f+", 4).says_decide(&stage).contains("held"));

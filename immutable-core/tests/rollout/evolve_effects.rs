@@ -2,7 +2,7 @@
 
 use immutable_core::Timestamp;
 use immutable_core::fleet::{FailureClass, GenerationId};
-use immutable_core::id::{OwnerId, StepIx};
+use immutable_core::id::{OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
     Charge, Ending, Event, GenerationState, Hold, Member, Need, OpResult, Outcome, Phase, RevertCause, StepState, Strategy,
 };
@@ -259,4 +259,20 @@ fn what_stands_still_goes_on_in_the_same_place_and_in_no_other() {
     let going_back = paused_in(&stage, &back(&stage, 1, 5));
     assert_eq!([1, 2].map(|to| follows(&going_back, back(&stage, to, 10))), [true, false], "the way back leads where it led");
     assert!(!follows(&going_back, preparing(&stage, 10)));
+}
+
+#[test]
+fn who_is_gone_is_remembered_for_as_long_as_an_old_view_may_still_show_them() {
+    for (seconds, remembered) in [(119, true), (120, true), (121, false)] {
+        let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+        stage.ready(2, "d");
+        stage.retire(1, "a");
+        stage.gone(1, "a");
+        stage.apply(Event::Ended { outcome: Outcome::Superseded { by: RolloutId(3) } });
+        stage.pass(seconds);
+        stage.open("1.0.0");
+        let members = &stage.state.slots(group(1)).unwrap().members;
+        assert_eq!(members.contains_key(&key("a")), remembered, "after {seconds} s");
+        assert!(members.contains_key(&key("b")));
+    }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use immutable_core::artifact::{Built, Provenance};
+use immutable_core::error::{ErrorKind, Retry};
 use immutable_core::fleet::{
     Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Release, Resize, Route, RouteTag, Split,
     TrafficCapabilities, Upkeep,
 };
 use immutable_core::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
-    Basis, Call, Ending, Event, FleetState, Hold, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, StepState, Strategy,
-    Wanted,
+    Basis, Call, Ending, Event, FleetState, Hold, Noted, OpResult, Outcome, Phase, Plan, PlanFor, Recorded, Refused, StepState,
+    Strategy, Wanted,
 };
 use immutable_core::{Artifact, Digest, ImageRef, Place, Timestamp};
 
@@ -358,6 +359,16 @@ impl Stage {
         let size = self.state.slots(group(generation)).unwrap().size;
         self.owe(lower(generation, size, names));
         self.settle(done(size - keys(names).len() as u32));
+    }
+
+    /// What of a generation was deleted its provider would not make again: half a minute ago.
+    #[track_caller]
+    pub(super) fn not_mended(&mut self, generation: u32) {
+        let spec = self.state.generations()[&GenerationId(generation)].spec.clone();
+        self.owe(Call::Ensure(spec));
+        let (kind, retry) = (ErrorKind::Taken, Retry::Never);
+        self.settle(OpResult::Failed(Refused { kind, retry, what: "taken".into(), found: None, echo_until: None }));
+        self.pass(30);
     }
 
     pub(super) fn rollout(&self) -> RolloutId {

@@ -359,7 +359,7 @@ fn a_zone_that_is_not_seen_keeps_what_it_has() {
 fn a_zone_in_which_nothing_can_come_has_no_floor() {
     let mut stage = rolling([2, 2, 2], strict(1));
     fill(&mut stage, 2, 0, 0, 2);
-    stage.pass(30);
+    stage.not_mended(2);
     let lost = |look: Look| look.absent(2).cell(1).absent(2).cell(2);
     let old = |c: u32| {
         let all = look().group(1, 1, "a1+").group(1, 2, "b0+ b1+").cell(1);
@@ -537,7 +537,8 @@ fn no_zone_gets_more_than_its_part_where_they_take_turns() {
             look.group(1, size, &spelled.join(" ")).cell(at)
         })
     };
-    let first = rolling([2, 2, 2], by_zone(1));
+    let mut first = rolling([2, 2, 2], by_zone(1));
+    first.not_mended(2);
     assert_eq!(sizes(&first, &old(gone(0))), ["raise 0002.1 0 to 1"], "where the first was deleted it begins with the next");
     assert_eq!(sizes(&first, &old(gone(1))), ["raise 0002.0 0 to 1"]);
 }

@@ -103,7 +103,8 @@ fn slowly_in_force(script: &mut Script) {
 /// What does not work is replaced at once, and who leaves takes long to go.
 fn crash_loops(script: &mut Script) {
     (script.cloud.heals, script.cloud.boot, script.cloud.drain) = (Heals::Switchable, (10, 60), 300);
-    script.strategy = script.strategy.clone().max_surge(1).max_unavailable(0);
+    let an_hour = std::time::Duration::from_secs(3600);
+    script.strategy = script.strategy.clone().max_surge(1).max_unavailable(0).leave_deadline(an_hour);
     script.rollouts.iter_mut().for_each(|wish| *wish = Wish::new(6, Release::Good));
 }
 
