@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 impl Controller {
     /// Keeps a fleet at its size and at its proven release, until this future is dropped or a person is asked: a rollout that runs is carried on, and
-    /// where none does the fleet is looked at. What is [amiss](crate::rollout::amiss) for two looks, and for as long as a provider that heals has for it, is
+    /// where none does the fleet is looked at. What is [amiss] for two looks, and for as long as a provider that heals has for it, is
     /// set right by a rollout of the proven release, under the same rules as any other, in the journal as any other. A fleet that
     /// [follows](crate::Fleet::follows) somebody is brought to the size they say. What follows when somebody else has changed something the fleet's terms
     /// [say](crate::Fleet::on_drift).

@@ -55,9 +55,9 @@ impl Play<'_> {
             let world = pin!(stage.perform());
             let death = pin!(board.dies_in_time(&self.clock, began));
             let whole = pin!(async {
-                self.clock.sleep_until(calm).await;
                 let latest = calm + expected.within();
-                while self.now() < latest && self.begun_since(before) <= most && self.lacks(&proven).is_some() {
+                let waits = || self.now() < calm || (self.now() < latest && self.lacks(&proven).is_some());
+                while waits() && self.begun_since(before) <= most {
                     self.clock.sleep_until(self.now() + Duration::from_secs(30)).await;
                 }
                 self.clock.sleep_until(self.now() + REST).await;
