@@ -172,3 +172,45 @@ fn refusal() -> Refused {
     let (kind, retry) = (ErrorKind::Denied, Retry::Never);
     Refused { kind, retry, what: "not allowed".into(), found: None, echo_until: None }
 }
+
+#[test]
+fn who_was_named_in_vain_is_counted_once() {
+    let named = |kind: ErrorKind| {
+        let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+        stage.ready(2, "d");
+        stage.retire(1, "a");
+        stage.gone(1, "a");
+        stage.launch(2, "e");
+        stage.pass(5);
+        // Refused, and an earlier copy might still arrive, for 20 s.
+        stage.owe(super::kit::lower(1, 2, "b"));
+        let echo_until = Some(stage.now + std::time::Duration::from_secs(20));
+        let retry = Retry::Backoff;
+        stage.settle(OpResult::Failed(Refused { kind, retry, what: "refused".into(), found: None, echo_until }));
+        stage
+    };
+    let mut stage = named(ErrorKind::Throttled);
+    let live = |stage: &Stage, seconds: u64| {
+        let mut stage = stage.clone();
+        stage.pass(seconds);
+        look().group(1, 2, "b+ c+").group(2, 2, "d+ e:").decide(&stage).report.counts.live
+    };
+    assert_eq!((live(&stage, 19), live(&stage, 20)), (5, 4), "as long as it may leave it counts besides");
+    let aged = |seconds| {
+        let mut stage = stage.clone();
+        stage.pass(20);
+        look().group(1, 2, "b+ c+").aged(seconds).group(2, 2, "d+ e:").decide(&stage).report.counts.live
+    };
+    assert_eq!((aged(1), aged(0)), (5, 4), "by a view from before, too");
+    let part = look().group(1, 2, "b+ c+").partly().earlier(1, 2).group(2, 2, "d+ e:");
+    let mut later = stage.clone();
+    later.pass(20);
+    assert_eq!(part.decide(&later).report.counts.live, 5, "and by a part");
+    // Raised since, its size may be that of others.
+    stage.pass(30);
+    stage.owe(super::kit::raise(1, 2, 3));
+    stage.settle(done(3));
+    stage.pass(1);
+    let raised = look().group(1, 3, "b+ c+").group(2, 2, "d+ e:").decide(&stage).report.counts.live;
+    assert_eq!(raised, 6);
+}

@@ -156,6 +156,10 @@ impl<'a> View<'a> {
             if instance.life != Life::Leaving && group.free && group.fresh {
                 let stray = if ill || late || stopped { &mut group.stray_down } else { &mut group.stray };
                 stray.push(key);
+                // No copy of the call that named it can arrive any more, and nobody was asked for since: the group's size counts it.
+                let slots = self.state.slots(id).filter(|slots| group.whole && group.as_of >= slots.quiet_until);
+                let in_vain = slots.zip(known.named).is_some_and(|(slots, named)| named > slots.raised_at);
+                group.in_vain += u32::from(in_vain);
             }
             return;
         }

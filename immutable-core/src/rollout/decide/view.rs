@@ -40,7 +40,7 @@ pub(super) struct View<'a> {
     /// Whether somebody who was named to leave has gone since the last look.
     pub(super) departed: bool,
     /// The upkeep of groups that is not as settled, if it is seen.
-    changed: Vec<(GenerationId, Upkeep)>,
+    pub(super) changed: Vec<(GenerationId, Upkeep)>,
     /// The pool that the fleet gets its requests from, if it does.
     pub(super) traffic: Option<Traffic<'a>>,
     /// When time alone would change this view.
@@ -104,6 +104,8 @@ pub(super) struct GroupView<'a> {
     pub(super) stray: Vec<&'a InstanceKey>,
     /// The same, of those that are down.
     pub(super) stray_down: Vec<&'a InstanceKey>,
+    /// Of those two, how many are members still, as far as the group's size goes.
+    pub(super) in_vain: u32,
     /// Members that finish the requests they have, and since when: once they have, they are named to leave.
     pub(super) draining: Vec<(&'a InstanceKey, Timestamp)>,
     /// Of those in doubt, the ones that were healthy when last heard of: they may serve.
@@ -419,7 +421,8 @@ impl<'a> View<'a> {
         if group.absent || life == GenerationLife::Making {
             return group.asked;
         }
-        let now = group.promised().max(reported).saturating_add(group.leavers);
+        let there = group.members().saturating_add(group.in_vain);
+        let now = group.promised().max(reported).max(there).saturating_add(group.leavers - group.in_vain);
         let part = match seen {
             Some(GroupSeen { coverage: Coverage::Part(why), .. }) => why.clone(),
             Some(_) if group.fresh => return now,

@@ -19,14 +19,14 @@ pub(super) const ENGINES: &[Row] = &[
     (6, "raises beyond the goal", "order", engine!(view: |view| view.budget.desired += 1)),
     (6, "proves before the goal", "proof", engine!(view: |view| view.budget.desired = 1.min(view.budget.desired))),
     (6, "bakes on whoever is lost", "order", engine!(rules: &[("gates", whoever_is_lost)])),
-    (7, "heals on probation", "probe", engine!(events: heal_from_the_start)),
+    (7, "heals on probation", "probe", engine!(rules: &[("unheal", |_, _| {})], events: heal_from_the_start)),
     (9, "sends again blindly", "floor", engine!(rules: &[("rejudge", renew_all)])),
     (9, "owes two calls on one group", "legal", engine!(events: twice)),
     (10, "goes back for as long as it takes", "deadline", engine!(rules: &[("deadlines", never_when_back)])),
     (11, "succeeds without reading back", "proof", engine!(state: settled_long_ago)),
     (11, "takes what was promised for done", "proof", engine!(view: promised_is_ready)),
     (11, "succeeds on a part", "proof", engine!(view: whole_at_the_end)),
-    (11, "leaves upkeep off", "proof", engine!(state: upkeep_is_restored, view: |view| view.noted.upkeep.clear())),
+    (11, "leaves upkeep off", "proof", engine!(state: upkeep_is_restored, view: unseen_upkeep)),
     (11, "leaves a generation over", "proof", engine!(state: others_are_gone)),
     (12, "lets corpses fill the ceiling", "outcome", engine!(rules: &[("unheal", |_, _| {})])),
     (12, "never gives up a slot", "convergence", engine!(rules: &[("give_up", |_, _| {})])),
@@ -35,6 +35,11 @@ pub(super) const ENGINES: &[Row] = &[
     (12, "takes as long as it takes", "deadline", engine!(state: it_is_never_over)),
     (12, "is never at rest", "rest", engine!(events: notes_again)),
 ];
+
+fn unseen_upkeep(view: &mut View<'_>) {
+    view.noted.upkeep.clear();
+    view.changed.clear();
+}
 
 fn the_last_is_proven(state: &mut FleetState) {
     let Some(rollout) = &mut state.rollout else { return };
