@@ -1,13 +1,13 @@
 //! What somebody else has changed, and what follows: set back, replaced, or asked about; and a size that follows somebody.
 
-use immutable_core::fleet::{Drift, Fleet, GenerationId, Heals, OnDrift, Split, Upkeep};
+use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, Split, Upkeep};
 use immutable_core::id::{Actor, StreamVersion};
 use immutable_core::rollout::{
-    Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Phase, RevertCause, StepState, Strategy, What,
-    command,
+    Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Percent, Phase, RevertCause, Step, StepState,
+    Strategy, What, command,
 };
 
-use super::kit::{MINUTE, Stage, done, group, raise, switch};
+use super::kit::{MINUTE, Stage, done, group, key, raise, switch};
 use super::sight::{Look, look, row, said, tells};
 
 fn all_new() -> Strategy {
@@ -267,4 +267,84 @@ fn who_is_asked_about_drift_and_tries_again_goes_on() {
     let set_back = ends("d+ e+ f+ g+ h+", 5).says_decide(&stage);
     assert!(set_back.contains("owed 11 lower 0002.0 5 by"), "{set_back}");
     assert_eq!(stage.state.slots(group(2)).unwrap().size, 5);
+}
+
+/// In two zones; generation 1 has all of its members in the first.
+fn in_zones() -> Stage {
+    Stage::rolling_of(Stage::fleet(3).zones(["a".into(), "b".into()]), all_new())
+}
+
+#[test]
+fn where_the_groups_of_a_generation_differ_no_one_word_is_noted_of_all() {
+    let stage = in_zones();
+    let seen = |first: bool, second: bool| {
+        let old = look().group(1, 3, "a+ b+ c+").heals(first).group(1, 0, "").cell(1).heals(second);
+        old.group(2, 0, "").group(2, 0, "").cell(1)
+    };
+    let notes = |first, second| seen(first, second).says_decide(&stage).contains("noted upkeep 0001 does not heal");
+    assert_eq!([notes(true, true), notes(true, false), notes(false, true), notes(false, false)], [false, false, false, true]);
+    // Of one that stays it is set again all the same.
+    let mut back = stage.clone();
+    let at = StepState::Moving { give_up_at: back.now + 60 * MINUTE };
+    back.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    assert!(!seen(true, true).says_decide(&back).contains("upkeep"));
+    for (first, second) in [(true, false), (false, true)] {
+        let decided = seen(first, second).says_decide(&back);
+        assert!(decided.contains("owed 5 upkeep 0001 heal true"), "{decided}");
+    }
+}
+
+#[test]
+fn what_is_removed_has_its_upkeep_seen_to_first_and_never_both_at_once() {
+    let mut stage = Stage::first(Stage::fleet(2), all_new());
+    stage.moved(Phase::Finishing { ending: Ending::Nothing, give_up_at: stage.now + 60 * MINUTE });
+    row("removed", &stage, &look().group(1, 0, ""), "owed 2 destroy 0001");
+    row(
+        "somebody has it healed",
+        &stage,
+        &look().group(1, 0, "").heals(true),
+        "noted upkeep 0001 heals\nowed 2 upkeep 0001 heal false",
+    );
+}
+
+#[test]
+fn what_is_tried_is_not_healed() {
+    let mut stage = Stage::rolling(all_new());
+    stage.launch(2, "d");
+    let old = || look().group(1, 3, "a+ b+ c+");
+    row("nobody has touched it", &stage, &old().group(2, 1, "d:").heals(false), "");
+    let healed = old().group(2, 1, "d:").heals(true);
+    row("somebody has it healed", &stage, &healed, "noted upkeep 0002 heals\nowed 6 upkeep 0002 heal false");
+    let mut works = Stage::rolling(all_new());
+    works.ready(2, "d");
+    let healed = old().group(2, 1, "d+").heals(true).says_decide(&works);
+    assert!(!healed.contains("upkeep 0002 heal false"), "{healed}");
+}
+
+#[test]
+fn others_leave_only_for_those_who_are_certainly_there() {
+    let steps = [Step::scale(Percent::new(50).unwrap()), Step::bake(MINUTE), Step::scale(Percent::new(100).unwrap())];
+    let strategy = Strategy::new(steps).max_surge(2).max_unavailable(2);
+    let mut stage = Stage::rolling_of(Stage::fleet(4).zones(["a".into(), "b".into()]), strategy);
+    let second = GroupId { cell: 1, ..group(1) };
+    stage.note(|noted| drop(noted.appeared.insert(second, vec![key("z")])));
+    stage.note(|noted| drop(noted.healthy.insert(second, vec![key("z")])));
+    stage.ready(2, "e f");
+    stage.pass(30);
+    let new = |look: Look| look.group(2, 2, "e+ f+").group(2, 0, "").cell(1);
+    let seen = new(look().group(1, 4, "a+ b+ c+ d+").group(1, 1, "z+").cell(1));
+    assert!(seen.says_decide(&stage).contains("lower 0001.0 4 by a,b,c"), "{}", seen.says_decide(&stage));
+    let unseen = new(look().group(1, 4, "a+ b+ c+ d+"));
+    assert!(unseen.says_decide(&stage).contains("lower 0001.0 4 by a,b"), "{}", unseen.says_decide(&stage));
+    assert!(!unseen.says_decide(&stage).contains("by a,b,c"), "who is not seen may be gone");
+}
+
+#[test]
+fn who_came_by_a_size_that_is_not_known_yet_makes_nobody_leave_for_a_probe() {
+    let stage = Stage::rolling(Strategy::rolling().max_surge(1).max_unavailable(2));
+    let more = look().group(1, 5, "a+ b+ c+ d: e:").group(2, 0, "");
+    let known = more.says_decide(&stage);
+    assert!(known.contains("lower 0001.0 5 by d,e"), "{known}");
+    let busy = look().group(1, 5, "a+ b+ c+ d: e:").busy().group(2, 0, "").says_decide(&stage);
+    assert!(busy.contains("lower 0001.0 3 by d") && !busy.contains("by d,e"), "{busy}");
 }
