@@ -127,7 +127,9 @@ fn whole_at_the_end(view: &mut View<'_>) {
 
 fn upkeep_is_restored(state: &mut FleetState) {
     let Some(specified) = state.rollout.as_ref().map(|rollout| rollout.plan.fleet().specified_upkeep()) else { return };
-    state.generations.values_mut().for_each(|generation| generation.upkeep = specified);
+    // What was never ready is to have it off.
+    let ready = state.generations.values_mut().filter(|generation| generation.first_ready.is_some());
+    ready.for_each(|generation| generation.upkeep = specified);
 }
 
 fn others_are_gone(state: &mut FleetState) {
