@@ -330,6 +330,7 @@ impl FleetState {
                 member.seen = (member.seen + by).min(now);
             }
             member.named = member.named.map(|named| (named + by).min(now));
+            member.draining = member.draining.map(|told| (told + by).min(now));
         }
         if let Some(over_at) = self.rollout.as_mut().and_then(|rollout| rollout.over_at.as_mut()) {
             *over_at = *over_at + by;
