@@ -87,13 +87,13 @@ impl Keeper<'_> {
             self.since = None;
             return match rollout.drive().await? {
                 Outcome::Needs(need) => Ok(Some(need)),
-                Outcome::Refused(_) | Outcome::TornDown => {
-                    self.in_vain += 1;
-                    self.not_before = controller.clock.now() + pause(self.in_vain);
+                Outcome::Succeeded => {
+                    self.in_vain = 0;
                     Ok(None)
                 }
                 _ => {
-                    self.in_vain = 0;
+                    self.in_vain += 1;
+                    self.not_before = controller.clock.now() + pause(self.in_vain);
                     Ok(None)
                 }
             };
@@ -105,9 +105,14 @@ impl Keeper<'_> {
         };
         controller.has_sizes(kept.fleet())?;
         let asked = controller.clock.now().max(state.at());
-        let Some(amiss) = self.look(state, asked).await? else {
-            self.since = None;
-            return Ok(None);
+        let amiss = match self.look(state, asked).await? {
+            Some(Some(amiss)) => amiss,
+            Some(None) => {
+                self.since = None;
+                return Ok(None);
+            }
+            // What is not seen is neither well nor amiss.
+            None => return Ok(None),
         };
         // One bad look is none, and a provider that heals has its time.
         let since = *self.since.get_or_insert(asked);
@@ -126,7 +131,8 @@ impl Keeper<'_> {
         }
     }
 
-    async fn look(&self, state: &FleetState, asked: Timestamp) -> Result<Option<Amiss>> {
+    /// What is amiss, if anything is; nothing of a look that failed.
+    async fn look(&self, state: &FleetState, asked: Timestamp) -> Result<Option<Option<Amiss>>> {
         let provider = self.controller.provider(self.fleet.place())?;
         let seen = look(self.controller, &provider, state, None, asked).await;
         let (Ok(fleet), Ok(pool)) = (&seen.fleet, &seen.pool) else {
@@ -134,7 +140,7 @@ impl Keeper<'_> {
         };
         let mut what = Seen::new(fleet, asked).heals(provider.fleets.capabilities().heals);
         (what.pool, what.size) = (pool.as_ref(), seen.size);
-        Ok(amiss(state, &what, self.controller.clock.now().max(state.at())))
+        Ok(Some(amiss(state, &what, self.controller.clock.now().max(state.at()))))
     }
 
     /// Whether an error is not the passing trouble of a journal.

@@ -276,3 +276,17 @@ fn who_is_gone_is_remembered_for_as_long_as_an_old_view_may_still_show_them() {
         assert!(members.contains_key(&key("b")));
     }
 }
+
+#[test]
+fn who_was_told_to_finish_while_nobody_watched_has_its_time_too() {
+    for (silence, given) in [(120, 0), (3600, 3540)] {
+        let mut stage = Stage::routed(3, Strategy::rolling().max_surge(1), immutable_core::fleet::Split::Pooled);
+        stage.owe(super::kit::drain(1, "a"));
+        stage.settle(done(None));
+        let told = |stage: &Stage| member(stage, 1, "a").draining.unwrap();
+        let before = told(&stage);
+        stage.pass(silence);
+        stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until: stage.now });
+        assert_eq!(told(&stage).since(before).as_secs(), given, "after {silence} s");
+    }
+}
