@@ -142,7 +142,7 @@ fn a_size_set_by_hand_is_set_back_absorbed_or_asked_about() {
                     None => assert_ne!(then, OnDrift::Pause),
                     Some(need) => {
                         let what = "group 0001.0 has size 5, not 3";
-                        assert_eq!(need.unwrap(), Need::Drift { drift: Drift::Size, what: what.into() });
+                        assert_eq!(need.unwrap(), Need::Drift { found: vec![(Drift::Size, what.into())] });
                         let rollout = controller.rollout(stage.fleet.id()).await.unwrap().unwrap();
                         rollout.retry("ann").await.unwrap();
                         stage.kept(&controller, 600).await;
@@ -179,7 +179,7 @@ fn who_runs_another_image_is_replaced_or_asked_about() {
             let ended = stage.keep_for(&controller, 900).await;
             if then == OnDrift::Pause {
                 let need = ended.expect("it asks").unwrap();
-                assert!(matches!(need, Need::Drift { drift: Drift::Image, .. }), "{need:?}");
+                assert!(matches!(&need, Need::Drift { found } if found[0].0 == Drift::Image), "{need:?}");
                 assert_eq!(stage.run(), 2);
                 return;
             }

@@ -237,12 +237,11 @@ pub enum Need {
         /// What is missing.
         why: Arc<str>,
     },
-    /// Somebody else has changed something, and the fleet [pauses](crate::fleet::OnDrift::Pause) then.
+    /// Somebody else has changed something, and the fleet [pauses](crate::fleet::OnDrift::Pause) then. Whoever has it tried again has it set back or
+    /// replaced, and is not asked about the same again while the rollout runs.
     Drift {
-        /// What kind of thing.
-        drift: Drift,
-        /// What exactly.
-        what: Arc<str>,
+        /// What kind of thing each is, and what exactly: never empty.
+        found: Vec<(Drift, Arc<str>)>,
     },
 }
 
@@ -255,7 +254,10 @@ impl fmt::Display for Need {
             Self::StuckLeaving { why } => write!(f, "what should be removed does not go: {why}"),
             Self::Irreversible { mark, why } => write!(f, "going back is not possible ({mark}), and there is cause to: {why}"),
             Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),
-            Self::Drift { what, .. } => write!(f, "somebody else has changed it: {what}"),
+            Self::Drift { found } => {
+                f.write_str("somebody else has changed it")?;
+                found.iter().enumerate().try_for_each(|(nth, (_, what))| write!(f, "{} {what}", if nth == 0 { ":" } else { ";" }))
+            }
             Self::PoolRefuses { why } => write!(f, "the pool refuses its route: {why}"),
             Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }

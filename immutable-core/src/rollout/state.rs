@@ -284,6 +284,9 @@ pub struct RolloutState {
     /// When it goes back if the release is not proven by then, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_at: Option<Timestamp>,
+    /// What somebody else has changed and a person was asked about, who has decided that the rollout goes on.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub decided: BTreeSet<Arc<str>>,
 }
 
 /// What is known of the gate that is waited for.

@@ -1,6 +1,8 @@
 //! What somebody else has changed, and what follows: set back, replaced, or asked about; and a size that follows somebody.
 
-use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, Split, Upkeep};
+use std::sync::Arc;
+
+use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, Resize, Split, Upkeep, Verdict};
 use immutable_core::id::{Actor, StreamVersion};
 use immutable_core::rollout::{
     Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Percent, Phase, RevertCause, Step, StepState,
@@ -257,16 +259,142 @@ fn who_is_asked_about_drift_and_tries_again_goes_on() {
         stage.apply(event);
     }
     let held = stage.state.rollout().unwrap().phase.clone();
-    assert!(matches!(&held, Phase::Held { why: Hold::Needs(Need::Drift { drift: Drift::Size, .. }), .. }), "{held:?}");
-    let asked = Command { id: CommandId::of("again"), by: Actor::new("sam"), about: stage.rollout(), what: What::Retry };
-    for event in command(&stage.state, &asked, StreamVersion(1), stage.now) {
-        stage.apply(event);
-    }
+    let found = vec![(Drift::Size, "group 0002.0 has size 5, not 3".into())];
+    assert!(matches!(&held, Phase::Held { why: Hold::Needs(need), .. } if *need == Need::Drift { found }), "{held:?}");
+    tries_again(&mut stage);
     stage.healthy(2, "g h");
     stage.pass(30);
     let set_back = ends("d+ e+ f+ g+ h+", 5).says_decide(&stage);
     assert!(set_back.contains("owed 11 lower 0002.0 5 by"), "{set_back}");
     assert_eq!(stage.state.slots(group(2)).unwrap().size, 5);
+}
+
+fn tries_again(stage: &mut Stage) {
+    let asked = Command { id: CommandId::of("again"), by: Actor::new("sam"), about: stage.rollout(), what: What::Retry };
+    for event in command(&stage.state, &asked, StreamVersion(1), stage.now) {
+        stage.apply(event);
+    }
+}
+
+/// A person is asked about a look, and has it tried again.
+fn decided(stage: &Stage, look: &Look) -> Stage {
+    let mut stage = stage.clone();
+    for event in look.decide(&stage).events {
+        stage.apply(event);
+    }
+    assert!(matches!(stage.state.rollout().unwrap().phase, Phase::Held { why: Hold::Needs(Need::Drift { .. }), .. }));
+    tries_again(&mut stage);
+    stage
+}
+
+#[test]
+fn what_is_seen_at_every_look_is_asked_about_once() {
+    let pausing = |drift| finished(Stage::fleet(3).on_drift(drift, OnDrift::Pause), all_new());
+    let image = ends("d+ e+ f%", 3);
+    let stage = decided(&pausing(Drift::Image), &image);
+    row("another takes its place", &stage, &image, "noted progress 2\nowed 11 raise 0002.0 3 to 4");
+    row(
+        "of another one is asked",
+        &stage,
+        &ends("d+ e% f%", 3),
+        "noted progress 1\nmoved held: somebody else has changed it: e runs another image than its generation's",
+    );
+    let stranger = ends("d+ e+ f+", 3).stranger("web-0009");
+    let stage = decided(&pausing(Drift::Stranger), &stranger);
+    assert!(!stranger.says_decide(&stage).contains("held"));
+    assert!(stranger.clone().stranger("web-0010").says_decide(&stage).contains("changed it: \"web-0010\" bears"));
+    let two = Stage::fleet(3).zones(["a".into(), "b".into()]).on_drift(Drift::Generation, OnDrift::Pause);
+    let stage = Stage::rolling_of(two, all_new());
+    let old = look().group(1, 3, "a+ b+ c+").absent(1).cell(1).group(2, 0, "").group(2, 0, "").cell(1);
+    let stage = decided(&stage, &old);
+    assert!(!old.says_decide(&stage).contains("held"), "a group of one that stays");
+}
+
+#[test]
+fn a_person_is_asked_about_all_that_was_changed_at_once() {
+    let fleet = Stage::fleet(3).on_drift(Drift::Image, OnDrift::Pause).on_drift(Drift::Size, OnDrift::Pause);
+    row(
+        "two",
+        &finished(fleet, all_new()),
+        &ends("d+ e+ f%", 5),
+        "noted size 0002.0 5\nmoved held: somebody else has changed it: group 0002.0 has size 5, not 3; f runs another image than its generation's",
+    );
+}
+
+#[test]
+fn what_is_changed_while_nothing_moves_is_asked_about_once_it_goes_on() {
+    let changed = ends("d+ e+ f+ g+ h+", 5);
+    for (drift, notes) in [(Drift::Size, false), (Drift::Image, true)] {
+        let mut stage = finished(Stage::fleet(3).on_drift(drift, OnDrift::Pause), all_new());
+        let under = stage.state.rollout().unwrap().phase.clone();
+        stage.moved(Phase::Held { why: super::kit::paused(), resume: Box::new(under.clone()), since: stage.now });
+        assert_eq!(changed.says_decide(&stage).contains("size 0002.0 5"), notes, "{drift:?}");
+        for event in changed.decide(&stage).events {
+            stage.apply(event);
+        }
+        stage.moved(under);
+        assert_eq!(changed.says_decide(&stage).contains("held: somebody else"), !notes, "{drift:?}");
+    }
+}
+
+#[test]
+fn who_serves_nobody_and_runs_another_image_goes_at_once_and_is_charged_once() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1).probe_attempts(2));
+    stage.launch(2, "d");
+    stage.pass(700);
+    let late = look().group(1, 3, "a+ b+ c+").group(2, 1, "d-").runs("1.0.0");
+    row("never well, and late", &stage, &late, "noted charged 0002.0 d image\nowed 6 lower 0002.0 1 by d");
+    let mut ended = finished(Stage::fleet(3), all_new());
+    ended.note(|noted| drop(noted.unhealthy.insert(group(2), vec![key("f")])));
+    ended.pass(5);
+    let ill = ends("d+ e+ f%", 3).says(&[("check", Verdict::Unhealthy)]);
+    row("ill since it was changed, it needs no other first", &ended, &ill, "owed 11 lower 0002.0 3 by f");
+    let two = Strategy::rolling().max_surge(0).max_unavailable(1);
+    let mut two = finished(Stage::fleet(3), two);
+    two.note(|noted| drop(noted.unhealthy.insert(group(2), vec![key("f")])));
+    two.pass(5);
+    let ill = ends("d+ e% f%", 3).says(&[("check", Verdict::Unhealthy)]);
+    row("and who serves stays while it goes", &two, &ill, "owed 11 lower 0002.0 3 by f");
+}
+
+#[test]
+fn who_is_to_be_replaced_in_a_zone_is_replaced_there() {
+    let mut stage = Stage::rolling_of(Stage::fleet(4).zones(["a".into(), "b".into()]), Strategy::rolling().max_surge(1));
+    let second = GroupId { cell: 1, ..group(2) };
+    stage.ready(2, "d e");
+    stage.owe(Call::Resize(Arc::new(Resize::Raise { group: second, from: 0, to: 2 })));
+    stage.settle(done(2));
+    stage.note(|noted| drop(noted.appeared.insert(second, vec![key("g"), key("h")])));
+    stage.note(|noted| drop(noted.healthy.insert(second, vec![key("g"), key("h")])));
+    stage.retire(1, "a b c d");
+    stage.gone(1, "a b c d");
+    stage.note(|noted| noted.progress = Some(4));
+    stage.pass(60);
+    for (first, other, raised) in [("d+ e+", "g+ h%", "0002.1"), ("d+ e%", "g+ h+", "0002.0")] {
+        let seen = look().group(1, 0, "").group(1, 0, "").cell(1).group(2, 2, first).group(2, 2, other).cell(1);
+        let decided = seen.says_decide(&stage);
+        assert!(decided.contains(&format!("raise {raised} 2 to 3")), "{decided}");
+    }
+}
+
+#[test]
+fn a_call_that_failed_elsewhere_or_long_ago_hides_nothing() {
+    let mut stage = Stage::rolling_of(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
+    stage.owe(raise(2, 0, 1));
+    stage.settle(immutable_core::rollout::OpResult::Failed(immutable_core::rollout::Refused {
+        kind: immutable_core::ErrorKind::Internal,
+        retry: immutable_core::error::Retry::Backoff,
+        what: "no".into(),
+        found: None,
+        echo_until: None,
+    }));
+    stage.pass(90);
+    let held = |stage: &Stage, look: Look| look.says_decide(stage).contains("held");
+    assert!(held(&stage, look().group(1, 5, "a+ b+ c+").group(2, 0, "")), "another group");
+    let this = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d:");
+    assert!(!held(&stage, this()), "the call may have been done");
+    stage.pass(90);
+    assert!(held(&stage, this()), "a look has shown that it was not");
 }
 
 /// In two zones; generation 1 has all of its members in the first.

@@ -1,15 +1,21 @@
 //! What somebody else has changed about the fleet is told; where its terms say so, nothing moves until a person has decided. What is to be set back is: by
 //! the rules that look after sizes, routes and upkeep, since that is what they would do anyway.
 
+use std::fmt;
 use std::sync::Arc;
+
+use super::MAX_VIEW_AGE;
 
 use super::proposal::Proposal;
 use super::rollback::held;
 use super::traffic::Weights;
 use super::view::View;
 use crate::fleet::{Drift, GenerationId, GroupId, Heals, OnDrift};
+use crate::id::InstanceKey;
+use crate::rollout::event::Noted;
 use crate::rollout::phase::{Ending, Need, Phase};
-use crate::rollout::state::{GenerationLife, GenerationState};
+use crate::rollout::state::{GenerationLife, RolloutState};
+use crate::time::Timestamp;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(rollout) = view.rollout() else {
@@ -23,10 +29,48 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         _ => false,
     };
     let terms = rollout.plan.fleet();
-    if let Some((drift, what)) = found.iter().find(|(drift, _)| forward && terms.drift(*drift) == OnDrift::Pause) {
-        proposal.move_to(held(rollout, Need::Drift { drift: *drift, what: what.clone() }, view.now));
+    let asks = |(drift, what): &&(Drift, Arc<str>)| terms.drift(*drift) == OnDrift::Pause && !rollout.decided.contains(what);
+    let asked: Vec<_> = found.iter().filter(asks).cloned().collect();
+    if forward && !asked.is_empty() {
+        proposal.move_to(held(rollout, Need::Drift { found: asked }, view.now));
     }
-    proposal.drift = found.into_iter().map(|(_, what)| what).collect();
+    // Who leaves anyway is told of, and no person is asked.
+    let leaving = view.groups.iter().filter(|(id, _)| view.state.wanted_now() != Some(id.generation));
+    let leaving = leaving.flat_map(|(_, group)| &group.drifted).map(|key| another_image(key).to_string().into());
+    proposal.drift = found.into_iter().map(|(_, what)| what).chain(leaving).collect();
+}
+
+/// In words.
+fn another_image(key: &InstanceKey) -> impl fmt::Display {
+    fmt::from_fn(move |f| write!(f, "{key} runs another image than its generation's"))
+}
+
+/// Whether another is to take the place of one that runs another image: a person who was asked, and had it tried again, has said so.
+pub(super) fn replaces(rollout: &RolloutState, key: &InstanceKey) -> bool {
+    rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace
+        || (!rollout.decided.is_empty() && rollout.decided.contains(another_image(key).to_string().as_str()))
+}
+
+/// Whether what is seen now, and was not so before, somebody else has done: after a call that failed nobody can tell, until a look has shown what became of it.
+fn theirs(failures: u32, quiet_until: Timestamp, as_of: Timestamp) -> bool {
+    failures == 0 || as_of >= quiet_until + 2 * MAX_VIEW_AGE
+}
+
+/// What is seen while nothing moves is not yet known, where a person is to be asked about it: once it goes on it is seen anew.
+pub(super) fn withhold(rollout: &RolloutState, noted: &mut Noted) {
+    let asks = |drift| matches!(rollout.phase, Phase::Held { .. }) && rollout.plan.fleet().drift(drift) == OnDrift::Pause;
+    if asks(Drift::Size) {
+        noted.sizes.clear();
+    }
+    if asks(Drift::Upkeep) {
+        noted.upkeep.clear();
+    }
+    if asks(Drift::Weights) {
+        noted.weights = None;
+    }
+    if asks(Drift::Generation) {
+        noted.absent.clear();
+    }
 }
 
 /// Whether a generation's provider heals it, and holds its size whoever dies: where nothing heals a size falls with its members.
@@ -40,26 +84,32 @@ fn healed(view: &View<'_>, id: GenerationId) -> bool {
 fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     let mut found: Vec<(Drift, Arc<str>)> = Vec::new();
     let mut told = |drift, what: String| found.push((drift, what.into()));
-    // After a call that failed nobody can tell whose change it is.
-    let ours = |generation: &GenerationState| {
-        generation.life == GenerationLife::Present && generation.groups.values().all(|slots| slots.failures == 0)
+    let theirs_in = |id: &GroupId| {
+        let known = view.state.slots(*id).zip(view.groups.get(id));
+        known.is_some_and(|(slots, group)| theirs(slots.failures, slots.quiet_until, group.as_of))
     };
-    let quiet = |id: GenerationId| !view.state.generation_busy(id);
-    for (id, generation) in view.state.generations.iter().filter(|(id, generation)| ours(generation) && quiet(**id)) {
+    let present = view.state.generations.iter().filter(|(_, generation)| generation.life == GenerationLife::Present);
+    for (id, generation) in present.filter(|(id, _)| !view.state.generation_busy(**id)) {
+        let all_theirs = view.generation(*id).all(|(group, _)| theirs_in(group));
         if view.noted.absent.contains(id) {
-            told(Drift::Generation, format!("generation {id} was deleted"));
+            if all_theirs {
+                told(Drift::Generation, format!("generation {id} was deleted"));
+            }
         } else if generation.refused.is_none() {
-            for (group, _) in view.generation(*id).filter(|(_, group)| group.absent) {
+            for (group, _) in view.generation(*id).filter(|(id, group)| group.absent && theirs_in(id)) {
                 told(Drift::Generation, format!("group {group} was deleted"));
             }
         }
         let deleted = |group: &GroupId| view.groups.get(group).is_some_and(|group| group.absent);
-        let sizes = view.noted.sizes.iter().filter(|(group, _)| group.generation == *id && !deleted(group));
+        let sizes = view.noted.sizes.iter().filter(|(group, _)| group.generation == *id && !deleted(group) && theirs_in(group));
         for (group, size) in sizes {
             let known = view.state.slots(*group).map_or(0, |slots| slots.size);
             if *size > known || healed(view, *id) {
                 told(Drift::Size, format!("group {group} has size {size}, not {known}"));
             }
+        }
+        if !all_theirs {
+            continue;
         }
         if let Some(upkeep) = view.noted.upkeep.get(id) {
             told(Drift::Upkeep, format!("the upkeep of generation {id} is {upkeep:?}, not {:?}", generation.upkeep));
@@ -70,7 +120,7 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     }
     if let Some(wanted) = view.state.wanted_now() {
         for key in view.generation(wanted).flat_map(|(_, group)| &group.drifted) {
-            told(Drift::Image, format!("{key} runs another image than its generation's"));
+            told(Drift::Image, another_image(key).to_string());
         }
     }
     // Who gets no requests may be detached with its generation, and whose group is gone gets none.
@@ -78,7 +128,8 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
         weights.iter().filter(|(_, weight)| **weight > 0).map(|(id, weight)| (*id, *weight)).collect()
     };
     let whole = !view.groups.values().any(|group| group.absent);
-    let pool = view.state.pool.as_ref().filter(|pool| whole && pool.failures == 0);
+    let as_of = view.traffic.as_ref().map_or_else(Timestamp::default, |traffic| traffic.as_of);
+    let pool = view.state.pool.as_ref().filter(|pool| whole && theirs(pool.failures, pool.quiet_until, as_of));
     if let (Some(weights), Some(pool)) = (&view.noted.weights, pool)
         && serve(weights) != serve(&pool.weights)
     {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decision;
+use super::drift::withhold;
 use super::rollback::irreversible;
 use super::traffic::Weights;
 use super::view::View;
@@ -177,8 +178,12 @@ impl Proposal {
         let report = self.report(&view);
         let mut events = Vec::new();
         let basis = view.seen.as_of;
-        if !view.noted.is_empty() {
-            events.push(Event::Noted(Box::new(view.noted)));
+        let mut noted = view.noted;
+        if let Some(rollout) = &view.state.rollout {
+            withhold(rollout, &mut noted);
+        }
+        if !noted.is_empty() {
+            events.push(Event::Noted(Box::new(noted)));
         }
         events.append(&mut self.judged);
         for (op, call) in (view.state.next_op.0..).map(OpId).zip(self.calls) {

@@ -34,7 +34,7 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
     let asked = view.sum(wanted, GroupView::promised);
     lacks(view, proposal, &aim, wanted, shortage);
     // Another takes the place of who runs another image.
-    let goal = aim.goal.saturating_add(proposal.spares).saturating_add(view.drifted(wanted));
+    let goal = aim.goal.saturating_add(proposal.spares).saturating_add(view.replaced(wanted));
     let zones = Room::of(view, proposal, &aim, wanted);
     let lacking = goal.saturating_sub(asked);
     let missing = lacking.saturating_sub(zones.kept).min(proposal.probe.unwrap_or(u32::MAX));
@@ -111,25 +111,26 @@ fn spread(
         .filter(|(id, group)| group.whole && !group.absent && aim.is_open(group.zone) && proposal.may_write(view, **id));
     let mut heap: BinaryHeap<_> = open
         .map(|(id, group)| {
-            // Where the last one did not come, only when nowhere else is room.
-            let limit = limit(id).min(share.unwrap_or(u32::MAX));
-            Reverse((view.is_short(aim, *id), group.size, *id, limit, group.zone))
+            // Where the last one did not come, only when nowhere else is room. Who is to be replaced is none of those who stay.
+            let replaced = count(group.replaced.len());
+            let limit = limit(id).min(share.unwrap_or(u32::MAX).saturating_add(replaced));
+            Reverse((view.is_short(aim, *id), group.size.saturating_sub(replaced), *id, group.size, limit, group.zone))
         })
         .collect();
     for _ in 0..more {
         let is_full =
             |size: u32, limit: u32, zone: Option<u16>| size >= limit || zone.and_then(|zone| zones.left.get(&zone)) == Some(&0);
-        while heap.peek().is_some_and(|Reverse((_, size, _, limit, zone))| is_full(*size, *limit, *zone)) {
+        while heap.peek().is_some_and(|Reverse((_, _, _, size, limit, zone))| is_full(*size, *limit, *zone)) {
             heap.pop();
         }
-        let Some(Reverse((short, size, id, limit, zone))) = heap.pop() else {
+        let Some(Reverse((short, stay, id, size, limit, zone))) = heap.pop() else {
             break;
         };
         raised.entry(id).or_insert((size, size)).1 = size + 1;
         if let Some(left) = zone.and_then(|zone| zones.left.get_mut(&zone)) {
             *left -= 1;
         }
-        heap.push(Reverse((short, size + 1, id, limit, zone)));
+        heap.push(Reverse((short, stay + 1, id, size + 1, limit, zone)));
     }
     raised
 }

@@ -66,7 +66,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // What it asks for is counted as promised already: others may have brought the goal meanwhile.
             let wanted = aim.is_some_and(|aim| {
                 // Another may be asked for in the place of who runs another image.
-                let goal = aim.goal.saturating_add(view.spares(&aim)).saturating_add(view.drifted(id.generation));
+                let goal = aim.goal.saturating_add(view.spares(&aim)).saturating_add(view.replaced(id.generation));
                 aim.wanted == Some(id.generation)
                     && aim.is_open(group.zone)
                     && view.sum(id.generation, |group| group.promised()) <= goal

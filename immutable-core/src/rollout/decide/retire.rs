@@ -29,7 +29,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         beyond: beyond_their_part(view, &aim),
         making_room,
         probation,
-        drifted: aim.wanted.map_or(0, |wanted| view.drifted(wanted)),
+        replaced: replaced_by_zone(view, &aim),
         leave: BTreeMap::new(),
     };
     let writable = |id: &GroupId| view.groups.get(id).is_some_and(|group| group.fresh) && proposal.may_write(view, *id);
@@ -75,13 +75,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
         let mut failed = members;
         names.take(&ours, Class::Failed, &mut failed);
-        let drifted = names.drifted;
-        names.take(&ours, Class::Drifted, &mut drifted.clone());
+        let replaced = aim.wanted.map_or(0, |wanted| view.replaced(wanted));
+        names.take(&ours, Class::Replaced, &mut replaced.clone());
         let draining = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| count(group.draining.len())));
         // Who was replaced unseen is no surplus.
         let there = |group: &GroupView<'_>| group.members().min(if group.whole { u32::MAX } else { group.size });
         let there = aim.wanted.map_or(0, |wanted| view.sum(wanted, there));
-        let goal = aim.goal.saturating_add(drifted);
+        let goal = aim.goal.saturating_add(replaced);
         let mut surplus = there.saturating_sub(goal).saturating_sub(members - failed).saturating_sub(draining);
         // A spare is awaited until all are ready.
         surplus = surplus.saturating_sub(view.spared(&aim));
@@ -168,10 +168,20 @@ fn pots(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<(Pot, u32, u32)>
     pots.into_iter().map(|pot| (pot, view.ready_in(pot), view.needed_in(pot, aim.floor, route))).collect()
 }
 
+/// How many of the wanted run another image, serve all the same, and are to be replaced: in each zone.
+fn replaced_by_zone(view: &View<'_>, aim: &Aim) -> BTreeMap<Option<u16>, u32> {
+    let mut by_zone = BTreeMap::new();
+    for (_, group) in aim.wanted.into_iter().flat_map(|wanted| view.generation(wanted)) {
+        *by_zone.entry(group.zone).or_default() += count(group.replaced.len());
+    }
+    by_zone
+}
+
 /// How many that are down may be named while the floor is broken: what is under way to replace them bounds it.
 fn making_room(view: &View<'_>, aim: &Aim, probe: Option<u32>) -> u32 {
     let on_the_way = aim.wanted.map_or(0, |wanted| {
-        view.sum(wanted, |group| group.promised().saturating_sub(group.ready_count() + count(group.failed.len())))
+        let stay = |group: &GroupView<'_>| group.ready_count() + count(group.failed.len() + group.replaced.len());
+        view.sum(wanted, |group| group.promised().saturating_sub(stay(group)))
     });
     // What finds room as it is needs nobody's.
     let room = view.budget.ceiling.saturating_sub(view.live);
@@ -185,7 +195,7 @@ fn making_room(view: &View<'_>, aim: &Aim, probe: Option<u32>) -> u32 {
 enum Class {
     Down,
     Failed,
-    Drifted,
+    Replaced,
     Unfit,
     Doubt,
     Ready,
@@ -202,8 +212,8 @@ struct Names<'v, 'a> {
     beyond: BTreeMap<u16, u32>,
     making_room: u32,
     probation: bool,
-    /// How many of the wanted run another image, and are not named yet.
-    drifted: u32,
+    /// How many of the wanted run another image, serve, are to be replaced, and are not named yet: in each zone.
+    replaced: BTreeMap<Option<u16>, u32>,
     leave: BTreeMap<GroupId, Leave>,
 }
 
@@ -254,9 +264,12 @@ impl Names<'_, '_> {
             // While a floor is broken only what is down may go, and no faster than it is replaced.
             Class::Down | Class::Failed | Class::Unfit if broken => self.making_room,
             Class::Down | Class::Failed | Class::Unfit => u32::MAX,
-            // They are never ready, and may serve all the same.
-            Class::Drifted if ready < needed => ready.saturating_add(self.drifted).saturating_sub(needed),
-            Class::Drifted => u32::MAX,
+            // They are never ready, and serve all the same.
+            Class::Replaced => {
+                let serve = self.replaced.values().fold(0_u32, |sum, serve| sum.saturating_add(*serve));
+                let here = self.replaced.get(&zone).copied().unwrap_or(0).saturating_sub(self.zones.missing(zone, id));
+                here.min(serve.saturating_sub(needed.saturating_sub(ready)))
+            }
             Class::Doubt if broken => 0,
             Class::Doubt => turn(),
             Class::Ready => ready.saturating_sub(needed).min(self.zones.spare(zone, id)).min(turn()),
@@ -277,7 +290,7 @@ impl Names<'_, '_> {
                 let keys = match class {
                     Class::Down => &group.down,
                     Class::Failed => &group.failed,
-                    Class::Drifted => &group.drifted,
+                    Class::Replaced => &group.replaced,
                     Class::Unfit => &group.unfit,
                     Class::Doubt => &group.doubt,
                     Class::Ready => &group.ready,
@@ -306,7 +319,7 @@ impl Names<'_, '_> {
                 let leave = self.leave.entry(id).or_default();
                 match class {
                     Class::Down | Class::Failed | Class::Unfit => leave.at_once.insert((*key).clone()),
-                    Class::Drifted | Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
+                    Class::Replaced | Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
                 };
                 *most -= 1;
                 if let Some(beyond) = zone.and_then(|zone| self.beyond.get_mut(&zone)) {
@@ -320,7 +333,9 @@ impl Names<'_, '_> {
                         self.zones.leaves(zone, id.generation);
                     }
                     Class::Down | Class::Failed | Class::Unfit => self.making_room = self.making_room.saturating_sub(1),
-                    Class::Drifted => self.drifted = self.drifted.saturating_sub(1),
+                    Class::Replaced => {
+                        self.replaced.entry(zone).and_modify(|serve| *serve = serve.saturating_sub(1));
+                    }
                     Class::Doubt => {}
                 }
             }

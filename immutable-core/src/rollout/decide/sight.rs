@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::blame::accused;
+use super::drift::replaces;
 use super::view::{GroupView, View};
 use crate::fleet::{FailureClass, GenerationSpec, GroupId, GroupSeen, HealthPolicy, Held, Instance, Life, POOL_CHECK, Verdict};
 use crate::id::{InstanceKey, SourceId};
@@ -182,7 +183,9 @@ impl<'a> View<'a> {
             group.stood.1 += u32::from(verdict == Verdict::Healthy);
         }
         let of_the_image = instance.runs.image().is_some_and(|image| image == spec.image.id());
-        if !protected && instance.runs.image().is_some_and(|image| image != spec.image.id()) {
+        let drifted = !protected && instance.runs.image().is_some_and(|image| image != spec.image.id());
+        let replaced = drifted && replaces(rollout, key);
+        if drifted {
             group.drifted.push(key);
             // What was of its image is somebody else's change; what never was is what it was launched as.
             if member.is_none_or(|member| !member.once) {
@@ -202,6 +205,10 @@ impl<'a> View<'a> {
         if protected {
             group.held += 1;
             group.suspended += u32::from(known.healthy.is_some());
+        } else if replaced && known.healthy.is_none() {
+            // It serves nobody, and has no chance to.
+            group.down.push(key);
+            group.failed.push(key);
         } else if ill || late || stopped {
             group.down.push(key);
             if (ill && known.once) || late || stopped {
@@ -214,7 +221,10 @@ impl<'a> View<'a> {
                 // One that does not even come up fails whatever is heard of anybody's health.
                 let up = instance.life == Life::Running;
                 let class = if up || stopped { FailureClass::Health } else { FailureClass::Image };
-                self.charge(id, key, &known, Some(instance), class, what, rollout);
+                // What it has become is no fault of the release.
+                if !drifted {
+                    self.charge(id, key, &known, Some(instance), class, what, rollout);
+                }
             } else {
                 group.unfit.push(key);
                 self.boots(deadline(), key, group);
@@ -222,6 +232,7 @@ impl<'a> View<'a> {
             }
         } else {
             group.doubts(key, known.healthy.is_some());
+            group.replaced.extend(replaced.then_some(key));
             if !known.once {
                 self.boots(deadline(), key, group);
                 self.hedged(id, &known, heard, rollout, group);

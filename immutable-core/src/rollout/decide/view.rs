@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::MAX_VIEW_AGE;
 use super::traffic::Traffic;
 use crate::fleet::{
-    Coverage, Drift, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Held, OnDrift, Placement, Release, Upkeep,
-    Working,
+    Coverage, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Held, Placement, Release, Upkeep, Working,
 };
 use crate::id::{InstanceKey, Zone};
 use crate::rollout::budget::Budget;
@@ -96,8 +95,10 @@ pub(super) struct GroupView<'a> {
     pub(super) doubt: Vec<&'a InstanceKey>,
     /// Those of them, until all are counted.
     may: Vec<&'a InstanceKey>,
-    /// Of those down or in doubt, the ones that run another image than their generation's.
+    /// Those that run another image than their generation's.
     pub(super) drifted: Vec<&'a InstanceKey>,
+    /// Of those in doubt that may serve, the ones that run another image, and are to be replaced for it.
+    pub(super) replaced: Vec<&'a InstanceKey>,
     /// Members that something holds: neither ready nor to be named, since they would stay.
     pub(super) held: u32,
     /// Named to leave by a call that is no longer owed, still there, and not down.
@@ -270,15 +271,9 @@ impl<'a> View<'a> {
         self.groups.iter().filter(|(id, _)| which(id.generation)).fold(0, |sum, (_, group)| sum.saturating_add(of(group)))
     }
 
-    /// How many of a generation run another image, and are to be replaced for it.
-    pub(super) fn drifted(&self, id: GenerationId) -> u32 {
-        self.sum(id, |group| self.drifted_in(group))
-    }
-
-    /// The same of a group.
-    pub(super) fn drifted_in(&self, group: &GroupView<'_>) -> u32 {
-        let replaces = self.rollout().is_some_and(|rollout| rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace);
-        if replaces { count(group.drifted.len()) } else { 0 }
+    /// How many of a generation run another image, serve all the same, and are to be replaced for it.
+    pub(super) fn replaced(&self, id: GenerationId) -> u32 {
+        self.sum(id, |group| count(group.replaced.len()))
     }
 
     /// Whether a release has had a ready instance in this fleet.

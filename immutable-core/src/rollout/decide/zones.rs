@@ -65,7 +65,12 @@ impl Floors {
 
     /// Whether too few serve in a zone beside this generation.
     pub(super) fn is_broken(&self, zone: Option<u16>, id: GenerationId) -> bool {
-        self.around(zone, id).any(|serve| serve.ready < self.needed)
+        self.missing(zone, id) > 0
+    }
+
+    /// How many more must serve in a zone beside a generation than are ready there.
+    pub(super) fn missing(&self, zone: Option<u16>, id: GenerationId) -> u32 {
+        self.around(zone, id).map(|serve| self.needed.saturating_sub(serve.ready)).max().unwrap_or(0)
     }
 
     /// How many of a generation that are ready a zone can do without.
@@ -160,7 +165,7 @@ impl Room {
                 return Self { kept: 0, left: BTreeMap::new() };
             }
             // On top of its part, another in the place of who runs another image, and beside who boots for too long.
-            let beside = there().fold(proposal.spares, |sum, (_, group)| sum.saturating_add(view.drifted_in(group)));
+            let beside = there().fold(proposal.spares, |sum, (_, group)| sum.saturating_add(count(group.replaced.len())));
             let promised = there().fold(0_u32, |sum, (_, group)| sum.saturating_add(group.promised()));
             let left = view.part(zone).saturating_add(beside).saturating_sub(promised);
             let askable = |(id, group): (&GroupId, &GroupView<'_>)| group.whole && proposal.may_write(view, *id);

@@ -171,6 +171,7 @@ impl FleetState {
             gate: GateState::default(),
             heard: BTreeMap::new(),
             over_at: plan.strategy().rollout_deadline.map(|deadline| at + deadline),
+            decided: BTreeSet::new(),
         });
         self.leave_anew(at);
         Ok(())
@@ -187,8 +188,16 @@ impl FleetState {
         }
         self.desired = desired;
         // What is asked for now has the time that any step has.
-        if let Phase::Stepping { at: StepState::Moving { give_up_at }, .. } = &mut rollout.phase {
-            *give_up_at = (*give_up_at).max(at + strategy.progress_deadline);
+        let (progress, rollback) = (at + strategy.progress_deadline, at + strategy.rollback_deadline);
+        let later = |give_up_at: &mut Timestamp, least: Timestamp| *give_up_at = (*give_up_at).max(least);
+        match &mut rollout.phase {
+            Phase::Stepping { at: StepState::Moving { give_up_at } | StepState::Lost { give_up_at }, .. } => {
+                later(give_up_at, progress)
+            }
+            Phase::Reverting { at: StepState::Moving { give_up_at }, .. } => later(give_up_at, rollback),
+            Phase::Finishing { ending: Ending::Keep, .. } => {}
+            Phase::Finishing { give_up_at, .. } => later(give_up_at, rollback),
+            _ => {}
         }
         Ok(())
     }
@@ -355,6 +364,9 @@ impl FleetState {
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         let stood_still = if let Phase::Held { since, .. } = &rollout.phase { at.since(*since) } else { Duration::ZERO };
         let retried = matches!(rollout.phase, Phase::Held { why: Hold::Needs(_), .. });
+        if let Phase::Held { why: Hold::Needs(Need::Drift { found }), .. } = &rollout.phase {
+            rollout.decided.extend(found.iter().map(|(_, what)| what.clone()));
+        }
         if let (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) = (rollout.phase.under(), to) {
             // Whoever gets another chance is judged anew.
             if retried {
@@ -381,7 +393,8 @@ impl FleetState {
                     back.blame_nobody();
                 }
                 // Of a plan that changes nothing but the size, the size is what is taken back, unless somebody has set another since.
-                if *revert_to == rollout.wanted && rollout.resized.is_none() {
+                let settable = rollout.resized.is_none() && rollout.plan.fleet().follows_whom().is_none();
+                if *revert_to == rollout.wanted && settable {
                     self.desired = rollout.plan.basis().desired;
                 }
                 rollout.best = 0;
@@ -435,7 +448,9 @@ impl FleetState {
             _ => false,
         };
         ensure(fits, || format!("it ends as {outcome:?} in {:?}", rollout.phase))?;
-        self.desired = rollout.resized.unwrap_or(self.desired);
+        let refused = matches!(outcome, Outcome::Refused(_));
+        // What was never begun changes nothing.
+        self.desired = rollout.resized.unwrap_or(if refused { rollout.plan.basis().desired } else { self.desired });
         self.last = Some((rollout.id, outcome.clone()));
         match outcome {
             Outcome::Succeeded | Outcome::RolledBack => self.kept = Some(rollout.plan.clone()),
