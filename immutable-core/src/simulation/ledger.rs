@@ -229,7 +229,7 @@ impl Inner {
         if self.story.is_some() {
             self.tell(now, Who::Decided, decided(&recorded.event));
         }
-        self.scene.written(&recorded);
+        self.scene.written(&self.folded, &recorded);
         if let Err(illegal) = self.folded.evolve(&recorded) {
             self.illegal.get_or_insert_with(|| format!("record {}: {illegal}", self.head));
         }

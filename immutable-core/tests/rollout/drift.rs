@@ -349,6 +349,8 @@ fn who_serves_nobody_and_runs_another_image_goes_at_once_and_is_charged_once() {
     ended.pass(5);
     let ill = ends("d+ e+ f%", 3).says(&[("check", Verdict::Unhealthy)]);
     row("ill since it was changed, it needs no other first", &ended, &ill, "owed 11 lower 0002.0 3 by f");
+    let unheard = ends("d+ e+ f%", 3).says(&[("check", Verdict::Unknown)]);
+    row("of whose health nobody says anything may serve still", &ended, &unheard, "owed 11 raise 0002.0 3 to 4");
     let two = Strategy::rolling().max_surge(0).max_unavailable(1);
     let mut two = finished(Stage::fleet(3), two);
     two.note(|noted| drop(noted.unhealthy.insert(group(2), vec![key("f")])));

@@ -7,7 +7,7 @@ use immutable_core::rollout::{
     What, command,
 };
 
-use super::kit::{MINUTE, Stage, artifact, capabilities};
+use super::kit::{MINUTE, Stage, artifact, capabilities, paused};
 use super::sight::{look, row, said};
 
 fn percent(percent: u16) -> Percent {
@@ -132,11 +132,51 @@ fn what_is_asked_for_now_has_the_time_that_any_step_has() {
     resize(&mut stage, 8);
     let until = stage.state.rollout().unwrap().phase.give_up_at().unwrap();
     assert_eq!(until.since(stage.now), 20 * MINUTE);
+    let until = stage.now;
+    let moving = StepState::Moving { give_up_at: until };
+    let back = Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at: moving };
+    let finishing = |ending| Phase::Finishing { ending, give_up_at: until };
+    let held = |phase: &Phase| Phase::Held { why: paused(), resume: Box::new(phase.clone()), since: stage.now };
+    let (ends, keeps) = (finishing(Ending::Mixed), finishing(Ending::Keep));
+    for (phase, minutes) in [(&back, 60), (&ends, 60), (&keeps, 0), (&held(&back), 60)] {
+        let mut stage = half(OnResize::Proportional);
+        stage.pass(600);
+        stage.moved(phase.clone());
+        resize(&mut stage, 8);
+        let phase = match &stage.state.rollout().unwrap().phase {
+            Phase::Held { resume, .. } => resume,
+            phase => phase,
+        };
+        assert_eq!(phase.give_up_at().unwrap().since(stage.now), minutes * MINUTE, "{phase:?}");
+    }
     let mut frozen = half(OnResize::Freeze);
     let before = frozen.state.rollout().unwrap().phase.clone();
     frozen.pass(600);
     resize(&mut frozen, 8);
     assert_eq!(frozen.state.rollout().unwrap().phase, before);
+}
+
+#[test]
+fn what_was_refused_has_changed_no_size_and_who_follows_somebody_has_the_size_they_say() {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(2));
+    stage.fleet = Stage::fleet(5);
+    stage.open("1.1.0");
+    stage.claim();
+    for (set, desired) in [(None, 3), (Some(6), 6)] {
+        let mut stage = stage.clone();
+        set.into_iter().for_each(|size| drop(resize(&mut stage, size)));
+        stage.moved(Phase::Finishing { ending: Ending::Refused { why: "why".into() }, give_up_at: stage.now + MINUTE });
+        stage.apply(Event::Ended { outcome: Outcome::Refused("why".into()) });
+        assert_eq!(stage.state.desired(), desired);
+    }
+    let mut follows = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(2));
+    follows.fleet = Stage::fleet(5).follows("queue", 1..=5);
+    follows.open("1.0.0");
+    follows.claim();
+    follows.step();
+    let at = StepState::Moving { give_up_at: follows.now + MINUTE };
+    follows.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    assert_eq!(follows.state.desired(), 5);
 }
 
 #[test]

@@ -56,9 +56,10 @@ type Rule = fn(&View<'_>, &mut Proposal);
 
 /// The rules, in the order in which they have their say. Once one has proposed another phase the rest wait for it.
 const RULES: &[(&str, Rule)] = &[
+    // Before all else: what is noted without a question is never asked about.
+    ("drift", drift::rule),
     ("follow", follow::rule),
     ("rejudge", rejudge::rule),
-    ("drift", drift::rule),
     ("prepare", prepare::rule),
     ("rollback", rollback::rule),
     ("deadlines", deadlines::rule),

@@ -34,7 +34,8 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
     let asked = view.sum(wanted, GroupView::promised);
     lacks(view, proposal, &aim, wanted, shortage);
     // Another takes the place of who runs another image.
-    let goal = aim.goal.saturating_add(proposal.spares).saturating_add(view.replaced(wanted));
+    let stay = aim.goal.saturating_add(proposal.spares);
+    let goal = stay.saturating_add(view.replaced(wanted));
     let zones = Room::of(view, proposal, &aim, wanted);
     let lacking = goal.saturating_sub(asked);
     let missing = lacking.saturating_sub(zones.kept).min(proposal.probe.unwrap_or(u32::MAX));
@@ -65,7 +66,7 @@ pub(super) fn fill(view: &View<'_>, proposal: &mut Proposal, shortage: Shortage)
     }
     let groups = count(view.generation(wanted).filter(|(_, group)| !group.absent).count());
     // Zone by zone each has its part, and no other's.
-    let share = (shortage == Shortage::Wait && aim.open.is_none()).then(|| goal.div_ceil(groups.max(1)));
+    let share = (shortage == Shortage::Wait && aim.open.is_none()).then(|| stay.div_ceil(groups.max(1)));
     for (group, (from, to)) in spread(view, proposal, &aim, zones, missing.min(room), share) {
         proposal.call(view, Call::Resize(Arc::new(Resize::Raise { group, from, to })));
     }

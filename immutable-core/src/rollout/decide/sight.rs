@@ -205,8 +205,8 @@ impl<'a> View<'a> {
         if protected {
             group.held += 1;
             group.suspended += u32::from(known.healthy.is_some());
-        } else if replaced && known.healthy.is_none() {
-            // It serves nobody, and has no chance to.
+        } else if replaced && heard && !known.once {
+            // It has never served, and has no chance to.
             group.down.push(key);
             group.failed.push(key);
         } else if ill || late || stopped {

@@ -187,17 +187,19 @@ impl FleetState {
             return Ok(());
         }
         self.desired = desired;
-        // What is asked for now has the time that any step has.
-        let (progress, rollback) = (at + strategy.progress_deadline, at + strategy.rollback_deadline);
-        let later = |give_up_at: &mut Timestamp, least: Timestamp| *give_up_at = (*give_up_at).max(least);
-        match &mut rollout.phase {
-            Phase::Stepping { at: StepState::Moving { give_up_at } | StepState::Lost { give_up_at }, .. } => {
-                later(give_up_at, progress)
-            }
-            Phase::Reverting { at: StepState::Moving { give_up_at }, .. } => later(give_up_at, rollback),
-            Phase::Finishing { ending: Ending::Keep, .. } => {}
-            Phase::Finishing { give_up_at, .. } => later(give_up_at, rollback),
-            _ => {}
+        // What is asked for now has the time that any step has; what stands still has it from when it goes on.
+        let (phase, from) = match &mut rollout.phase {
+            Phase::Held { resume, since, .. } => (&mut **resume, *since),
+            phase => (phase, at),
+        };
+        let least = match phase {
+            Phase::Stepping { at: StepState::Moving { .. } | StepState::Lost { .. }, .. } => strategy.progress_deadline,
+            Phase::Reverting { .. } => strategy.rollback_deadline,
+            Phase::Finishing { ending, .. } if *ending != Ending::Keep => strategy.rollback_deadline,
+            _ => return Ok(()),
+        };
+        if let Some(ends_at) = phase.ends_at_mut() {
+            *ends_at = (*ends_at).max(from + least);
         }
         Ok(())
     }

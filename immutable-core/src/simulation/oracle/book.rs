@@ -344,7 +344,8 @@ impl Book {
                         self.told.values_mut().for_each(|told| *told = recorded.at);
                     }
                     // Of a plan that changes nothing but the size, the size is what is taken back.
-                    if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) && chapter.resized.is_none() {
+                    let set_since = chapter.resized.is_some() || chapter.plan.fleet().follows_whom().is_some();
+                    if matches!(to, Phase::Reverting { to, .. } if *to == chapter.wanted) && !set_since {
                         chapter.desired = chapter.plan.basis().desired;
                     }
                     chapter.gate = Gate::follow(chapter.gate.take(), &chapter.phase, to, recorded.at);
@@ -397,9 +398,12 @@ impl Book {
                             journaled.zone_floor = journaled.zone_floor.min(of_zone);
                         }
                     }
-                    if let (Phase::Stepping { .. }, Some(by)) = (&chapter.phase, &mut chapter.give_up_at) {
-                        *by = (*by).max(recorded.at + chapter.plan.strategy().progress_deadline);
-                    }
+                    let strategy = chapter.plan.strategy();
+                    let lasts = match &chapter.phase {
+                        Phase::Reverting { .. } | Phase::Finishing { .. } => strategy.rollback_deadline,
+                        _ => strategy.progress_deadline,
+                    };
+                    chapter.give_up_at.iter_mut().for_each(|by| *by = (*by).max(recorded.at + lasts));
                 }
             }
             Event::Heard { .. } | Event::Watched => {}

@@ -63,11 +63,12 @@ pub(super) fn balance(scene: &Scene, change: &Change<'_>) -> Verdict {
         return Ok(());
     }
     let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted)).max(1);
-    let beside = scene.truth.foreign_since(change.group.generation, journaled.whole);
-    let goal = goal.saturating_add(spares(scene, change, journaled)).saturating_add(beside);
+    let goal = goal.saturating_add(spares(scene, change, journaled));
+    // Another takes the place of each that runs another image, where that is.
+    let beside = scene.truth.foreign_in(change.group, journaled.whole);
     let there = scene.truth.groups.iter().filter(|(id, group)| id.generation == change.group.generation && !group.deleting);
     let share = goal.div_ceil(u32::try_from(there.count()).unwrap_or(u32::MAX).max(1));
-    let others = scene.truth.added_since(journaled.whole);
+    let others = scene.truth.added_since(journaled.whole).saturating_add(beside);
     // Who is there already is kept, whoever has put them there.
     let members = scene.truth.members(change.group);
     if *to <= share.saturating_add(others).max(members) {

@@ -4,6 +4,7 @@
 mod back;
 mod book;
 mod capacity;
+mod drift;
 mod gate;
 mod health;
 mod once;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use crate::artifact::Digest;
 use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Observation, Release, TrafficSeen};
 use crate::memory::{Cause, Effect, What};
-use crate::rollout::{Command, MAX_VIEW_AGE, Outcome, Recorded};
+use crate::rollout::{Command, FleetState, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
 
 use super::script::Cloud;
@@ -113,6 +114,8 @@ pub(super) struct Scene {
     lies: Vec<(Timestamp, Timestamp)>,
     /// When which artifact was revoked.
     revoked: BTreeMap<Digest, Timestamp>,
+    /// What was noted last and a person is to be asked about.
+    unasked: Option<String>,
     breach: Option<Breach>,
 }
 
@@ -132,6 +135,7 @@ impl Scene {
             stale,
             lies: Vec::new(),
             revoked: BTreeMap::new(),
+            unasked: None,
             breach: None,
         }
     }
@@ -186,8 +190,12 @@ impl Scene {
         }
     }
 
-    /// A record was written.
-    pub(super) fn written(&mut self, recorded: &Recorded) {
+    /// A record was written, when this was known.
+    pub(super) fn written(&mut self, state: &FleetState, recorded: &Recorded) {
+        if let Err(why) = drift::asked(self.unasked.take(), recorded) {
+            return self.broken("drift", recorded.at, why);
+        }
+        self.unasked = drift::to_ask(state, recorded);
         for (rule, oracle) in OF_RECORDS {
             if let Err(why) = oracle(self, recorded) {
                 return self.broken(rule, recorded.at, why);

@@ -231,10 +231,17 @@ impl Truth {
 
     /// How many of a generation run another image, or did when somebody looked then.
     pub(super) fn foreign_since(&self, generation: GenerationId, since: Timestamp) -> u32 {
-        let foreign = self.machines.values().filter(|machine| {
-            machine.group.generation == generation && !machine.own_image && machine.gone.is_none_or(|gone| gone >= since)
-        });
-        u32::try_from(foreign.count()).unwrap_or(u32::MAX)
+        self.foreign(since, |group| group.generation == generation)
+    }
+
+    /// The same of a group.
+    pub(super) fn foreign_in(&self, group: GroupId, since: Timestamp) -> u32 {
+        self.foreign(since, |other| other == group)
+    }
+
+    fn foreign(&self, since: Timestamp, of: impl Fn(GroupId) -> bool) -> u32 {
+        let there = self.machines.values().filter(|machine| of(machine.group) && machine.gone.is_none_or(|gone| gone >= since));
+        u32::try_from(there.filter(|machine| !machine.own_image).count()).unwrap_or(u32::MAX)
     }
 
     /// The sizes of a generation's groups together.

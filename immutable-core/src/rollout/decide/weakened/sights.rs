@@ -13,6 +13,7 @@ pub(super) const ENGINES: &[Row] = &[
     (8, "charges the unknown", "unknown", engine!(sight: |state, seen| each(state, seen, unknown_is_ill))),
     (8, "takes a part for the whole", "unknown", engine!(sight: part_is_whole)),
     (8, "takes a name for a machine", "unknown", engine!(sight: |state, seen| each(state, seen, as_it_was_called))),
+    (4, "asks nobody about what others have changed", "drift", engine!(rules: &[("drift", |_, _| {})])),
     (13, "raises what was revoked", "evidence", engine!(facts: nothing_is_revoked)),
 ];
 
