@@ -33,6 +33,7 @@ mod failure;
 mod judge;
 mod kept;
 mod ledger;
+mod lives;
 mod mishaps;
 mod oracle;
 mod play;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{Either, join3, select};
+use futures_util::future::{Either, select};
 
 use super::Simulation;
 use super::expect::{Expected, Patience, label};
@@ -21,13 +21,12 @@ use super::stage::{Acts, Stage};
 use crate::artifact::{Artifact, Digest};
 use crate::conformance::{Call, Faults, Faulty};
 use crate::controller::Controller;
-use crate::error::Error;
 use crate::fleet::{Fleet, FleetId};
 use crate::id::PoolId;
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
 use crate::provider::{FleetProvider, Provider, SizeSource, TrafficSwitch, size_fn};
-use crate::rollout::{IllegalEvent, Outcome, Strategy, Supersede};
+use crate::rollout::{Outcome, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
 
 /// When every simulation begins.
@@ -38,9 +37,6 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The source that a fleet follows, if it does.
 const SOURCE: &str = "source";
-
-/// How often a rollout may be taken up again, besides for the crashes of its script: also by a journal that refuses everything for an hour.
-const LIVES: u32 = 500;
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -398,7 +394,7 @@ impl<'a> Play<'a> {
     }
 
     /// What a rollout wants, baked.
-    fn release(&self, rollout: usize, release: Release) -> Result<Artifact, Breach> {
+    pub(super) fn release(&self, rollout: usize, release: Release) -> Result<Artifact, Breach> {
         if let (Release::Again, Some(proven)) = (release, &self.proven) {
             return Ok(proven.clone());
         }
@@ -415,119 +411,6 @@ impl<'a> Play<'a> {
         }
         baked.insert(rollout, artifact.clone());
         Ok(artifact)
-    }
-
-    /// Lets a rollout take the place of the one before it, at its time, if that runs by then.
-    async fn succeed(
-        &self,
-        stage: &Stage,
-        rollout: usize,
-        opened: Timestamp,
-        before: usize,
-        successor: &Mutex<Option<Artifact>>,
-    ) {
-        let wish = self.script.rollouts.get(rollout).and_then(|wish| Some((*wish, wish.after?)));
-        if let Some((wish, after)) = wish {
-            self.clock.sleep_until(opened + Duration::from_secs(after)).await;
-            let running = self.ledger.scene(|scene| scene.runs() && scene.opened() == before + 1);
-            if let (true, Ok(artifact)) = (running, self.release(rollout, wish.release)) {
-                let strategy = self.strategy().supersede(Supersede::Replace);
-                let begun = match self.person.plan(&self.fleet(wish.size), &artifact, strategy).await {
-                    Ok(plan) => self.person.start(plan).await.map(drop),
-                    Err(error) => Err(error),
-                };
-                self.ledger.script(self.now(), || match &begun {
-                    Ok(()) => format!("{artifact} takes its place"),
-                    Err(error) => format!("{artifact} does not take its place: {error}"),
-                });
-                if begun.is_ok() {
-                    // What was to be done to the one is not done to the other.
-                    stage.peace();
-                    *successor.lock().unwrap_or_else(PoisonError::into_inner) = Some(artifact);
-                }
-            }
-        }
-        std::future::pending().await
-    }
-
-    /// Drives a rollout to its end, in one process after the other.
-    async fn lives(
-        &self,
-        board: &Board,
-        stage: &Stage,
-        fleet: &Fleet,
-        artifact: &Artifact,
-        before: usize,
-    ) -> Result<Outcome, String> {
-        let lives = LIVES + u32::try_from(self.script.crashes.len()).unwrap_or(0);
-        let mut last = String::new();
-        for life in 0..lives {
-            let controller = self.controller(board, life);
-            if life == 0 {
-                // It drove the rollout before this one too; whoever takes its place reads all of the journal.
-                self.ledger.tell(&controller);
-            }
-            match board.live(self.drive(&controller, fleet, artifact, before)).await {
-                Err(down) => {
-                    self.ledger.script(self.now(), || format!("the process dies; nobody drives for {down} s"));
-                    self.pass(Duration::from_secs(down)).await;
-                    board.revive();
-                }
-                Ok(Ok(outcome)) => match stage.answer_at().filter(|_| matches!(outcome, Outcome::Needs(_))) {
-                    Some(at) => self.pass((at + Duration::from_secs(1)).since(self.now())).await,
-                    // It was answered at the very moment at which it was asked.
-                    None if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.is_answered()) => {
-                        self.pass(Duration::from_secs(1)).await;
-                    }
-                    None => return Ok(outcome),
-                },
-                Ok(Err(error)) => {
-                    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    last = format!("{error} {source}");
-                    self.ledger.script(self.now(), || format!("the process gives up: {last}"));
-                    // Whoever takes its place decides the same.
-                    if std::error::Error::source(&error).is_some_and(|source| source.is::<IllegalEvent>()) {
-                        self.ledger.scene(|scene| scene.broken("legal", self.now(), last.clone()));
-                        return Err(last);
-                    }
-                    if self.ledger.scene(|scene| scene.is_revoked(artifact.digest()))
-                        && self.ledger.scene(|scene| scene.opened()) == before
-                    {
-                        return Err(last);
-                    }
-                    self.pass(Duration::from_secs(10)).await;
-                }
-            }
-        }
-        Err(format!("after {lives} processes: {last}"))
-    }
-
-    /// Time passes while nobody drives; what is on its way arrives.
-    pub(super) async fn pass(&self, time: Duration) {
-        let arrivals = async {
-            join3(self.provider.settle(), self.switch.settle(), self.journal.settle()).await;
-            std::future::pending::<()>().await;
-        };
-        select(self.clock.sleep_until(self.now() + time), pin!(arrivals)).await;
-    }
-
-    /// What one process does: it takes up the rollout, or begins it.
-    async fn drive(&self, controller: &Controller, fleet: &Fleet, artifact: &Artifact, before: usize) -> Result<Outcome, Error> {
-        if self.ledger.scene(|scene| scene.opened()) == before {
-            let plan = controller.plan(fleet, artifact, self.strategy()).await?;
-            return controller.start(plan).await?.drive().await;
-        }
-        match controller.rollout(&self.fleet).await? {
-            // Another has taken its place.
-            _ if self.ledger.scene(|scene| scene.opened()) > before + 1 => {
-                self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it has not ended"))
-            }
-            Some(rollout) => rollout.drive().await,
-            // It had just ended.
-            None => {
-                self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it neither runs nor has ended"))
-            }
-        }
     }
 }
 
