@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use self::place::{checked, groups, pool};
+use self::place::{checked, groups, pool, zones};
 use crate::artifact::{Artifact, ArtifactName, Digest, ImageRef, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
@@ -207,8 +207,9 @@ struct Target<'a> {
     to: Subject,
     image: ImageRef,
     release: Release,
-    /// Whether nothing is to be replaced but what is amiss: then a budget that could not replace a fleet of this size is no reason to do nothing.
-    keeps: bool,
+    /// Of one that is kept the generation that keeps it, if one is there. Nothing is to be replaced but what is amiss then: a budget that could not replace a
+    /// fleet of this size is no reason to do nothing.
+    keeps: Option<Option<GenerationId>>,
 }
 
 impl Plan {
@@ -241,12 +242,12 @@ impl Plan {
             digest: artifact.digest(),
             irreversible: artifact.irreversible().map(Into::into),
         };
-        let target = Target { fleet, strategy, to, image: image.clone(), release, keeps: false };
+        let target = Target { fleet, strategy, to, image: image.clone(), release, keeps: None };
         Self::toward(state, target, capabilities, switch)
     }
 
     /// A plan that sets right what is amiss with a fleet that is [kept](FleetState::kept): it gives it its proven release, in one step, and is as patient with
-    /// instances that fail as a way back.
+    /// instances that fail as a way back. It stays in the generation that has most of it, and in any case in the zones in which that release was proven.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if the fleet is kept at nothing, or this cannot work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
@@ -262,11 +263,16 @@ impl Plan {
         let (Some(Proven { spec, .. }), Some(kept)) = (&state.proven, &state.kept) else {
             return Err(keeps_nothing(state));
         };
-        let fleet = &amiss.fleet.clone().template(spec.template.clone());
+        let strategy = kept.strategy.keeping();
+        let most = strategy.budget(amiss.fleet.desired()).most();
+        let stays = state.generation_of(spec.release, |id, generation| !amiss.gone.contains(&id) && generation.holds(most));
+        // The terms may be those of a release that was given up, and was to be elsewhere.
+        let zones = zones(stays.map_or(spec, |(_, generation)| &generation.spec));
+        let strategy = &if zones.is_empty() { strategy.in_no_zones() } else { strategy };
+        let fleet = &amiss.fleet.clone().template(spec.template.clone()).zones(zones);
         fleet.check()?;
-        let strategy = &kept.strategy.keeping();
         let (to, image, release) = (Subject::of(spec), spec.image.clone(), spec.release);
-        let target = Target { fleet, strategy, to, image, release, keeps: true };
+        let target = Target { fleet, strategy, to, image, release, keeps: Some(stays.map(|(id, _)| id)) };
         let plan = Self::toward(state, target, capabilities, switch)?;
         Ok(Self { sets_right: amiss.what.clone(), ..plan })
     }
@@ -287,7 +293,7 @@ impl Plan {
         let others = state.generations.values().filter(|generation| generation.release() != release);
         let replaces = others.map(GenerationState::size).any(|size| size > 0);
         let switch = switch.filter(|_| pool.is_some());
-        if !keeps {
+        if keeps.is_none() {
             checked(state, fleet, strategy, switch)?;
             strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
             let split = switch.map(|switch| switch.split).filter(|_| replaces);
@@ -315,10 +321,8 @@ impl Plan {
                 && generation.release() == release
                 && placed(&generation.spec) == placed(&spec)
         };
-        let wanted = match state.generations.iter().rev().find(|(_, generation)| room(generation)) {
-            Some((id, _)) => Wanted::Existing(*id),
-            None => Wanted::New(Arc::new(spec)),
-        };
+        let there = || state.generations.iter().rev().find(|(_, generation)| room(generation)).map(|(id, _)| *id);
+        let wanted = keeps.unwrap_or_else(there).map_or_else(|| Wanted::New(Arc::new(spec)), Wanted::Existing);
         let (envelopes, envelope) = Course { state, fleet, strategy, wanted: &wanted, release, switch }.envelopes();
         let steps = envelopes.into_iter().enumerate();
         let mut plan = Self {

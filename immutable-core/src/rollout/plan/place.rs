@@ -1,8 +1,8 @@
 //! Where what a plan launches is put: its groups in their placements, and the pool that it gets its requests from.
 
 use crate::error::{Error, Result};
-use crate::fleet::{Fleet, FleetCapabilities, GroupSpec, POOL_CHECK, Placement, Split, TrafficCapabilities};
-use crate::id::PoolId;
+use crate::fleet::{Fleet, FleetCapabilities, GenerationSpec, GroupSpec, POOL_CHECK, Placement, Split, TrafficCapabilities};
+use crate::id::{PoolId, Zone};
 use crate::rollout::state::FleetState;
 use crate::rollout::strategy::Strategy;
 
@@ -56,6 +56,18 @@ pub(super) fn checked(
         "an instance of fleet {id} is ready when its pool says so (required source `{POOL_CHECK}`), {why}: nobody would ever be; require a source that needs no \
          requests, or use a pool in which all share them (`Split::Pooled`), and no shift"
     )))
+}
+
+/// The zones that a generation's groups are in, in the order of these.
+pub(super) fn zones(spec: &GenerationSpec) -> Vec<Zone> {
+    let mut zones: Vec<Zone> = Vec::new();
+    for group in &spec.groups {
+        match &group.placement {
+            Placement::Zone(zone) if !zones.contains(zone) => zones.push(zone.clone()),
+            _ => {}
+        }
+    }
+    zones
 }
 
 /// Groups enough for the ceiling in each placement, none larger than the provider allows.
