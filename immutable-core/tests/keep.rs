@@ -212,6 +212,21 @@ fn a_generation_deleted_by_hand_is_made_anew() {
 }
 
 #[test]
+fn a_generation_deleted_by_hand_is_asked_about_where_the_fleet_says_so() {
+    let mut stage = Stage::new(Heals::Switchable);
+    stage.fleet = stage.fleet.on_drift(Drift::Generation, OnDrift::Pause);
+    play(&stage, async |stage, controller| {
+        let group = *stage.cloud.sizes(stage.fleet.id()).keys().next().unwrap();
+        stage.cloud.delete_group(stage.fleet.id(), group).unwrap();
+        let need = stage.keep_for(&controller, 1800).await.expect("it asks").unwrap();
+        assert!(matches!(need, Need::Drift { drift: Drift::Generation, .. }), "{need:?}");
+        controller.rollout(stage.fleet.id()).await.unwrap().unwrap().retry("ann").await.unwrap();
+        stage.kept(&controller, 1800).await;
+        assert_eq!(stage.run(), 3, "tried again, it is made anew");
+    });
+}
+
+#[test]
 fn weights_set_by_hand_are_set_back() {
     let mut stage = Stage::new(Heals::Switchable);
     let pool = stage.cloud.pool("web");

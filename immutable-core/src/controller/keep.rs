@@ -26,7 +26,7 @@ impl Controller {
     /// answer is waited for: what needs no launch is set right meanwhile.
     ///
     /// While somebody else drives a rollout, in this process or another, this stands by. It takes over once nobody has written to the fleet's stream for
-    /// 2 minutes, of a rollout that is paused for 20.
+    /// 2 minutes, of a rollout that is paused for 20, of one that asks for 1.
     ///
     /// While nothing is amiss nothing is written. Dropped and called again, here or elsewhere, it goes on.
     ///
@@ -101,9 +101,10 @@ fn is_final(error: &Error, since: Duration) -> bool {
 /// For how long nobody must have written to the stream of a fleet before a rollout that somebody else has begun is carried on: whoever drives one says so.
 fn silence(phase: &Phase, ours: bool) -> Duration {
     match phase {
-        // Nobody drives what asks. Who has begun one is about to drive it.
-        Phase::Held { why: Hold::Needs(_), .. } => Duration::from_millis(1),
+        // Who has begun one from here is about to drive it, or nobody is.
         _ if ours => Duration::from_millis(1),
+        // Nobody drives what asks, once the calls that were under way are answered.
+        Phase::Held { why: Hold::Needs(_), .. } => MAX_VIEW_AGE,
         Phase::Held { .. } => MAX_VIEW_AGE * 20,
         _ => MAX_VIEW_AGE * 2,
     }
@@ -247,8 +248,9 @@ mod tests {
         let asks = held(Hold::Needs(Need::ProviderSilent));
         assert_eq!(silence(&moving(), false), MAX_VIEW_AGE * 2);
         assert_eq!(silence(&paused, false), MAX_VIEW_AGE * 20, "they say something in every tenth");
-        for (phase, ours) in [(&moving(), true), (&paused, true), (&asks, true), (&asks, false)] {
-            assert!(silence(phase, ours) < Duration::from_secs(1), "{phase:?}: nobody else drives it");
+        assert_eq!(silence(&asks, false), MAX_VIEW_AGE, "nobody drives what asks");
+        for phase in [&moving(), &paused, &asks] {
+            assert!(silence(phase, true) < Duration::from_secs(1), "{phase:?}: nobody else drives it");
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum Standing {
     /// [kept](FleetState::kept) at nothing.
     Unknown,
     /// Something is amiss for certain, whatever is not seen.
-    Amiss(Amiss),
+    Amiss(Box<Amiss>),
 }
 
 /// What is amiss with a fleet in which no rollout runs.
@@ -53,7 +53,7 @@ pub struct Amiss {
 pub fn amiss(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Standing {
     let found = found(state, seen, now);
     match found.amiss {
-        Some(amiss) => Standing::Amiss(amiss),
+        Some(amiss) => Standing::Amiss(Box::new(amiss)),
         None if found.unsure == Unsure::default() => Standing::Well,
         None => Standing::Unknown,
     }

@@ -22,7 +22,7 @@ fn three(spelled: &str, size: u32) -> Look {
 
 fn amiss(stage: &Stage, look: &Look) -> Option<Amiss> {
     match look.standing(stage) {
-        Standing::Amiss(amiss) => Some(amiss),
+        Standing::Amiss(amiss) => Some(*amiss),
         Standing::Well | Standing::Unknown => None,
     }
 }
