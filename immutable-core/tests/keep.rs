@@ -1,16 +1,19 @@
 //! A fleet without a rollout is kept at its size and at its proven release, whatever is changed about it from outside.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use immutable_core::artifact::ArtifactName;
 use immutable_core::fleet::{Drift, Heals, OnDrift, Split, Upkeep};
+use immutable_core::id::Zone;
 use immutable_core::memory::MemoryOptions;
 use immutable_core::provider::size_fn;
+use immutable_core::registry::{Ancestor, ImageRegistry, JournalRegistry, Publication, RegistryView, Revoke, SetChannel};
 use immutable_core::rollout::{AbortTo, Event, Fate, Need};
 use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, Error, ErrorKind, Fleet, MemoryCloud, Outcome, Result, Strategy, Timestamp};
+use immutable_core::{Artifact, Controller, Digest, Error, ErrorKind, Fleet, MemoryCloud, Outcome, Result, Strategy, Timestamp};
 
 struct Stage {
     clock: VirtualClock,
@@ -21,8 +24,12 @@ struct Stage {
 
 impl Stage {
     fn new(heals: Heals) -> Self {
+        Self::with(MemoryOptions::seeded(7).heals(heals))
+    }
+
+    fn with(options: MemoryOptions) -> Self {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
-        let options = MemoryOptions::seeded(7).clock(clock.clone()).boot(Duration::from_secs(60)).heals(heals);
+        let options = options.clock(clock.clone()).boot(Duration::from_secs(60));
         let cloud = MemoryCloud::with(options.split(Split::Binary));
         let web = cloud.bake("acmeinc/web", "1.0.0").unwrap();
         let fleet = Fleet::new("web", cloud.place()).size(3);
@@ -200,6 +207,22 @@ fn a_generation_deleted_by_hand_is_made_anew() {
         assert_eq!(stage.run(), 3);
         let groups = stage.cloud.sizes(stage.fleet.id());
         assert_eq!(groups.keys().map(|group| group.generation.0).collect::<Vec<_>>(), [2], "under an ordinal of its own");
+        assert_eq!(stage.ends(&controller).await, ["succeeded"; 2], "at once");
+    });
+}
+
+#[test]
+fn a_generation_deleted_by_hand_is_asked_about_where_the_fleet_says_so() {
+    let mut stage = Stage::new(Heals::Switchable);
+    stage.fleet = stage.fleet.on_drift(Drift::Generation, OnDrift::Pause);
+    play(&stage, async |stage, controller| {
+        let group = *stage.cloud.sizes(stage.fleet.id()).keys().next().unwrap();
+        stage.cloud.delete_group(stage.fleet.id(), group).unwrap();
+        let need = stage.keep_for(&controller, 1800).await.expect("it asks").unwrap();
+        assert!(matches!(&need, Need::Drift { found } if found[0].0 == Drift::Generation), "{need:?}");
+        controller.rollout(stage.fleet.id()).await.unwrap().unwrap().retry("ann").await.unwrap();
+        stage.kept(&controller, 1800).await;
+        assert_eq!(stage.run(), 3, "tried again, it is made anew");
     });
 }
 
@@ -333,4 +356,193 @@ fn upkeep_set_by_hand_is_absorbed_where_the_fleet_says_so() {
             assert_eq!(state.kept().unwrap().fleet().specified_upkeep().heal, heals);
         });
     }
+}
+
+#[test]
+fn who_never_comes_up_is_replaced_once_their_time_is_over() {
+    // A provider that gives whoever boots a day.
+    let stage = Stage::with(MemoryOptions::seeded(7).heals(Heals::Always).boot_grace(Duration::from_secs(86_400)));
+    play(&stage, async |stage, controller| {
+        stage.cloud.boots_hang(1000);
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        stage.kept(&controller, 600).await;
+        stage.cloud.boots_hang(0);
+        assert_eq!(stage.ends(&controller).await.len(), 1, "it has its time");
+        stage.kept(&controller, 3 * 3600).await;
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![3]));
+        assert_eq!(stage.ends(&controller).await, ["succeeded"; 2]);
+    });
+}
+
+#[test]
+fn a_protected_instance_is_left_as_it_is() {
+    let stage = Stage::new(Heals::Switchable);
+    play(&stage, async |stage, controller| {
+        let foreign = stage.cloud.bake("acmeinc/other", "0.0.1").unwrap();
+        let kept = stage.cloud.instances(stage.fleet.id())[0].key.clone();
+        stage.cloud.protect(&kept.name).unwrap();
+        stage.cloud.swap(&kept.name, &foreign).unwrap();
+        stage.kept(&controller, 4 * 3600).await;
+        assert_eq!(stage.ends(&controller).await, ["succeeded"], "no rollout could do anything about it");
+        stage.cloud.unprotect(&kept.name).unwrap();
+        stage.kept(&controller, 900).await;
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![3]));
+    });
+}
+
+#[test]
+fn what_was_revoked_is_kept_until_something_is_amiss_and_then_asked_about() {
+    let stage = Stage::new(Heals::Never);
+    play(&stage, async |stage, controller| {
+        let revoke =
+            Revoke { name: stage.web.name().clone(), digest: stage.web.digest(), by: "ann".into(), why: "it leaks".into() };
+        controller.registry().revoke(revoke).await.unwrap();
+        stage.kept(&controller, 3600).await;
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        let need = stage.keep_for(&controller, 900).await.expect("it asks").unwrap();
+        assert!(matches!(need, Need::BaselineUnlaunchable { .. }), "{need:?}");
+        assert!(need.to_string().contains("cannot be launched: acmeinc/web 1.0.0 is revoked"), "{need}");
+        assert_eq!(stage.ends(&controller).await, ["succeeded"]);
+        // Nothing is in the way of a fix.
+        let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+        let plan = controller.plan(&stage.fleet, &next, Stage::strategy()).await.unwrap();
+        assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
+        stage.kept(&controller, 600).await;
+        assert_eq!(stage.cloud.running().get(&next.digest()), Some(&3));
+    });
+}
+
+/// A registry that can be down.
+struct Flaky {
+    registry: JournalRegistry,
+    down: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl ImageRegistry for Flaky {
+    async fn publish(&self, artifact: &Artifact, by: &immutable_core::id::Actor) -> Result<Publication> {
+        self.registry.publish(artifact, by).await
+    }
+
+    async fn set_channel(&self, request: SetChannel) -> Result<()> {
+        self.registry.set_channel(request).await
+    }
+
+    async fn revoke(&self, request: Revoke) -> Result<()> {
+        self.registry.revoke(request).await
+    }
+
+    async fn view(&self, name: &ArtifactName) -> Result<RegistryView> {
+        if self.down.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Unreachable, "no registry"));
+        }
+        self.registry.view(name).await
+    }
+
+    async fn names(&self) -> Result<Vec<ArtifactName>> {
+        self.registry.names().await
+    }
+
+    async fn ancestry(&self, digest: Digest) -> Result<Vec<Ancestor>> {
+        self.registry.ancestry(digest).await
+    }
+}
+
+#[test]
+fn a_registry_that_is_down_is_waited_for_and_keeps_nothing_else_from_being_set_right() {
+    let stage = Stage::new(Heals::Never);
+    let down = Arc::new(AtomicBool::new(false));
+    stage.clock.clone().run(async {
+        let registry = JournalRegistry::new(Arc::new(stage.cloud.journal()), Arc::new(stage.clock.clone()));
+        let controller = stage.cloud.controller().with_registry(Arc::new(Flaky { registry, down: down.clone() }));
+        stage.deploy(&controller).await;
+        down.store(true, Ordering::Relaxed);
+        stage.kept(&controller, 3600).await;
+        stage.set_size(5);
+        stage.kept(&controller, 600).await;
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![3]), "who is too many needs no word of it");
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        stage.kept(&controller, 900).await;
+        assert_eq!(stage.run(), 2, "nothing is launched without its word");
+        down.store(false, Ordering::Relaxed);
+        stage.kept(&controller, 300).await;
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![3]));
+    });
+}
+
+#[test]
+fn who_keeps_a_fleet_stands_by_while_somebody_else_drives_and_takes_over_when_nobody_does() {
+    let stage = Stage::new(Heals::Never);
+    play(&stage, async |stage, controller| {
+        // The same controller, and one in another process.
+        for (keeper, takes_over) in [(controller.clone(), 60), (stage.cloud.controller(), 300)] {
+            for version in ["1.1.0", "1.2.0"] {
+                let version = format!("{version}-{takes_over}");
+                let next = stage.cloud.bake("acmeinc/web", &version).unwrap();
+                let plan = controller.plan(&stage.fleet, &next, Stage::strategy()).await.unwrap();
+                let rollout = controller.start(plan).await.unwrap();
+                let dies_at = stage.clock.now() + Duration::from_secs(if version.starts_with("1.1") { 7200 } else { 70 });
+                let driven = async {
+                    match select(std::pin::pin!(rollout.drive()), stage.clock.sleep_until(dies_at)).await {
+                        Either::Left((ended, _)) => assert_eq!(ended.unwrap(), Outcome::Succeeded),
+                        Either::Right(_) => assert!(version.starts_with("1.2"), "it is driven to its end"),
+                    }
+                };
+                let (kept, ()) = futures_util::join!(stage.keep_for(&keeper, 130 + takes_over + 300), driven);
+                assert!(kept.is_none(), "{kept:?}");
+                assert_eq!(stage.cloud.running().get(&next.digest()), Some(&3), "{version}");
+            }
+        }
+    });
+}
+
+#[test]
+fn two_that_keep_a_fleet_are_as_good_as_one() {
+    let stage = Stage::new(Heals::Never);
+    play(&stage, async |stage, controller| {
+        let other = stage.cloud.controller();
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        let both = futures_util::join!(stage.keep_for(&controller, 1800), stage.keep_for(&other, 1800));
+        assert!(matches!(both, (None, None)), "{both:?}");
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![3]));
+        assert_eq!(stage.ends(&controller).await, ["succeeded"; 2], "one rollout set it right");
+    });
+}
+
+#[test]
+fn what_was_given_up_elsewhere_leaves_the_fleet_where_it_is_proven() {
+    let zones = |names: &[&str]| names.iter().map(|name| Zone::new(*name)).collect::<Vec<_>>();
+    for (proven, given_up) in [(zones(&["a", "b"]), zones(&["a", "b", "c"])), (Vec::new(), zones(&["a", "b"]))] {
+        let mut stage = Stage::new(Heals::Never);
+        stage.fleet = stage.fleet.zones(proven.clone());
+        play(&stage, async |stage, controller| {
+            let before = stage.cloud.sizes(stage.fleet.id());
+            let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+            stage.cloud.never_healthy(&next);
+            let fleet = stage.fleet.clone().zones(given_up.clone());
+            let strategy = Stage::strategy().max_unavailable_per_zone(1);
+            let plan = controller.plan(&fleet, &next, strategy).await.unwrap();
+            assert_eq!(controller.run(plan).await.unwrap(), Outcome::RolledBack);
+            stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+            stage.kept(&controller, 900).await;
+            assert_eq!(stage.run(), 3);
+            assert!(stage.cloud.sizes(stage.fleet.id()).keys().eq(before.keys()), "{proven:?}");
+        });
+    }
+}
+
+#[test]
+fn a_fleet_that_needs_fewer_groups_stays_in_those_it_has() {
+    let mut stage = Stage::with(MemoryOptions::seeded(7).heals(Heals::Switchable).group_size_max(4));
+    stage.fleet = Fleet::new("web", stage.cloud.place()).size(6).on_drift(Drift::Size, OnDrift::Absorb);
+    play(&stage, async |stage, controller| {
+        assert_eq!(stage.sizes(), [3, 3]);
+        let there = stage.cloud.instances(stage.fleet.id());
+        stage.set_size(0);
+        stage.kept(&controller, 900).await;
+        assert_eq!(controller.state(stage.fleet.id()).await.unwrap().desired(), 3);
+        assert_eq!((stage.run(), stage.sizes()), (3, vec![0, 3]));
+        let stay = |key: &immutable_core::id::InstanceKey| there.iter().any(|before| before.key == *key);
+        assert!(stage.cloud.instances(stage.fleet.id()).iter().all(|instance| stay(&instance.key)), "nobody was replaced");
+    });
 }

@@ -1,21 +1,32 @@
 //! Keeping a fleet: what is amiss while no rollout runs is set right by one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Controller;
-use super::load::PATIENCE;
+use futures_util::future::{Either, select};
+
+use super::load::{LoadedState, PATIENCE};
 use super::look::look;
-use crate::error::{Error, ErrorKind, Result};
-use crate::fleet::FleetId;
-use crate::rollout::{Amiss, FleetState, Need, Outcome, Plan, Seen, amiss, keeps_nothing};
+use super::{Controller, Rollout};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::fleet::{FleetId, GenerationSpec};
+use crate::id::StreamVersion;
+use crate::registry::Status;
+use crate::rollout::{FleetState, Found, Hold, MAX_VIEW_AGE, Need, Outcome, Phase, Plan, Seen, Since, found, keeps_nothing};
 use crate::time::Timestamp;
 
 impl Controller {
     /// Keeps a fleet at its size and at its proven release, until this future is dropped or a person is asked: a rollout that runs is carried on, and
-    /// where none does the fleet is looked at. What is [amiss] for two looks, and for as long as a provider that heals has for it, is
-    /// set right by a rollout of the proven release, under the same rules as any other, in the journal as any other. A fleet that
-    /// [follows](crate::Fleet::follows) somebody is brought to the size they say. What follows when somebody else has changed something the fleet's terms
-    /// [say](crate::Fleet::on_drift).
+    /// where none does the fleet is looked at. What is [amiss](crate::rollout::amiss) for two looks, and for as long as a provider that heals has for it, is
+    /// set right by a rollout of the proven release, under the same rules as any other, in the journal as any other. Each thing that is amiss has its own
+    /// time; once one of them is due, all are set right. A fleet that [follows](crate::Fleet::follows) somebody is brought to the size they say. What follows
+    /// when somebody else has changed something the fleet's terms [say](crate::Fleet::on_drift).
+    ///
+    /// A proven release that was revoked is kept for as long as nothing is amiss; then a person is asked, and nothing was begun. A registry that does not
+    /// answer is waited for: what needs no launch is set right meanwhile.
+    ///
+    /// While somebody else drives a rollout, in this process or another, this stands by. It takes over once nobody has written to the fleet's stream for
+    /// 2 minutes, of a rollout that is paused for 20, of one that asks for 1.
     ///
     /// While nothing is amiss nothing is written. Dropped and called again, here or elsewhere, it goes on.
     ///
@@ -44,17 +55,18 @@ impl Controller {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if there is nothing that the fleet could be kept at: nothing is proven, or it was left mixed;
-    /// [`Fenced`](ErrorKind::Fenced) if another controller has claimed it; as [`Rollout::drive`](super::Rollout::drive); what the journal fails with for longer
-    /// than 5 minutes. A provider's failures are no errors here.
+    /// [`Invalid`](ErrorKind::Invalid) if there is nothing that the fleet could be kept at: nothing is proven, or it was left mixed; as
+    /// [`Rollout::drive`](super::Rollout::drive), but for [`Fenced`](ErrorKind::Fenced): that another controller has claimed the fleet is no error for who
+    /// only keeps it; what the journal fails with for longer than 5 minutes. A provider's and a registry's failures are no errors here.
     pub async fn keep(&self, fleet: &FleetId) -> Result<Need> {
         let now = self.clock.now();
-        let mut keeper = Keeper { controller: self, fleet, since: None, well_at: now, in_vain: 0, not_before: now };
+        let since = Since::default();
+        let mut keeper = Keeper { controller: self, fleet, since, head: None, well_at: now, in_vain: 0, not_before: now };
         loop {
             match keeper.once().await {
                 Ok(Some(need)) => return Ok(need),
                 Ok(None) => keeper.well_at = self.clock.now(),
-                Err(error) if keeper.is_final(&error) => return Err(error),
+                Err(error) if is_final(&error, self.clock.now().since(keeper.well_at)) => return Err(error),
                 Err(error) => tracing::debug!(%error, %fleet, "a fleet could not be looked after"),
             }
             self.clock.sleep_until(self.clock.now() + self.poll).await;
@@ -65,8 +77,10 @@ impl Controller {
 struct Keeper<'a> {
     controller: &'a Controller,
     fleet: &'a FleetId,
-    /// Since when something is amiss.
-    since: Option<Timestamp>,
+    /// Since when what is amiss is so.
+    since: Since,
+    /// How far the fleet's stream was while a rollout ran, and since when it is that far.
+    head: Option<(StreamVersion, Timestamp)>,
     /// When all went well last.
     well_at: Timestamp,
     /// How many rollouts in a row have set nothing right, and when the next may be tried.
@@ -79,73 +93,164 @@ fn pause(in_vain: u32) -> Duration {
     Duration::from_secs(60 << in_vain.saturating_sub(1).min(6)).min(Duration::from_secs(3600))
 }
 
+/// Whether an error is not the passing trouble of a journal, or has not passed for so long.
+fn is_final(error: &Error, since: Duration) -> bool {
+    error.retry() == Retry::Never || since >= PATIENCE
+}
+
+/// For how long nobody must have written to the stream of a fleet before a rollout that somebody else has begun is carried on: whoever drives one says so.
+fn silence(phase: &Phase, ours: bool) -> Duration {
+    match phase {
+        // Who has begun one from here is about to drive it, or nobody is.
+        _ if ours => Duration::from_millis(1),
+        // Nobody drives what asks, once the calls that were under way are answered.
+        Phase::Held { why: Hold::Needs(_), .. } => MAX_VIEW_AGE,
+        Phase::Held { .. } => MAX_VIEW_AGE * 20,
+        _ => MAX_VIEW_AGE * 2,
+    }
+}
+
 impl Keeper<'_> {
     /// Carries on what runs, or looks once, and begins what sets right what is amiss. A need, if a person is asked.
     async fn once(&mut self) -> Result<Option<Need>> {
         let controller = self.controller;
-        if let Some(rollout) = controller.rollout(self.fleet).await? {
-            self.since = None;
-            return match rollout.drive().await? {
-                Outcome::Needs(need) => Ok(Some(need)),
-                Outcome::Succeeded => {
-                    self.in_vain = 0;
-                    Ok(None)
-                }
-                _ => {
-                    self.in_vain += 1;
-                    self.not_before = controller.clock.now() + pause(self.in_vain);
-                    Ok(None)
-                }
-            };
-        }
         let loaded = controller.load(self.fleet).await?;
         let state = &loaded.state;
-        let Some(kept) = state.kept().filter(|_| state.proven().is_some()) else {
+        if let Some(running) = state.rollout() {
+            self.since = Since::default();
+            if self.is_driven(&loaded, &running.phase) {
+                return Ok(None);
+            }
+            let (id, keeps) = (running.id, !running.plan.sets_right().is_empty());
+            let rollout = Rollout { controller: controller.clone(), fleet: self.fleet.clone(), id, since: loaded.head };
+            return self.drive(rollout, keeps).await;
+        }
+        self.head = None;
+        let Some((kept, proven)) = state.kept().zip(state.proven()) else {
             return Err(keeps_nothing(state));
         };
         controller.has_sizes(kept.fleet())?;
         let asked = controller.clock.now().max(state.at());
-        let amiss = match self.look(state, asked).await? {
-            Some(Some(amiss)) => amiss,
-            Some(None) => {
-                self.since = None;
-                return Ok(None);
-            }
-            // What is not seen is neither well nor amiss.
-            None => return Ok(None),
+        // Of a look that failed nothing is known.
+        let Some(found) = self.look(state, asked).await? else {
+            return Ok(None);
         };
         // One bad look is none, and a provider that heals has its time.
-        let since = *self.since.get_or_insert(asked);
-        if since == asked || asked.since(since) < amiss.patience || asked < self.not_before {
+        let due = self.since.is_due(&found, asked);
+        let Some(amiss) = found.amiss.filter(|_| due && asked >= self.not_before) else {
             return Ok(None);
+        };
+        if let Some(need) = self.is_revoked(&proven.spec).await {
+            return Ok(Some(need));
         }
         tracing::info!(fleet = %self.fleet, amiss = amiss.what.join("; "), "it is set right");
         let provider = controller.provider(self.fleet.place())?;
         let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
         let plan = Plan::keeping(state, &amiss, provider.fleets.capabilities(), switch)?;
-        match controller.start(plan).await {
-            Ok(_) => Ok(None),
+        match controller.begin(plan).await {
+            Ok(rollout) => self.drive(rollout, true).await,
             // Somebody was faster.
             Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Stale) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// What is amiss, if anything is; nothing of a look that failed.
-    async fn look(&self, state: &FleetState, asked: Timestamp) -> Result<Option<Option<Amiss>>> {
+    /// Whether somebody else drives what runs, as far as anybody can tell.
+    fn is_driven(&mut self, loaded: &LoadedState, phase: &Phase) -> bool {
+        let now = self.controller.clock.now();
+        let head = self.head.filter(|(head, _)| *head == loaded.head).unwrap_or((loaded.head, now));
+        self.head = Some(head);
+        let ours = loaded.state.owner().is_none_or(|owner| *owner == self.controller.owner);
+        self.controller.news.is_driven(self.fleet) || now.since(head.1) < silence(phase, ours)
+    }
+
+    async fn drive(&mut self, rollout: Rollout, keeps: bool) -> Result<Option<Need>> {
+        self.since = Since::default();
+        match rollout.drive().await {
+            Ok(Outcome::Needs(need)) => return Ok(Some(need)),
+            Ok(Outcome::Succeeded) => self.in_vain = 0,
+            Ok(_) if keeps => {
+                self.in_vain += 1;
+                self.not_before = self.controller.clock.now() + pause(self.in_vain);
+            }
+            Ok(_) => {}
+            // Somebody else drives it from here, or has ended it.
+            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::NotFound) => self.head = None,
+            Err(error) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    /// What a look shows; nothing of one that failed. A pool that is not seen hides nothing of the fleet.
+    async fn look(&self, state: &FleetState, asked: Timestamp) -> Result<Option<Found>> {
         let provider = self.controller.provider(self.fleet.place())?;
         let seen = look(self.controller, &provider, state, None, asked).await;
-        let (Ok(fleet), Ok(pool)) = (&seen.fleet, &seen.pool) else {
+        let Ok(fleet) = &seen.fleet else {
             return Ok(None);
         };
         let mut what = Seen::new(fleet, asked).heals(provider.fleets.capabilities().heals);
-        (what.pool, what.size) = (pool.as_ref(), seen.size);
-        Ok(Some(amiss(state, &what, self.controller.clock.now().max(state.at()))))
+        (what.pool, what.size) = (seen.pool.as_ref().ok().and_then(Option::as_ref), seen.size);
+        Ok(Some(found(state, &what, self.controller.clock.now().max(state.at()))))
     }
 
-    /// Whether an error is not the passing trouble of a journal.
-    fn is_final(&self, error: &Error) -> bool {
-        let mends = error.retry() != crate::error::Retry::Never;
-        !mends || self.controller.clock.now().since(self.well_at) >= PATIENCE
+    /// What a person is asked of a proven release that was revoked. Of a registry that is silent nothing is known: launches wait for its word.
+    async fn is_revoked(&self, spec: &GenerationSpec) -> Option<Need> {
+        let Controller { clock, registry, call_timeout, .. } = self.controller;
+        let late = clock.sleep_until(clock.now() + *call_timeout);
+        let status = match select(registry.view(&spec.name), late).await {
+            Either::Left((Ok(view), _)) => view.status(spec.release.artifact),
+            Either::Left((Err(error), _)) => {
+                tracing::debug!(%error, fleet = %self.fleet, "nothing was heard of its release");
+                return None;
+            }
+            Either::Right(_) => return None,
+        };
+        let Status::Known { revoked: Some(revocation) } = status else {
+            return None;
+        };
+        let why: Arc<str> = format!("{} {} is {revocation}; plan another version", spec.name, spec.version).into();
+        Some(Need::BaselineUnlaunchable { why })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repair_that_was_in_vain_is_followed_by_a_pause_of_up_to_an_hour() {
+        for (in_vain, minutes) in [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 32), (7, 60), (8, 60), (u32::MAX, 60)] {
+            assert_eq!(pause(in_vain), Duration::from_secs(60 * minutes), "{in_vain}");
+        }
+    }
+
+    #[test]
+    fn what_passes_is_no_end_before_its_time() {
+        let wrong = Error::invalid("no release");
+        let silent = Error::new(ErrorKind::Unreachable, "no journal");
+        let seconds = Duration::from_secs;
+        for (what, error, since, is) in [
+            ("what is wrong stays wrong", &wrong, seconds(0), true),
+            ("a journal fails", &silent, seconds(0), false),
+            ("for a while", &silent, seconds(299), false),
+            ("for too long", &silent, seconds(300), true),
+        ] {
+            assert_eq!(is_final(error, since), is, "{what}");
+        }
+    }
+
+    #[test]
+    fn whoever_drives_a_rollout_has_its_time() {
+        let at = Timestamp::default();
+        let moving = || Phase::Preparing { give_up_at: at };
+        let held = |why| Phase::Held { why, resume: Box::new(moving()), since: at };
+        let paused = held(Hold::Paused { by: crate::id::Actor::new("ann") });
+        let asks = held(Hold::Needs(Need::ProviderSilent));
+        assert_eq!(silence(&moving(), false), MAX_VIEW_AGE * 2);
+        assert_eq!(silence(&paused, false), MAX_VIEW_AGE * 20, "they say something in every tenth");
+        assert_eq!(silence(&asks, false), MAX_VIEW_AGE, "nobody drives what asks");
+        for phase in [&moving(), &paused, &asks] {
+            assert!(silence(phase, true) < Duration::from_secs(1), "{phase:?}: nobody else drives it");
+        }
     }
 }

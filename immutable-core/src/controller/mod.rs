@@ -222,13 +222,18 @@ impl Controller {
     /// [`Stale`](ErrorKind::Stale) if the fleet is not what it was when the plan was made; [`Busy`](ErrorKind::Busy) if a rollout
     /// runs; [`Denied`](ErrorKind::Denied) if the artifact was revoked meanwhile. Nothing was begun then.
     pub async fn start(&self, plan: Plan) -> Result<Rollout> {
-        let fleet = plan.fleet().id().clone();
-        self.provider(fleet.place())?;
+        self.provider(plan.fleet().id().place())?;
         self.has_judges(plan.strategy().judges())?;
         let to = plan.to();
         if let Status::Known { revoked: Some(revocation) } = self.registry.view(&to.name).await?.status(to.digest) {
             return Err(Error::new(ErrorKind::Denied, format!("{to} is {revocation}; plan another version")));
         }
+        self.begin(plan).await
+    }
+
+    /// As [`start`](Self::start), where the registry was asked.
+    async fn begin(&self, plan: Plan) -> Result<Rollout> {
+        let fleet = plan.fleet().id().clone();
         for _ in 0..load::TRIES {
             let loaded = self.load(&fleet).await?;
             let mut state = loaded.state.clone();

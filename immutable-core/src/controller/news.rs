@@ -63,6 +63,11 @@ impl Board {
         self.with(fleet, |fleet| fleet.commands.subscribe())
     }
 
+    /// Whether somebody drives a fleet from here.
+    pub(super) fn is_driven(&self, fleet: &FleetId) -> bool {
+        self.with(fleet, |fleet| fleet.commands.receiver_count() > 0)
+    }
+
     fn with<T>(&self, fleet: &FleetId, act: impl FnOnce(&Fleet) -> T) -> T {
         let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = board.get(fleet) {

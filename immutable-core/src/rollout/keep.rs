@@ -1,18 +1,35 @@
 //! What is amiss with a fleet in which no rollout runs: it should have its size, all of its proven release, and the traffic and upkeep that were
-//! settled. What is amiss is set right by a rollout of that release.
+//! settled. What is amiss is set right by a rollout of that release; so nothing is that a rollout would leave as it is. Zones, for one, are balanced by
+//! launches only.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::decide::MAX_VIEW_AGE;
-use super::decide::sight::verdict;
+use super::decide::sight::{is_foreign, is_heard, leaves, stands_by, verdict};
+use super::decide::view::{is_taken, is_whole, is_worked_on};
 use super::plan::Plan;
 use super::seen::Seen;
-use super::state::{Exit, FleetState, GenerationLife, GenerationState, Slots};
+use super::since::{Cause, Short, Unsure};
+use super::state::{Exit, FleetState, GenerationState, Member, Slots};
 use crate::fleet::{
-    Coverage, Drift, Fleet, GenerationId, GroupId, GroupSeen, GroupState, Heals, Instance, Life, OnDrift, Verdict, Working,
+    Coverage, Drift, Fleet, GenerationId, GenerationSpec, GroupId, GroupSeen, GroupState, Heals, Instance, Life, OnDrift, Verdict,
 };
+use crate::id::InstanceKey;
 use crate::time::Timestamp;
+
+/// How a fleet stands in which no rollout runs, by one look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// All of it is as it should be.
+    Well,
+    /// It is neither: what is seen for certain is as it should be, and not all is. So it is too where a rollout runs, and of a fleet that is
+    /// [kept](FleetState::kept) at nothing.
+    Unknown,
+    /// Something is amiss for certain, whatever is not seen.
+    Amiss(Box<Amiss>),
+}
 
 /// What is amiss with a fleet in which no rollout runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,34 +37,69 @@ use crate::time::Timestamp;
 pub struct Amiss {
     /// What, each in words; never empty.
     pub what: Vec<Arc<str>>,
-    /// How long it may be so before something is done about it: the time that a provider which heals by itself has for it.
+    /// How long it may be so before something is done about it: the time that a provider which heals by itself has for it, and an instance to boot. The
+    /// least of all that is amiss.
     pub patience: Duration,
     /// What the fleet should be: the terms that it is kept by, with what is absorbed.
     pub fleet: Fleet,
+    /// Generations of which certainly no group is there.
+    pub(super) gone: BTreeSet<GenerationId>,
 }
 
-/// What is amiss, if anything is, by a look at a fleet in which no rollout runs: nothing of one that is [kept](FleetState::kept) at nothing, and nothing
-/// that this look does not show for certain. Pure.
-pub fn amiss(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Option<Amiss> {
+/// What is amiss, if anything is, by a look at a fleet in which no rollout runs. Pure.
+///
+/// Who is protected or on standby is left as they are, whatever they run. A group at which its provider is at work, or of which not all is seen, is
+/// unknown, and hides nothing of the others.
+pub fn amiss(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Standing {
+    let found = found(state, seen, now);
+    match found.amiss {
+        Some(amiss) => Standing::Amiss(Box::new(amiss)),
+        None if found.unsure == Unsure::default() => Standing::Well,
+        None => Standing::Unknown,
+    }
+}
+
+/// What one look shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) amiss: Option<Amiss>,
+    /// Why, and how long each may be so.
+    pub(crate) causes: BTreeMap<Cause, Duration>,
+    /// The groups that lack somebody.
+    pub(crate) short: BTreeMap<GroupId, Short>,
+    /// Of what nothing can be told.
+    pub(crate) unsure: Unsure,
+}
+
+pub(crate) fn found(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Found {
     let (None, Some(kept), Some(proven)) = (&state.rollout, &state.kept, &state.proven) else {
-        return None;
+        return Found { unsure: Unsure { all: true, ..Unsure::default() }, ..Found::default() };
     };
-    let of_it = state
-        .generations
-        .iter()
-        .filter(|(_, generation)| generation.release() == proven.spec.release && generation.life == GenerationLife::Present);
-    let Some((id, generation)) = of_it.max_by_key(|(id, generation)| (generation.size(), **id)) else {
-        let what = format!("no generation of {} {} is there", proven.spec.name, proven.spec.version);
-        return Some(Amiss { what: vec![what.into()], patience: Duration::ZERO, fleet: terms(state, kept, seen) });
-    };
-    let mut look = Look { kept, seen, now, what: Vec::new(), patience: Duration::MAX, fleet: terms(state, kept, seen) };
-    look.groups(*id, generation);
-    look.size(state, generation);
-    look.others(state, *id);
-    look.weights(state, *id);
+    let (what, gone, found, fleet) = (Vec::new(), BTreeSet::new(), Found::default(), terms(state, kept, seen));
+    let mut look = Look { kept, seen, now, what, gone, found, fleet };
+    look.gone = state.generations.iter().filter(|(id, generation)| look.is_gone(**id, generation)).map(|(id, _)| *id).collect();
+    let home = state.generation_of(proven.spec.release, |id, _| !look.gone.contains(&id));
+    match home {
+        Some((id, generation)) => {
+            look.groups(id, generation);
+            look.size(state, generation);
+            look.weights(state, id);
+        }
+        None => {
+            let was = state.generation_of(proven.spec.release, |_, _| true);
+            let none = || format!("no generation of {} {} is there", proven.spec.name, proven.spec.version);
+            look.found(
+                Cause::Generation,
+                was.map_or_else(none, |(id, _)| format!("generation {id} was deleted by someone else")),
+            );
+        }
+    }
+    look.others(state, home.map(|(id, _)| id));
     look.strangers();
-    let Look { what, patience, fleet, .. } = look;
-    (!what.is_empty()).then_some(Amiss { what, patience, fleet })
+    let Look { what, mut found, fleet, gone, .. } = look;
+    let patience = found.causes.values().chain(found.short.values().map(|short| &short.patience)).min().copied();
+    found.amiss = patience.map(|patience| Amiss { what, patience, fleet, gone });
+    found
 }
 
 /// By which terms it is kept: at the size that is desired, or what the source that it follows says.
@@ -61,27 +113,47 @@ struct Look<'a> {
     seen: &'a Seen<'a>,
     now: Timestamp,
     what: Vec<Arc<str>>,
-    patience: Duration,
+    gone: BTreeSet<GenerationId>,
+    found: Found,
     fleet: Fleet,
 }
 
-impl Look<'_> {
-    fn found(&mut self, what: String) {
-        self.within(Duration::ZERO, what);
-    }
+/// What an instance is to a fleet that is kept.
+enum Class {
+    /// As it should be, or as somebody has said that it stays.
+    Sound,
+    /// On standby: sound, and perhaps not counted in its group's size.
+    StandsBy,
+    /// Nobody knows.
+    Unsure,
+    /// It runs another image.
+    Foreign,
+    /// It was never healthy, and has not had the time to be.
+    Boots,
+    Ill,
+}
 
-    /// Something that the provider may set right within this time.
-    fn within(&mut self, patience: Duration, what: String) {
-        self.patience = self.patience.min(patience);
+impl<'a> Look<'a> {
+    /// Something that nobody else would set right.
+    fn found(&mut self, cause: Cause, what: String) {
+        self.found.causes.insert(cause, Duration::ZERO);
         self.what.push(what.into());
     }
 
     /// What of a group is seen for certain: all of it, after the last write, and when no copy of one can arrive any more.
-    fn whole(&self, id: GroupId, slots: &Slots) -> Option<&GroupSeen> {
-        let seen = self.seen.fleet.groups.iter().find(|seen| seen.group == id)?;
+    fn whole(&self, id: GroupId, slots: &Slots) -> Option<&'a GroupSeen> {
+        let seen = self.seen.fleet.groups.iter().rfind(|seen| seen.group == id)?;
         let as_of = self.seen.as_of - seen.age;
-        let certain = seen.coverage == Coverage::Whole && as_of >= slots.settled_at && as_of >= slots.quiet_until;
+        let certain = is_whole(seen, as_of, slots) && as_of >= slots.quiet_until;
         Some(seen).filter(|_| certain && self.now.since(as_of) <= MAX_VIEW_AGE)
+    }
+
+    /// Whether of a generation certainly no group is there.
+    fn is_gone(&self, id: GenerationId, generation: &GenerationState) -> bool {
+        generation.groups.iter().all(|(cell, slots)| {
+            let seen = self.whole(GroupId { generation: id, cell: *cell }, slots);
+            seen.is_some_and(|seen| seen.state == GroupState::Absent)
+        })
     }
 
     fn groups(&mut self, id: GenerationId, generation: &GenerationState) {
@@ -90,94 +162,153 @@ impl Look<'_> {
             Heals::Switchable => generation.upkeep.heal,
             Heals::Never => false,
         };
-        let health = self.kept.fleet().health();
-        let healed_in = if heals { health.boot_deadline + health.min_ready } else { Duration::ZERO };
-        let pool = self.seen.pool.filter(|pool| self.now.since(self.seen.as_of - pool.age) <= MAX_VIEW_AGE);
-        let says = |key: &_| pool.and_then(|pool| pool.health(key)).unwrap_or(Verdict::Unknown);
         for (cell, slots) in &generation.groups {
             let group = GroupId { generation: id, cell: *cell };
-            let Some(GroupSeen { state, instances, .. }) = self.whole(group, slots) else {
+            let Some(seen) = self.whole(group, slots).filter(|seen| !is_worked_on(&seen.state)) else {
+                self.found.unsure.groups.insert(group);
                 continue;
             };
-            let instances = instances.clone();
-            let (size, upkeep) = match state {
-                GroupState::Present { size, upkeep, working, .. } if *working != Working::Busy => (*size, *upkeep),
+            match &seen.state {
+                GroupState::Present { size, upkeep, .. } => {
+                    if let Some(upkeep) = upkeep.filter(|upkeep| *upkeep != generation.upkeep) {
+                        let what = format!("the upkeep of group {group} is {upkeep:?}, not {:?}", generation.upkeep);
+                        self.found(Cause::Upkeep(group), what);
+                        if self.kept.fleet().drift(Drift::Upkeep) == OnDrift::Absorb {
+                            self.fleet = self.fleet.clone().upkeep(upkeep);
+                        }
+                    }
+                    // Where nothing heals a size falls with its members.
+                    let held = heals && upkeep.is_none_or(|upkeep| upkeep == generation.upkeep);
+                    self.members(group, generation, slots, seen, heals, (*size, held));
+                }
                 // What its provider would not make again the other groups make up for.
-                GroupState::Absent if generation.refused.is_some() => continue,
-                GroupState::Absent => {
-                    self.found(format!("group {group} was deleted by someone else"));
-                    continue;
-                }
-                _ => continue,
-            };
-            if let Some(upkeep) = upkeep.filter(|upkeep| *upkeep != generation.upkeep) {
-                self.found(format!("the upkeep of group {group} is {upkeep:?}, not {:?}", generation.upkeep));
-                if self.kept.fleet().drift(Drift::Upkeep) == OnDrift::Absorb {
-                    self.fleet = self.fleet.clone().upkeep(upkeep);
-                }
+                GroupState::Absent if generation.refused.is_some() => {}
+                GroupState::Absent => self.found(Cause::Deleted(group), format!("group {group} was deleted by someone else")),
+                GroupState::Deleting => {}
             }
-            // Where nothing heals a size falls with its members.
-            let held = heals && upkeep.is_none_or(|upkeep| upkeep == generation.upkeep);
-            if size > slots.size || (size < slots.size && held) {
-                self.found(format!("group {group} has size {size}, not {}", slots.size));
-                if self.kept.fleet().drift(Drift::Size) == OnDrift::Absorb && self.kept.fleet().follows_whom().is_none() {
-                    let desired = self.fleet.desired().saturating_add(size).saturating_sub(slots.size);
-                    self.fleet = self.fleet.clone().size(desired);
-                }
+        }
+    }
+
+    fn members(
+        &mut self,
+        group: GroupId,
+        generation: &GenerationState,
+        slots: &Slots,
+        seen: &GroupSeen,
+        heals: bool,
+        (size, held): (u32, bool),
+    ) {
+        let pool = self.seen.pool.filter(|pool| self.now.since(self.seen.as_of - pool.age) <= MAX_VIEW_AGE);
+        let says = |key: &_| pool.and_then(|pool| pool.health(key)).unwrap_or(Verdict::Unknown);
+        let policy = self.kept.fleet().health();
+        let healed_in = if heals { policy.boot_deadline + policy.min_ready } else { Duration::ZERO };
+        let (mut there, mut ill, mut boots, mut standing_by) = (BTreeSet::<InstanceKey>::new(), Vec::new(), Vec::new(), 0_u32);
+        let mut foreign = Vec::new();
+        for instance in seen.instances.iter() {
+            let (key, member) = (&instance.key, slots.members.get(&instance.key));
+            if !is_there(instance, member) {
+                continue;
             }
-            let foreign = |instance: &&Instance| instance.runs.image().is_some_and(|image| *image != *generation.spec.image.id());
-            let there: Vec<_> = instances.iter().filter(|instance| there(instance, slots)).collect();
-            if let Some(instance) = there.iter().copied().find(foreign) {
-                self.found(format!("{} runs another image than its generation's", instance.key));
+            there.insert(key.clone());
+            let verdict = verdict(instance, policy, || says(key));
+            match class(instance, member, &generation.spec, verdict) {
+                Class::Sound => {}
+                Class::StandsBy => standing_by += 1,
+                Class::Unsure => drop(self.found.unsure.instances.insert(key.clone())),
+                Class::Foreign => foreign.push(key),
+                Class::Boots => boots.push(key),
+                Class::Ill => ill.push(key),
             }
-            let sound = there.iter().filter(|instance| {
-                instance.life != Life::Stopped && verdict(instance, health, || says(&instance.key)) != Verdict::Unhealthy
-            });
-            let missing = slots.size.saturating_sub(u32::try_from(sound.count()).unwrap_or(u32::MAX));
+        }
+        let boot_deadline = policy.boot_deadline;
+        // Who is on standby may not be counted in it.
+        if size > slots.size || (size.saturating_add(standing_by) < slots.size && held) {
+            self.found(Cause::Size(group), format!("group {group} has size {size}, not {}", slots.size));
+            if self.kept.fleet().drift(Drift::Size) == OnDrift::Absorb && self.kept.fleet().follows_whom().is_none() {
+                let desired = self.fleet.desired().saturating_add(size).saturating_sub(slots.size);
+                self.fleet = self.fleet.clone().size(desired);
+            }
+        }
+        if let Some(key) = foreign.first() {
+            self.what.push(format!("{key} runs another image than its generation's").into());
+        }
+        let replaced = foreign.into_iter().map(|key| (Cause::Image(group, key.clone()), Duration::ZERO));
+        self.found.causes.extend(replaced);
+        let sound = count(there.len() - boots.len() - ill.len());
+        let lacking = slots.size.saturating_sub(sound);
+        let boot = count(boots.len()).min(lacking);
+        if lacking > boot {
+            let missing = lacking - boot;
+            self.what.push(format!("of group {group} {missing} of {} are missing or ill", slots.size).into());
+            self.found.causes.extend(ill.into_iter().map(|key| (Cause::Ill(group, key.clone()), healed_in)));
+            let missing = slots.size.saturating_sub(count(there.len()));
             if missing > 0 {
-                self.within(healed_in, format!("of group {group} {missing} of {} are missing or ill", slots.size));
+                self.found.short.insert(group, Short { missing, there, patience: healed_in });
             }
+        }
+        if boot > 0 {
+            self.what.push(format!("of group {group} {boot} of {} are not up yet", slots.size).into());
+            let late = boots.into_iter().map(|key| (Cause::Boots(group, key.clone()), boot_deadline + healed_in));
+            self.found.causes.extend(late);
         }
     }
 
     /// The size may be another than the groups': it was changed for the time after the last rollout, or by the source that it follows.
     fn size(&mut self, state: &FleetState, generation: &GenerationState) {
         let (size, desired) = (generation.size(), self.fleet.desired());
+        let follows = self.kept.fleet().follows_whom().is_some();
+        self.found.unsure.size = follows && self.seen.size.is_none();
         if desired != state.desired {
             // What was absorbed is said already.
-            if self.kept.fleet().follows_whom().is_some() {
-                self.found(format!("its size should be {desired}, and is {}", state.desired));
+            if follows {
+                self.found(Cause::Desired, format!("its size should be {desired}, and is {}", state.desired));
             }
         } else if size != desired {
-            self.found(format!("its size should be {desired}, and is {size}"));
+            self.found(Cause::Desired, format!("its size should be {desired}, and is {size}"));
         }
     }
 
-    /// Of other generations nothing runs.
-    fn others(&mut self, state: &FleetState, id: GenerationId) {
-        for (other, generation) in state.generations.iter().filter(|(other, _)| **other != id) {
-            let live = generation.groups.iter().filter_map(|(cell, slots)| {
-                let seen = self.whole(GroupId { generation: *other, cell: *cell }, slots)?;
-                seen.instances.iter().find(|instance| there(instance, slots))
-            });
-            let instance = live.into_iter().next().map(|instance| instance.key.clone());
-            if let Some(key) = instance {
-                self.found(format!("{key} of generation {other} runs, which has nothing to run"));
+    /// Of other generations nothing runs that could be removed.
+    fn others(&mut self, state: &FleetState, home: Option<GenerationId>) {
+        for (other, generation) in state.generations.iter().filter(|(other, _)| Some(**other) != home) {
+            let mut first = None;
+            for (cell, slots) in &generation.groups {
+                let group = GroupId { generation: *other, cell: *cell };
+                let Some(seen) = self.whole(group, slots) else {
+                    self.found.unsure.groups.insert(group);
+                    continue;
+                };
+                let runs = |instance: &&Instance| instance.held.is_none() && is_there(instance, slots.members.get(&instance.key));
+                let instance = seen.instances.iter().find(runs).filter(|_| !is_taken(generation, Some(&seen.state)));
+                if let Some(instance) = instance {
+                    self.found.causes.insert(Cause::Leftover(group), Duration::ZERO);
+                    first = first.or(Some(&instance.key));
+                }
+            }
+            if let Some(key) = first {
+                self.what.push(format!("{key} of generation {other} runs, which has nothing to run").into());
             }
         }
     }
 
     /// All requests go to the one generation.
     fn weights(&mut self, state: &FleetState, id: GenerationId) {
-        let (Some(pool), Some(seen)) = (&state.pool, self.seen.pool) else {
+        let Some(pool) = state.pool.as_ref().filter(|_| self.kept.fleet().traffic_pool().is_some()) else {
             return;
         };
-        let as_of = self.seen.as_of - seen.age;
-        let certain = as_of >= pool.settled_at && as_of >= pool.quiet_until && self.now.since(as_of) <= MAX_VIEW_AGE;
+        let certain = self.seen.pool.filter(|seen| {
+            let as_of = self.seen.as_of - seen.age;
+            let fresh = as_of >= pool.settled_at && as_of >= pool.quiet_until && self.now.since(as_of) <= MAX_VIEW_AGE;
+            fresh && seen.coverage == Coverage::Whole
+        });
+        let Some(seen) = certain else {
+            self.found.unsure.pool = true;
+            return;
+        };
         let whole = seen.weights.iter().all(|(other, weight)| (*weight > 0) == (*other == id));
         let some = seen.weights.contains_key(&id) || self.fleet.desired() == 0;
-        if certain && seen.coverage == Coverage::Whole && !(whole && some) {
-            self.found(format!("pool {} divides its requests as {:?}", pool.id, seen.weights));
+        if !(whole && some) {
+            self.found(Cause::Weights, format!("pool {} divides its requests as {:?}", pool.id, seen.weights));
         }
     }
 
@@ -185,14 +316,34 @@ impl Look<'_> {
     fn strangers(&mut self) {
         if self.kept.fleet().drift(Drift::Stranger) == OnDrift::Pause {
             for stranger in &self.seen.fleet.strangers {
-                self.found(format!("{:?} bears the fleet's mark and is not ours", stranger.what));
+                let what = format!("{:?} bears the fleet's mark and is not ours", stranger.what);
+                self.found(Cause::Stranger(stranger.what.clone()), what);
             }
         }
     }
 }
 
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 /// Whether an instance is there, and stays.
-fn there(instance: &Instance, slots: &Slots) -> bool {
-    let leaves = slots.members.get(&instance.key).is_some_and(|member| member.exit != Exit::None);
-    !leaves && !matches!(instance.life, Life::Leaving | Life::Gone)
+fn is_there(instance: &Instance, member: Option<&Member>) -> bool {
+    let gone = instance.life == Life::Gone || member.is_some_and(|member| member.exit == Exit::Gone);
+    !gone && !leaves(instance, member)
+}
+
+fn class(instance: &Instance, member: Option<&Member>, spec: &GenerationSpec, verdict: Verdict) -> Class {
+    // Who was not there when the last rollout ended was never seen healthy, as far as anybody has said.
+    let once = member.is_some_and(|member| member.once);
+    match verdict {
+        _ if stands_by(instance) => Class::StandsBy,
+        _ if is_foreign(instance, spec) => Class::Foreign,
+        _ if instance.held.is_some() => Class::Sound,
+        _ if instance.life == Life::Stopped || member.is_some_and(|member| member.draining.is_some()) => Class::Ill,
+        Verdict::Healthy => Class::Sound,
+        Verdict::Unhealthy if once => Class::Ill,
+        verdict if !once && is_heard(instance, verdict) => Class::Boots,
+        _ => Class::Unsure,
+    }
 }

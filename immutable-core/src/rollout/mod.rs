@@ -20,6 +20,7 @@ mod plan;
 mod report;
 mod seen;
 mod settle;
+mod since;
 mod state;
 mod strategy;
 
@@ -30,7 +31,8 @@ pub use envelope::{Envelope, Takes};
 pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
 pub use evolve::IllegalEvent;
 pub(crate) use evolve::backoff;
-pub use keep::{Amiss, amiss};
+pub use keep::{Amiss, Standing, amiss};
+pub(crate) use keep::{Found, found};
 pub use lint::{Lint, Warning};
 pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 pub use plan::{Basis, Plan, PlanFor, PlannedStep, Subject, Wanted};
@@ -38,6 +40,7 @@ pub(crate) use plan::{busy, keeps_nothing};
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Answer, Facts, Seen};
 pub use settle::settle;
+pub(crate) use since::Since;
 pub use state::{
     Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
 };

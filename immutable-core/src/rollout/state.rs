@@ -432,6 +432,18 @@ impl FleetState {
         self.generations.get_mut(&group.generation)?.groups.get_mut(&group.cell)
     }
 
+    /// The generation of a release that is there and has the most to offer; of equals the newest.
+    pub(crate) fn generation_of(
+        &self,
+        release: Release,
+        may: impl Fn(GenerationId, &GenerationState) -> bool,
+    ) -> Option<(GenerationId, &GenerationState)> {
+        let there = self.generations.iter().map(|(id, generation)| (*id, generation)).filter(|(id, generation)| {
+            may(*id, generation) && generation.life == GenerationLife::Present && generation.release() == release
+        });
+        there.max_by_key(|(id, generation)| (generation.size(), *id))
+    }
+
     /// Whether no other call may be made about this group now: one about it, or about its whole generation, is owed.
     pub(crate) fn busy(&self, group: GroupId) -> bool {
         self.owed
@@ -454,6 +466,11 @@ impl GenerationState {
     /// What it runs.
     pub fn release(&self) -> Release {
         self.spec.release
+    }
+
+    /// Whether its groups can have so many in all.
+    pub(crate) fn holds(&self, instances: u32) -> bool {
+        self.spec.groups.iter().map(|group| u64::from(group.max)).sum::<u64>() >= u64::from(instances)
     }
 
     /// Nobody who is there now is charged with anything from here on, and nothing is held against their release.

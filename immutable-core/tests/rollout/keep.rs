@@ -1,9 +1,12 @@
 //! What is amiss with a fleet in which no rollout runs.
 
-use immutable_core::fleet::{Drift, Fleet, Heals, OnDrift, Split};
-use immutable_core::rollout::{Ending, Event, Outcome, Phase, Strategy};
+use std::sync::Arc;
 
-use super::kit::{MINUTE, Stage, done, route, switch};
+use immutable_core::Digest;
+use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, Resize, Split, Upkeep, Verdict};
+use immutable_core::rollout::{Amiss, Call, Ending, Event, Outcome, Phase, Standing, Strategy};
+
+use super::kit::{MINUTE, Stage, done, keys, route, switch};
 use super::sight::{Look, look};
 
 /// Generation 1 is proven and has `a b c`, all of them ready; no rollout runs.
@@ -17,11 +20,28 @@ fn three(spelled: &str, size: u32) -> Look {
     look().group(1, size, spelled)
 }
 
+fn amiss(stage: &Stage, look: &Look) -> Option<Amiss> {
+    match look.standing(stage) {
+        Standing::Amiss(amiss) => Some(*amiss),
+        Standing::Well | Standing::Unknown => None,
+    }
+}
+
 /// What is amiss, how long it may be so in seconds, and the size to be had.
 fn is_amiss(stage: &Stage, look: &Look) -> Option<(String, u64, u32)> {
-    let amiss = look.amiss(stage)?;
+    let amiss = amiss(stage, look)?;
     let what: Vec<_> = amiss.what.iter().map(|what| &**what).collect();
     Some((what.join("; "), amiss.patience.as_secs(), amiss.fleet.desired()))
+}
+
+#[track_caller]
+fn well(what: &str, stage: &Stage, look: &Look) {
+    assert_eq!(look.standing(stage), Standing::Well, "{what}");
+}
+
+#[track_caller]
+fn unknown(what: &str, stage: &Stage, look: &Look) {
+    assert_eq!(look.standing(stage), Standing::Unknown, "{what}");
 }
 
 #[track_caller]
@@ -30,27 +50,104 @@ fn row(what: &str, stage: &Stage, look: &Look, amiss: Option<(&str, u64, u32)>) 
 }
 
 #[test]
-fn nothing_is_amiss_with_what_is_as_it_should_be_or_not_seen_for_certain() {
+fn what_is_not_seen_for_certain_is_neither_well_nor_amiss() {
     let stage = kept(Stage::fleet(3));
     for (what, look) in [
         ("all there", three("a+ b+ c+", 3)),
-        ("of unknown health", three("a? b~ c:", 3)),
+        ("a stranger", three("a+ b+ c+", 3).stranger("web-0009")),
+        ("somebody says a size that nobody follows", three("a+ b+ c+", 3).follows(9)),
+    ] {
+        well(what, &stage, &look);
+    }
+    for (what, look) in [
+        ("of unknown health", three("a? b+ c+", 3)),
+        ("not checked any more", three("a+ b~ c:", 3)),
         ("seen in part", three("a+", 3).partly()),
         ("too old", three("a+", 3).aged(61)),
         ("asked too long ago", three("a+", 3).asked(61)),
         ("the provider works on it", three("a+", 5).busy()),
         ("not looked at", look()),
-        ("a stranger", three("a+ b+ c+", 3).stranger("web-0009")),
-        ("somebody says a size that nobody follows", three("a+ b+ c+", 3).follows(9)),
     ] {
-        row(what, &stage, &look, None);
+        unknown(what, &stage, &look);
     }
     row("just young enough", &stage, &three("a+ b+", 3).aged(60), Some(("of group 0001.0 1 of 3 are missing or ill", 610, 3)));
     let mut running = stage.clone();
     running.open("1.1.0");
-    row("a rollout runs", &running, &three("a+", 3), None);
+    unknown("a rollout runs", &running, &three("a+", 3));
     let empty = Stage::empty(Stage::fleet(3), Strategy::rolling());
-    row("nothing was rolled out", &empty, &three("a+", 3), None);
+    unknown("nothing was rolled out", &empty, &three("a+", 3));
+}
+
+/// Generation 1 has two groups, `a b` in zone one and `c` in zone two.
+fn in_two_zones() -> Stage {
+    let fleet = Stage::fleet(3).zones(["one", "two"].map(Into::into));
+    let mut stage = Stage::empty(fleet, Strategy::rolling().max_surge(1));
+    stage.open("1.0.0");
+    stage.claim();
+    stage.make(1);
+    stage.step();
+    for (cell, size, names) in [(0, 2, "a b"), (1, 1, "c")] {
+        let group = GroupId { generation: GenerationId(1), cell };
+        stage.owe(Call::Resize(Arc::new(Resize::Raise { group, from: 0, to: size })));
+        stage.settle(done(size));
+        stage.note(|noted| drop(noted.appeared.insert(group, keys(names).into_iter().collect())));
+        stage.note(|noted| drop(noted.healthy.insert(group, keys(names).into_iter().collect())));
+    }
+    stage.note(|noted| noted.exercised.push(GenerationId(1)));
+    stage.owe(Call::Upkeep(GenerationId(1), Upkeep::default()));
+    stage.settle(done(None));
+    stage.apply(Event::Proven { generation: GenerationId(1), instances: 3, evidence: Digest::of(b"as read") });
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + 60 * MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::Succeeded });
+    stage.pass(600);
+    stage
+}
+
+#[test]
+fn a_group_that_is_not_seen_hides_nothing_of_the_others() {
+    let stage = in_two_zones();
+    let first = |names: &str| look().group(1, 2, names);
+    let all = |first: Look| first.group(1, 1, "c+").cell(1);
+    well("both", &stage, &all(first("a+ b+")));
+    unknown("the first is worked on", &stage, &all(first("a+ b+").busy()));
+    unknown("the first in part", &stage, &all(first("a+ b+").partly()));
+    unknown("the second not at all", &stage, &first("a+ b+"));
+    let missing = Some(("of group 0001.0 1 of 2 are missing or ill", 610, 3));
+    row("the second is worked on for ever", &stage, &first("a+").group(1, 1, "").cell(1).busy(), missing);
+    row("the second in part", &stage, &first("a+").group(1, 1, "").cell(1).partly(), missing);
+}
+
+#[test]
+fn who_does_not_come_up_is_amiss_once_their_time_to_boot_is_over() {
+    for (heals, patience) in [(Heals::Switchable, 1210), (Heals::Never, 600)] {
+        let mut stage = kept(Stage::fleet(3));
+        stage.heals = heals;
+        let why = "of group 0001.0 1 of 3 are not up yet";
+        for look in ["a+ b+ d:", "a+ b+ d~", "a+ b+ d-"] {
+            row(look, &stage, &three(look, 3), Some((why, patience, 3)));
+        }
+        unknown("who was healthy once is not booting", &stage, &three("a+ b+ c~", 3));
+        unknown("of whom nothing is heard", &stage, &three("a+ b+ d?", 3));
+        well("who is not needed", &stage, &three("a+ b+ c+ d:", 3));
+        let both = format!("of group 0001.0 1 of 3 are missing or ill; {why}");
+        row("beside one that is ill", &stage, &three("a+ b- d:", 3), Some((&both, patience - 600, 3)));
+    }
+}
+
+#[test]
+fn who_is_held_is_left_as_they_are() {
+    let stage = kept(Stage::fleet(3));
+    well("on standby", &stage, &three("a+ b+ c=", 3));
+    well("on standby, and no longer counted", &stage, &three("a+ b+ c=", 2));
+    row(
+        "and one fewer than that",
+        &stage,
+        &three("a+ c=", 1),
+        Some(("group 0001.0 has size 1, not 3; of group 0001.0 1 of 3 are missing or ill", 0, 3)),
+    );
+    well("protected", &stage, &three("a+ b+ c*", 3));
+    well("protected, of another image", &stage, &three("a+ b+ c*", 3).runs_in("c", "img-other"));
+    well("protected, and ill", &stage, &three("a+ b+ c*", 3).says(&[("check", Verdict::Unhealthy)]));
 }
 
 #[test]
@@ -103,13 +200,13 @@ fn a_size_that_somebody_set_is_told_and_absorbed_only_where_that_is_said() {
 #[test]
 fn what_should_be_said_of_its_size_is() {
     let follows = kept(Stage::fleet(3).follows("queue", 1..=9));
-    row("the same", &follows, &three("a+ b+ c+", 3).follows(3), None);
-    row("nothing", &follows, &three("a+ b+ c+", 3), None);
+    well("the same", &follows, &three("a+ b+ c+", 3).follows(3));
+    unknown("nothing", &follows, &three("a+ b+ c+", 3));
     row("more", &follows, &three("a+ b+ c+", 3).follows(20), Some(("its size should be 9, and is 3", 0, 9)));
     let mut resized = Stage::rolling(Strategy::rolling().max_surge(1).on_resize(immutable_core::rollout::OnResize::Freeze));
     resized.apply(Event::Resized { desired: 5 });
     let moving = immutable_core::rollout::StepState::Moving { give_up_at: resized.now + 60 * MINUTE };
-    let to = immutable_core::fleet::GenerationId(1);
+    let to = GenerationId(1);
     resized.moved(Phase::Reverting { why: immutable_core::rollout::RevertCause::Asked, to, at: moving });
     resized.moved(Phase::Finishing { ending: Ending::Back { to }, give_up_at: resized.now + MINUTE });
     resized.apply(Event::Ended { outcome: Outcome::RolledBack });
@@ -125,19 +222,19 @@ fn what_should_be_said_of_its_size_is() {
 fn another_image_another_upkeep_and_what_is_gone_are_told() {
     let stage = kept(Stage::fleet(3));
     row("an image", &stage, &three("a+ b+ c%", 3), Some(("c runs another image than its generation's", 0, 3)));
-    row("one that leaves", &stage, &three("a+ b+ c+ d<", 3), None);
+    well("one that leaves", &stage, &three("a+ b+ c+ d<", 3));
     let told = is_amiss(&stage, &three("a+ b+ c+", 3).heals(false)).unwrap();
     assert!(told.0.starts_with("the upkeep of group 0001.0 is Upkeep { heal: false"), "{told:?}");
-    assert!(three("a+ b+ c+", 3).heals(false).amiss(&stage).unwrap().fleet.specified_upkeep().heal);
+    assert!(amiss(&stage, &three("a+ b+ c+", 3).heals(false)).unwrap().fleet.specified_upkeep().heal);
     let absorb = kept(Stage::fleet(3).on_drift(Drift::Upkeep, OnDrift::Absorb));
-    assert!(!three("a+ b+ c+", 3).heals(false).amiss(&absorb).unwrap().fleet.specified_upkeep().heal);
-    row("the group", &stage, &look().absent(1), Some(("group 0001.0 was deleted by someone else", 0, 3)));
+    assert!(!amiss(&absorb, &three("a+ b+ c+", 3).heals(false)).unwrap().fleet.specified_upkeep().heal);
+    row("the group", &stage, &look().absent(1), Some(("generation 0001 was deleted by someone else", 0, 3)));
     let asks = kept(Stage::fleet(3).on_drift(Drift::Stranger, OnDrift::Pause));
     let stranger = "\"web-0009\" bears the fleet's mark and is not ours";
     row("a stranger that is to be asked about", &asks, &three("a+ b+ c+", 3).stranger("web-0009"), Some((stranger, 0, 3)));
     let mut gone = stage.clone();
     gone.open("1.0.0");
-    gone.note(|noted| noted.absent.push(immutable_core::fleet::GenerationId(1)));
+    gone.note(|noted| noted.absent.push(GenerationId(1)));
     gone.moved(Phase::Finishing { ending: Ending::Refused { why: "it is gone".into() }, give_up_at: gone.now + MINUTE });
     gone.apply(Event::Ended { outcome: Outcome::Refused("it is gone".into()) });
     row("all of it", &gone, &look(), Some(("no generation of acmeinc/web 1.0.0 is there", 0, 3)));
@@ -154,23 +251,21 @@ fn a_pool_that_does_not_give_all_to_the_one_is_told() {
     stage.owe(route(&[(1, 100)]));
     stage.settle(done(None));
     stage.step();
-    stage.apply(Event::Proven {
-        generation: immutable_core::fleet::GenerationId(1),
-        instances: 3,
-        evidence: immutable_core::Digest::of(b"as read"),
-    });
+    stage.apply(Event::Proven { generation: GenerationId(1), instances: 3, evidence: Digest::of(b"as read") });
     stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + MINUTE });
     stage.apply(Event::Ended { outcome: Outcome::Succeeded });
     stage.pass(100);
     let three = || three("a+ b+ c+", 3);
     let told = |weights: &str| Some((format!("pool web divides its requests as {weights}"), 0, 3));
-    assert_eq!(is_amiss(&stage, &three().pool(&[(1, 100)])), None);
-    assert_eq!(is_amiss(&stage, &three().pool(&[(1, 7)])), None, "all is all");
-    assert_eq!(is_amiss(&stage, &three().pool(&[(1, 7), (2, 0)])), None, "who is attached gets none");
-    assert_eq!(is_amiss(&stage, &three()), None, "it is not seen");
-    assert_eq!(is_amiss(&stage, &three().pool(&[]).pool_partly()), None, "in part");
-    assert_eq!(is_amiss(&stage, &three().pool(&[]).pool_aged(101)), None, "before the last route");
-    assert_eq!(is_amiss(&stage, &three().pool(&[]).pool_aged(61)), None, "too old");
+    well("all of it", &stage, &three().pool(&[(1, 100)]));
+    well("all is all", &stage, &three().pool(&[(1, 7)]));
+    well("who is attached gets none", &stage, &three().pool(&[(1, 7), (2, 0)]));
+    unknown("it is not seen", &stage, &three());
+    unknown("in part", &stage, &three().pool(&[]).pool_partly());
+    unknown("before the last route", &stage, &three().pool(&[]).pool_aged(101));
+    unknown("too old", &stage, &three().pool(&[]).pool_aged(61));
+    let missing = Some(("of group 0001.0 1 of 3 are missing or ill".to_owned(), 610, 3));
+    assert_eq!(is_amiss(&stage, &look().group(1, 3, "a+ b+").pool(&[]).pool_partly()), missing, "it hides nothing of the groups");
     assert_eq!(is_amiss(&stage, &three().pool(&[])), told("{}"));
     assert_eq!(is_amiss(&stage, &three().pool(&[]).pool_aged(60)), told("{}"));
     assert_eq!(is_amiss(&stage, &three().pool(&[(1, 50), (2, 50)])), told("{GenerationId(1): 50, GenerationId(2): 50}"));

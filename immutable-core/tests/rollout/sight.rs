@@ -11,7 +11,7 @@ use immutable_core::fleet::{
 };
 use immutable_core::id::{NativeRef, OpId, StepIx};
 use immutable_core::rollout::{
-    Amiss, Answer, Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, StepState, amiss, decide,
+    Answer, Call, Decision, Ending, Event, Facts, Hold, Noted, OpResult, Phase, Seen, Standing, StepState, amiss, decide,
 };
 use immutable_core::{Digest, Timestamp};
 
@@ -193,6 +193,14 @@ impl Look {
         self
     }
 
+    /// This instance of the last group runs this image.
+    pub(super) fn runs_in(mut self, name: &str, image: &str) -> Self {
+        let instances = Arc::make_mut(&mut self.last().instances);
+        let named = instances.iter_mut().filter(|instance| instance.key == key(name));
+        named.for_each(|instance| instance.runs = Evidence::Instance(image.into()));
+        self
+    }
+
     /// What the last group may do by itself is reported: it heals, or does not.
     pub(super) fn heals(mut self, heal: bool) -> Self {
         if let GroupState::Present { upkeep, .. } = &mut self.last().state {
@@ -269,8 +277,8 @@ impl Look {
         decide(&stage.state, &seen.heals(stage.heals), stage.now)
     }
 
-    /// What is amiss at this look while no rollout runs.
-    pub(super) fn amiss(&self, stage: &Stage) -> Option<Amiss> {
+    /// How the fleet stands at this look while no rollout runs.
+    pub(super) fn standing(&self, stage: &Stage) -> Standing {
         let as_of = Timestamp::from_millis(stage.now.as_millis() - self.age.as_millis() as i64);
         let mut seen = Seen::new(&self.fleet, as_of).heals(stage.heals);
         (seen.switch, seen.pool, seen.size) = (stage.switch.as_ref(), self.pool.as_ref(), self.size);

@@ -22,7 +22,7 @@ pub(super) mod sight;
 mod stuck;
 mod traffic;
 mod unheal;
-mod view;
+pub(super) mod view;
 mod zones;
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use super::view::View;
 use crate::fleet::{GenerationId, Release};
 use crate::rollout::phase::{Ending, Hold, Need, Phase, RevertCause, StepState};
 use crate::rollout::plan::Wanted;
-use crate::rollout::state::{FleetState, GenerationLife, GenerationState, RolloutState};
+use crate::rollout::state::{FleetState, RolloutState};
 use crate::rollout::strategy::OnFirstFailure;
 use crate::time::Timestamp;
 
@@ -134,28 +134,17 @@ pub(crate) fn revert(
         let why = format!("it is the very release that is given up: {why}").into();
         return held(rollout, Need::BaselineUnlaunchable { why }, now);
     }
-    let there = generation_of(state, baseline.spec.release, |id, generation| {
+    let there = state.generation_of(baseline.spec.release, |id, generation| {
         // It must hold the fleet at its size now, unless going back takes back the size.
-        let holds = generation.spec.groups.iter().map(|group| u64::from(group.max)).sum::<u64>() >= u64::from(state.desired);
+        let holds = generation.holds(state.desired);
         !absent.contains(&id) && if id == rollout.wanted { same } else { holds }
     });
+    let there = there.map(|(id, _)| id);
     Phase::Reverting {
         why,
         to: there.unwrap_or(GenerationId(state.next_generation)),
         at: StepState::Moving { give_up_at: now + rollout.plan.strategy().rollback_deadline },
     }
-}
-
-/// The generation of a release that has the most to offer; of equals the newest.
-fn generation_of(
-    state: &FleetState,
-    release: Release,
-    may: impl Fn(GenerationId, &GenerationState) -> bool,
-) -> Option<GenerationId> {
-    let there = state.generations.iter().filter(|(id, generation)| {
-        may(**id, generation) && generation.life == GenerationLife::Present && generation.release() == release
-    });
-    there.max_by_key(|(id, generation)| (generation.size(), **id)).map(|(id, _)| *id)
 }
 
 /// What the rollout launched goes.

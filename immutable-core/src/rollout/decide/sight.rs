@@ -140,8 +140,7 @@ impl<'a> View<'a> {
         // One bad look is noted; a later one makes it an illness.
         let again = !known.once || known.ill.is_some_and(|noted| group.as_of > noted);
         let ill = verdict == Verdict::Unhealthy && !was_healthy && again;
-        // Of one that runs and of whose health nothing is heard nothing is known.
-        let heard = verdict != Verdict::Unknown || instance.life != Life::Running;
+        let heard = is_heard(instance, verdict);
         let late = known.healthy.is_none() && !known.once && heard && self.now >= deadline();
         let stopped = instance.life == Life::Stopped;
         if let Some(held) = instance.held {
@@ -151,7 +150,7 @@ impl<'a> View<'a> {
             self.wake(told + rollout.plan.strategy().leave_deadline);
             group.told.push((key, told));
         }
-        if known.exit == Exit::Named || instance.life == Life::Leaving {
+        if leaves(instance, Some(&known)) {
             group.leavers += 1;
             group.unnamed += u32::from(known.exit == Exit::None);
             if instance.life != Life::Leaving && group.free && group.fresh {
@@ -172,7 +171,7 @@ impl<'a> View<'a> {
             return group.draining.push((key, since));
         }
         let protected = instance.held == Some(Held::Protected);
-        if instance.held.is_some() && !protected {
+        if stands_by(instance) {
             group.held += 1;
             return;
         }
@@ -183,7 +182,7 @@ impl<'a> View<'a> {
             group.stood.1 += u32::from(verdict == Verdict::Healthy);
         }
         let of_the_image = instance.runs.image().is_some_and(|image| image == spec.image.id());
-        let drifted = !protected && instance.runs.image().is_some_and(|image| image != spec.image.id());
+        let drifted = is_foreign(instance, spec);
         let replaced = drifted && replaces(rollout, key);
         if drifted {
             group.drifted.push(key);
@@ -299,6 +298,26 @@ impl<'a> View<'a> {
         };
         self.noted.charged.push(Charge { group, instance: Some(key.clone()), incident: None, class, what });
     }
+}
+
+/// Whether an instance is on its way out.
+pub(in crate::rollout) fn leaves(instance: &Instance, member: Option<&Member>) -> bool {
+    member.is_some_and(|member| member.exit == Exit::Named) || instance.life == Life::Leaving
+}
+
+/// Whether something holds an instance that keeps it from serving as well: it is neither counted ready nor named.
+pub(in crate::rollout) fn stands_by(instance: &Instance) -> bool {
+    instance.held.is_some_and(|held| held != Held::Protected)
+}
+
+/// Whether an instance runs another image than its generation's, and another could take its place: who is protected would stay.
+pub(in crate::rollout) fn is_foreign(instance: &Instance, spec: &GenerationSpec) -> bool {
+    instance.held.is_none() && instance.runs.image().is_some_and(|image| image != spec.image.id())
+}
+
+/// Whether of one that was never healthy anything is heard: of one that runs and of whose health nothing is heard nothing is known.
+pub(in crate::rollout) fn is_heard(instance: &Instance, verdict: Verdict) -> bool {
+    verdict != Verdict::Unknown || instance.life != Life::Running
 }
 
 /// Every source that must be heard says healthy: healthy. Any says unhealthy: unhealthy. A missing one is unknown.

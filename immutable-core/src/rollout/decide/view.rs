@@ -188,9 +188,19 @@ impl<'a> GroupView<'a> {
 }
 
 /// Of a generation that was refused, a group that bears its name and not its mark: somebody else's.
-fn foreign(generation: &GenerationState, state: Option<&GroupState>) -> bool {
+pub(in crate::rollout) fn is_taken(generation: &GenerationState, state: Option<&GroupState>) -> bool {
     let refused = generation.life == GenerationLife::Making && generation.refused.is_some();
     refused && matches!(state, Some(GroupState::Present { spec, .. }) if *spec != Some(generation.spec.digest()))
+}
+
+/// Whether what is seen of a group is all of it, after the last write to it.
+pub(in crate::rollout) fn is_whole(seen: &GroupSeen, as_of: Timestamp, slots: &Slots) -> bool {
+    seen.coverage == Coverage::Whole && as_of >= slots.settled_at
+}
+
+/// Whether its provider is at work on a group: its size and its upkeep are not yet what they will be.
+pub(in crate::rollout) fn is_worked_on(state: &GroupState) -> bool {
+    matches!(state, GroupState::Present { working: Working::Busy, .. } | GroupState::Deleting)
 }
 
 /// In which of these zones a group is, by its place among them.
@@ -346,7 +356,7 @@ impl<'a> View<'a> {
         let as_of = seen.map_or_else(Timestamp::default, |seen| self.seen.as_of - seen.age);
         let seen = seen.filter(|_| self.now.since(as_of) <= MAX_VIEW_AGE);
         let after = seen.is_some() && as_of >= slots.settled_at;
-        let whole = after && seen.is_some_and(|seen| seen.coverage == Coverage::Whole);
+        let whole = seen.is_some_and(|seen| is_whole(seen, as_of, slots));
         let state = seen.map(|seen| &seen.state);
         let busy = self.state.busy(id);
         let mut group = GroupView {
@@ -356,7 +366,7 @@ impl<'a> View<'a> {
             asked: self.asked(id),
             whole,
             fresh: after,
-            absent: whole && (state == Some(&GroupState::Absent) || foreign(generation, state)),
+            absent: whole && (state == Some(&GroupState::Absent) || is_taken(generation, state)),
             idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
             free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
             zone: place(&generation.spec, id.cell, rollout.plan.fleet().zone_names()),
@@ -367,7 +377,7 @@ impl<'a> View<'a> {
             _ => 0,
         };
         group.reported = reported;
-        let settled = !matches!(state, Some(GroupState::Present { working: Working::Busy, .. } | GroupState::Deleting));
+        let settled = !state.is_some_and(is_worked_on);
         // As long as a call is owed, or a copy of one may arrive, the size is not yet what it will be.
         if whole && settled && reported != slots.size && !busy && as_of >= slots.quiet_until {
             self.noted.sizes.insert(id, reported);

@@ -1,16 +1,18 @@
 //! A rollout as data: what changes, how far each step goes, what it needs, and how it would be undone.
 
+mod place;
 mod print;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use self::place::{checked, groups, pool, zones};
 use crate::artifact::{Artifact, ArtifactName, Digest, ImageRef, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
-    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, Heals, POOL_CHECK, Placement, Release, Split,
-    TemplateChange, TrafficCapabilities, Upkeep,
+    Finding, Fleet, FleetCapabilities, GenerationId, GenerationSpec, Heals, Release, Split, TemplateChange, TrafficCapabilities,
+    Upkeep,
 };
 use crate::id::{PoolId, RolloutId};
 use crate::rollout::budget::Budget;
@@ -205,8 +207,9 @@ struct Target<'a> {
     to: Subject,
     image: ImageRef,
     release: Release,
-    /// Whether nothing is to be replaced but what is amiss: then a budget that could not replace a fleet of this size is no reason to do nothing.
-    keeps: bool,
+    /// Of one that is kept the generation that keeps it, if one is there. Nothing is to be replaced but what is amiss then: a budget that could not replace a
+    /// fleet of this size is no reason to do nothing.
+    keeps: Option<Option<GenerationId>>,
 }
 
 impl Plan {
@@ -239,12 +242,12 @@ impl Plan {
             digest: artifact.digest(),
             irreversible: artifact.irreversible().map(Into::into),
         };
-        let target = Target { fleet, strategy, to, image: image.clone(), release, keeps: false };
+        let target = Target { fleet, strategy, to, image: image.clone(), release, keeps: None };
         Self::toward(state, target, capabilities, switch)
     }
 
     /// A plan that sets right what is amiss with a fleet that is [kept](FleetState::kept): it gives it its proven release, in one step, and is as patient with
-    /// instances that fail as a way back.
+    /// instances that fail as a way back. It stays in the generation that has most of it, and in any case in the zones in which that release was proven.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if the fleet is kept at nothing, or this cannot work, saying what would; [`Busy`](ErrorKind::Busy) if a rollout runs.
@@ -260,11 +263,16 @@ impl Plan {
         let (Some(Proven { spec, .. }), Some(kept)) = (&state.proven, &state.kept) else {
             return Err(keeps_nothing(state));
         };
-        let fleet = &amiss.fleet.clone().template(spec.template.clone());
+        let strategy = kept.strategy.keeping();
+        let most = strategy.budget(amiss.fleet.desired()).most();
+        let stays = state.generation_of(spec.release, |id, generation| !amiss.gone.contains(&id) && generation.holds(most));
+        // The terms may be those of a release that was given up, and was to be elsewhere.
+        let zones = zones(stays.map_or(spec, |(_, generation)| &generation.spec));
+        let strategy = &if zones.is_empty() { strategy.in_no_zones() } else { strategy };
+        let fleet = &amiss.fleet.clone().template(spec.template.clone()).zones(zones);
         fleet.check()?;
-        let strategy = &kept.strategy.keeping();
         let (to, image, release) = (Subject::of(spec), spec.image.clone(), spec.release);
-        let target = Target { fleet, strategy, to, image, release, keeps: true };
+        let target = Target { fleet, strategy, to, image, release, keeps: Some(stays.map(|(id, _)| id)) };
         let plan = Self::toward(state, target, capabilities, switch)?;
         Ok(Self { sets_right: amiss.what.clone(), ..plan })
     }
@@ -285,7 +293,7 @@ impl Plan {
         let others = state.generations.values().filter(|generation| generation.release() != release);
         let replaces = others.map(GenerationState::size).any(|size| size > 0);
         let switch = switch.filter(|_| pool.is_some());
-        if !keeps {
+        if keeps.is_none() {
             checked(state, fleet, strategy, switch)?;
             strategy.check(fleet.desired(), health.boot_deadline, health.min_ready, switch, replaces)?;
             let split = switch.map(|switch| switch.split).filter(|_| replaces);
@@ -313,10 +321,8 @@ impl Plan {
                 && generation.release() == release
                 && placed(&generation.spec) == placed(&spec)
         };
-        let wanted = match state.generations.iter().rev().find(|(_, generation)| room(generation)) {
-            Some((id, _)) => Wanted::Existing(*id),
-            None => Wanted::New(Arc::new(spec)),
-        };
+        let there = || state.generations.iter().rev().find(|(_, generation)| room(generation)).map(|(id, _)| *id);
+        let wanted = keeps.unwrap_or_else(there).map_or_else(|| Wanted::New(Arc::new(spec)), Wanted::Existing);
         let (envelopes, envelope) = Course { state, fleet, strategy, wanted: &wanted, release, switch }.envelopes();
         let steps = envelopes.into_iter().enumerate();
         let mut plan = Self {
@@ -483,79 +489,4 @@ fn planned(strategy: &Strategy, at: usize, desired: u32, pool: Option<&PoolId>, 
         share: pool.map(|_| goal.share),
         envelope,
     })
-}
-
-/// The pool that the fleet gets its requests from, if it is one that can be used.
-fn pool<'a>(state: &FleetState, fleet: &'a Fleet, switch: Option<&TrafficCapabilities>) -> Result<Option<&'a PoolId>> {
-    let pool = fleet.traffic_pool();
-    if let (Some(pool), None) = (pool, switch) {
-        return Err(Error::invalid(format!(
-            "fleet {} gets its requests from pool {pool}, and its provider has no traffic switch; add one, or leave the pool out",
-            fleet.id()
-        )));
-    }
-    match (&state.pool, pool) {
-        (Some(known), other) if other != Some(&known.id) && !known.weights.is_empty() => Err(Error::invalid(format!(
-            "fleet {} gets its requests from pool {}, to which its generations are attached; another needs another fleet",
-            fleet.id(),
-            known.id
-        ))),
-        _ => Ok(pool),
-    }
-}
-
-/// Whether the pool says who is healthy before it has to, if it is asked.
-fn checked(state: &FleetState, fleet: &Fleet, strategy: &Strategy, switch: Option<&TrafficCapabilities>) -> Result<()> {
-    if !fleet.health().required_sources.iter().any(|source| source.as_str() == POOL_CHECK) {
-        return Ok(());
-    }
-    let id = fleet.id();
-    let Some(switch) = switch else {
-        return Err(Error::invalid(format!(
-            "an instance of fleet {id} is ready when its pool says so (required source `{POOL_CHECK}`), and it has no pool; name one with `Fleet::pool`, or leave \
-             the source out"
-        )));
-    };
-    let together = switch.split == Split::Pooled;
-    let attached = state.pool.as_ref().is_some_and(|pool| pool.weights.values().any(|weight| *weight > 0));
-    let why = match () {
-        () if together && strategy.shifts() => "and is put into it when it gets all the requests",
-        // Where all share the requests whoever comes gets some.
-        () if together => return Ok(()),
-        () if !attached => "and the first that are attached to it are ready",
-        () if !switch.probes_unrouted => "and it checks only who gets requests",
-        () => return Ok(()),
-    };
-    Err(Error::invalid(format!(
-        "an instance of fleet {id} is ready when its pool says so (required source `{POOL_CHECK}`), {why}: nobody would ever be; require a source that needs no \
-         requests, or use a pool in which all share them (`Split::Pooled`), and no shift"
-    )))
-}
-
-/// Groups enough for the ceiling in each placement, none larger than the provider allows.
-fn groups(fleet: &Fleet, ceiling: u32, capabilities: &FleetCapabilities) -> Result<Vec<GroupSpec>> {
-    let placements = fleet.placements();
-    if !capabilities.zonal && placements.iter().any(|placement| matches!(placement, Placement::Zone(_))) {
-        return Err(Error::invalid(format!(
-            "fleet {} names zones and its provider places groups in a region only; leave the zones out",
-            fleet.id()
-        )));
-    }
-    let zones = u32::try_from(placements.len()).unwrap_or(u32::MAX);
-    // Any one placement may have to carry more than its share while others are refused, but never more than its groups hold.
-    let share = ceiling.div_ceil(zones);
-    let max = capabilities.group_size_max.max(1);
-    let each = share.div_ceil(max);
-    let count = each.checked_mul(zones).and_then(|count| u16::try_from(count).ok()).ok_or_else(|| {
-        Error::invalid(format!(
-            "fleet {} would need {each} groups in each placement; at most {} are possible",
-            fleet.id(),
-            u16::MAX
-        ))
-    })?;
-    let placed = (0..count).map(|cell| {
-        let placement = placements.get(usize::from(cell) % placements.len().max(1)).cloned().unwrap_or(Placement::Region);
-        GroupSpec { cell, placement, max }
-    });
-    Ok(placed.collect())
 }

@@ -455,6 +455,11 @@ impl Strategy {
         Self { max_failed, supersede: Supersede::Reject, force: false, ..self.of_proven() }
     }
 
+    /// The same for a fleet that has no zones.
+    pub(crate) fn in_no_zones(&self) -> Self {
+        Self { max_unavailable_per_zone: None, ..self.clone() }
+    }
+
     /// Whether it says by itself who gets which traffic.
     pub(crate) fn shifts(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Shift { .. }))
