@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use immutable_core::artifact::ArtifactName;
-use immutable_core::fleet::{Drift, Heals, OnDrift, Split, Upkeep};
+use immutable_core::fleet::{Drift, Drifted, Heals, OnDrift, Split, Upkeep};
 use immutable_core::id::Zone;
 use immutable_core::memory::MemoryOptions;
 use immutable_core::provider::size_fn;
@@ -149,7 +149,7 @@ fn a_size_set_by_hand_is_set_back_absorbed_or_asked_about() {
                     None => assert_ne!(then, OnDrift::Pause),
                     Some(need) => {
                         let what = "group 0001.0 has size 5, not 3";
-                        assert_eq!(need.unwrap(), Need::Drift { found: vec![(Drift::Size, what.into())] });
+                        assert_eq!(need.unwrap(), Need::Drift { found: vec![Drifted { drift: Drift::Size, what: what.into() }] });
                         let rollout = controller.rollout(stage.fleet.id()).await.unwrap().unwrap();
                         rollout.retry("ann").await.unwrap();
                         stage.kept(&controller, 600).await;
@@ -186,7 +186,7 @@ fn who_runs_another_image_is_replaced_or_asked_about() {
             let ended = stage.keep_for(&controller, 900).await;
             if then == OnDrift::Pause {
                 let need = ended.expect("it asks").unwrap();
-                assert!(matches!(&need, Need::Drift { found } if found[0].0 == Drift::Image), "{need:?}");
+                assert!(matches!(&need, Need::Drift { found } if found[0].drift == Drift::Image), "{need:?}");
                 assert_eq!(stage.run(), 2);
                 return;
             }
@@ -219,7 +219,7 @@ fn a_generation_deleted_by_hand_is_asked_about_where_the_fleet_says_so() {
         let group = *stage.cloud.sizes(stage.fleet.id()).keys().next().unwrap();
         stage.cloud.delete_group(stage.fleet.id(), group).unwrap();
         let need = stage.keep_for(&controller, 1800).await.expect("it asks").unwrap();
-        assert!(matches!(&need, Need::Drift { found } if found[0].0 == Drift::Generation), "{need:?}");
+        assert!(matches!(&need, Need::Drift { found } if found[0].drift == Drift::Generation), "{need:?}");
         controller.rollout(stage.fleet.id()).await.unwrap().unwrap().retry("ann").await.unwrap();
         stage.kept(&controller, 1800).await;
         assert_eq!(stage.run(), 3, "tried again, it is made anew");
@@ -545,4 +545,52 @@ fn a_fleet_that_needs_fewer_groups_stays_in_those_it_has() {
         let stay = |key: &immutable_core::id::InstanceKey| there.iter().any(|before| before.key == *key);
         assert!(stage.cloud.instances(stage.fleet.id()).iter().all(|instance| stay(&instance.key)), "nobody was replaced");
     });
+}
+
+#[test]
+fn a_stranger_is_asked_about_once() {
+    let mut stage = Stage::new(Heals::Never);
+    stage.fleet = stage.fleet.on_drift(Drift::Stranger, OnDrift::Pause);
+    play(&stage, async |stage, controller| {
+        stage.cloud.take_name(stage.fleet.id(), immutable_core::fleet::GenerationId(9)).unwrap();
+        let need = stage.keep_for(&controller, 600).await.expect("it asks").unwrap();
+        assert!(matches!(&need, Need::Drift { found } if found[0].drift == Drift::Stranger), "{need:?}");
+        controller.rollout(stage.fleet.id()).await.unwrap().unwrap().retry("ann").await.unwrap();
+        stage.kept(&controller, 6 * 3600).await;
+        assert_eq!(stage.ends(&controller).await.len(), 2);
+    });
+}
+
+#[test]
+fn what_its_provider_never_ends_is_asked_about() {
+    let stage = Stage::with(MemoryOptions::seeded(7).heals(Heals::Always).heal_after(Duration::from_secs(10 * 86_400)));
+    play(&stage, async |stage, controller| {
+        stage.cloud.kill(&stage.cloud.instances(stage.fleet.id())[0].key.name).unwrap();
+        let need = stage.keep_for(&controller, 5 * 3600).await;
+        assert!(need.is_some() || stage.run() == 3, "{:?}", controller.state(stage.fleet.id()).await.unwrap().rollout());
+    });
+}
+
+#[test]
+fn a_size_that_somebody_says_has_one_owner_and_bounds() {
+    let fleet = |size: Option<u32>, source: &str, bounds| {
+        let fleet = Fleet::new("web", immutable_core::Place::new("memory", "local", "local").unwrap()).follows(source, bounds);
+        size.map_or_else(|| fleet.clone(), |size| fleet.clone().size(size))
+    };
+    for (fleet, why) in [
+        (fleet(Some(3), " ", 2..=6), "follows a source without a name; use the one that it has in `Controller::sizes`"),
+        (fleet(Some(9), "queue", 2..=6), "from 2 to 6 instances, and its size meanwhile is 9; say one of those"),
+        #[expect(clippy::reversed_empty_ranges, reason = "that is what is wrong")]
+        (fleet(Some(3), "queue", 6..=2), "from 6 to 2 instances, which no size is; name the smaller bound first"),
+        (
+            fleet(Some(3), "queue", 2..=6).on_drift(Drift::Size, OnDrift::Absorb),
+            "is what `queue` says, so a size that somebody else sets cannot be absorbed; have it `Restore`d, or `Pause`",
+        ),
+    ] {
+        let error = fleet.check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(why), "{error}");
+        assert!(error.to_string().contains("fleet web"), "{error}");
+    }
+    assert!(fleet(Some(2), "queue", 2..=6).check().is_ok());
 }

@@ -28,7 +28,8 @@ impl Controller {
     /// While somebody else drives a rollout, in this process or another, this stands by. It takes over once nobody has written to the fleet's stream for
     /// 2 minutes, of a rollout that is paused for 20, of one that asks for 1.
     ///
-    /// While nothing is amiss nothing is written. Dropped and called again, here or elsewhere, it goes on.
+    /// While nothing is amiss nothing is written. Dropped and called again, here or elsewhere, it goes on; what is amiss then has its time from the first
+    /// look on.
     ///
     /// ```
     /// # use std::time::Duration;

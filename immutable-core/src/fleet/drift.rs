@@ -1,6 +1,7 @@
 //! What somebody else has changed about a fleet, and what follows.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
@@ -23,6 +24,22 @@ pub enum Drift {
     Stranger,
 }
 
+/// One thing that somebody else has changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Drifted {
+    /// What kind of thing.
+    pub drift: Drift,
+    /// What exactly, in words.
+    pub what: Arc<str>,
+}
+
+/// `group 0002.0 has size 5, not 3`
+impl fmt::Display for Drifted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
 /// What follows when somebody else has changed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,7 +48,8 @@ pub enum OnDrift {
     Replace,
     /// It is set back to what it was.
     Restore,
-    /// What was found is what is wanted from then on. While a rollout runs sizes, weights and upkeep are the rollout's: there it is set back.
+    /// What was found is what is wanted from then on; of a [stranger](Drift::Stranger), that it may be there. While a rollout runs sizes, weights and upkeep
+    /// are the rollout's: there it is set back.
     Absorb,
     /// Nothing moves until a person has decided.
     Pause,

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::id::{PoolId, SourceId, StreamId, Zone, read_text};
 use crate::time::{human, human_option};
 
-pub use drift::{Drift, OnDrift};
+pub use drift::{Drift, Drifted, OnDrift};
 pub use generation::{GenerationId, GenerationSpec, GroupId, GroupSpec, Placement, Release, Upkeep};
 pub use op::{
     Destroyed, Ensured, FailureClass, Finding, FleetCapabilities, Heals, Op, Refusal, Resize, Resized, Ticket, TicketState,
@@ -344,6 +344,24 @@ impl Fleet {
             return Err(Error::invalid(format!(
                 "fleet {name} follows `{source}` from {least} to {most} instances, which no size is; name the smaller bound first"
             )));
+        }
+        if let Some(Follows { source, least, most }) = &self.follows {
+            if source.trim().is_empty() {
+                return Err(Error::invalid(format!(
+                    "fleet {name} follows a source without a name; use the one that it has in `Controller::sizes`"
+                )));
+            }
+            if let Some(size) = self.size.filter(|size| self.is_sized() && !(least..=most).contains(&size)) {
+                return Err(Error::invalid(format!(
+                    "fleet {name} follows `{source}` from {least} to {most} instances, and its size meanwhile is {size}; say one of those"
+                )));
+            }
+            if self.drift(Drift::Size) == OnDrift::Absorb {
+                return Err(Error::invalid(format!(
+                    "the size of fleet {name} is what `{source}` says, so a size that somebody else sets cannot be absorbed; have it `Restore`d, or \
+                     `Pause`"
+                )));
+            }
         }
         self.on_drift
             .iter()

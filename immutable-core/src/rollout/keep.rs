@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decide::MAX_VIEW_AGE;
+use super::decide::drift::stranger;
 use super::decide::sight::{is_foreign, is_heard, leaves, stands_by, verdict};
 use super::decide::view::{is_taken, is_whole, is_worked_on};
 use super::plan::Plan;
@@ -49,10 +50,11 @@ pub struct Amiss {
 /// What is amiss, if anything is, by a look at a fleet in which no rollout runs. Pure.
 ///
 /// Who is protected or on standby is left as they are, whatever they run. A group at which its provider is at work, or of which not all is seen, is
-/// unknown, and hides nothing of the others.
+/// unknown, and hides nothing of the others. ([`Controller::keep`](crate::Controller::keep) has a provider that works on one for ever asked about.)
 pub fn amiss(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Standing {
     let found = found(state, seen, now);
-    match found.amiss {
+    let works = |cause: &Cause| matches!(cause, Cause::Works(_));
+    match found.amiss.filter(|_| !found.short.is_empty() || !found.causes.keys().all(works)) {
         Some(amiss) => Standing::Amiss(Box::new(amiss)),
         None if found.unsure == Unsure::default() => Standing::Well,
         None => Standing::Unknown,
@@ -95,7 +97,7 @@ pub(crate) fn found(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Foun
         }
     }
     look.others(state, home.map(|(id, _)| id));
-    look.strangers();
+    look.strangers(state);
     let Look { what, mut found, fleet, gone, .. } = look;
     let patience = found.causes.values().chain(found.short.values().map(|short| &short.patience)).min().copied();
     found.amiss = patience.map(|patience| Amiss { what, patience, fleet, gone });
@@ -164,7 +166,14 @@ impl<'a> Look<'a> {
         };
         for (cell, slots) in &generation.groups {
             let group = GroupId { generation: id, cell: *cell };
-            let Some(seen) = self.whole(group, slots).filter(|seen| !is_worked_on(&seen.state)) else {
+            let seen = self.whole(group, slots);
+            if seen.is_some_and(|seen| is_worked_on(&seen.state)) {
+                // A rollout asks about what never ends.
+                let patience = self.kept.strategy().rollback_deadline;
+                self.found.causes.insert(Cause::Works(group), patience);
+                self.what.push(format!("the provider works on group {group}").into());
+            }
+            let Some(seen) = seen.filter(|seen| !is_worked_on(&seen.state)) else {
                 self.found.unsure.groups.insert(group);
                 continue;
             };
@@ -224,7 +233,7 @@ impl<'a> Look<'a> {
         // Who is on standby may not be counted in it.
         if size > slots.size || (size.saturating_add(standing_by) < slots.size && held) {
             self.found(Cause::Size(group), format!("group {group} has size {size}, not {}", slots.size));
-            if self.kept.fleet().drift(Drift::Size) == OnDrift::Absorb && self.kept.fleet().follows_whom().is_none() {
+            if self.kept.fleet().drift(Drift::Size) == OnDrift::Absorb {
                 let desired = self.fleet.desired().saturating_add(size).saturating_sub(slots.size);
                 self.fleet = self.fleet.clone().size(desired);
             }
@@ -313,11 +322,13 @@ impl<'a> Look<'a> {
     }
 
     /// What only looks like ours is nobody's to remove: it is amiss where a person is to be asked about it.
-    fn strangers(&mut self) {
+    fn strangers(&mut self, state: &FleetState) {
         if self.kept.fleet().drift(Drift::Stranger) == OnDrift::Pause {
-            for stranger in &self.seen.fleet.strangers {
-                let what = format!("{:?} bears the fleet's mark and is not ours", stranger.what);
-                self.found(Cause::Stranger(stranger.what.clone()), what);
+            for seen in &self.seen.fleet.strangers {
+                let asked = stranger(seen);
+                if !state.strangers.contains(&asked) {
+                    self.found(Cause::Stranger(seen.what.clone()), asked.to_string());
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fleet::{Drift, GenerationId};
+use crate::fleet::{Drifted, GenerationId};
 use crate::id::{Actor, RolloutId, StepIx};
 use crate::time::Timestamp;
 
@@ -240,8 +240,8 @@ pub enum Need {
     /// Somebody else has changed something, and the fleet [pauses](crate::fleet::OnDrift::Pause) then. Whoever has it tried again has it set back or
     /// replaced, and is not asked about the same again while the rollout runs.
     Drift {
-        /// What kind of thing each is, and what exactly: never empty.
-        found: Vec<(Drift, Arc<str>)>,
+        /// All that was found at once; never empty.
+        found: Vec<Drifted>,
     },
 }
 
@@ -256,7 +256,7 @@ impl fmt::Display for Need {
             Self::Gate { step, why } => write!(f, "the gate of step {} was not opened: {why}", u32::from(step.0) + 1),
             Self::Drift { found } => {
                 f.write_str("somebody else has changed it")?;
-                found.iter().enumerate().try_for_each(|(nth, (_, what))| write!(f, "{} {what}", if nth == 0 { ":" } else { ";" }))
+                found.iter().enumerate().try_for_each(|(nth, what)| write!(f, "{} {what}", if nth == 0 { ":" } else { ";" }))
             }
             Self::PoolRefuses { why } => write!(f, "the pool refuses its route: {why}"),
             Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),

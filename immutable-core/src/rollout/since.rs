@@ -21,6 +21,8 @@ pub(crate) enum Cause {
     Image(GroupId, InstanceKey),
     Ill(GroupId, InstanceKey),
     Boots(GroupId, InstanceKey),
+    /// Its provider works on it.
+    Works(GroupId),
     Desired,
     Weights,
     Stranger(NativeRef),
@@ -40,7 +42,7 @@ impl Unsure {
     fn may_be(&self, cause: &Cause) -> bool {
         let may_be = match cause {
             Cause::Generation => !self.groups.is_empty(),
-            Cause::Deleted(group) | Cause::Upkeep(group) | Cause::Size(group) | Cause::Leftover(group) => {
+            Cause::Deleted(group) | Cause::Upkeep(group) | Cause::Size(group) | Cause::Leftover(group) | Cause::Works(group) => {
                 self.groups.contains(group)
             }
             Cause::Image(group, key) | Cause::Ill(group, key) | Cause::Boots(group, key) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::analysis::Judgement;
 use crate::artifact::Digest;
-use crate::fleet::{FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Route, Ticket, Upkeep};
+use crate::fleet::{Drifted, FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Route, Ticket, Upkeep};
 use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, PoolId, RolloutId, StreamVersion};
 use crate::rollout::command::{CommandId, Fate};
 use crate::rollout::event::Call;
@@ -34,6 +34,9 @@ pub struct FleetState {
     /// The plan by whose terms the proven release is kept while no rollout runs: that of the last one that left it whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<Arc<Plan>>,
+    /// The strangers that a person was asked about in the last rollout and has let be.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) strangers: BTreeSet<Drifted>,
     /// Releases that were given up in this fleet by their own fault, and why: the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Failed>,
@@ -286,7 +289,7 @@ pub struct RolloutState {
     pub over_at: Option<Timestamp>,
     /// What somebody else has changed and a person was asked about, who has decided that the rollout goes on.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub decided: BTreeSet<Arc<str>>,
+    pub decided: BTreeSet<Drifted>,
 }
 
 /// What is known of the gate that is waited for.
@@ -323,6 +326,7 @@ impl FleetState {
             rollout: None,
             last: None,
             kept: None,
+            strangers: BTreeSet::new(),
             failed: Vec::new(),
             next_op: OpId(1),
             next_generation: 1,

@@ -21,7 +21,7 @@ use super::stage::{Acts, Stage};
 use crate::artifact::{Artifact, Digest};
 use crate::conformance::{Call, Faults, Faulty};
 use crate::controller::Controller;
-use crate::fleet::{Fleet, FleetId};
+use crate::fleet::{Drift, Fleet, FleetId, OnDrift};
 use crate::id::PoolId;
 use crate::journal::Journal;
 use crate::memory::{Delay, MemoryCloud, MemoryOptions};
@@ -263,7 +263,9 @@ impl<'a> Play<'a> {
             None => fleet,
         };
         let fleet = if terms.follows { fleet.follows(SOURCE, 0..=self.script.instances() + 1) } else { fleet };
-        let fleet = terms.on_drift.iter().fold(fleet, |fleet, (what, then)| fleet.on_drift(*what, *then));
+        // Who follows somebody has no size of its own that could be absorbed.
+        let may_be = |(what, then): &(&Drift, &OnDrift)| !(terms.follows && (**what, **then) == (Drift::Size, OnDrift::Absorb));
+        let fleet = terms.on_drift.iter().filter(may_be).fold(fleet, |fleet, (what, then)| fleet.on_drift(*what, *then));
         fleet.min_ready(Duration::from_secs(terms.min_ready)).boot_deadline(Duration::from_secs(terms.boot_deadline))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, Resize, Split, Upkeep, Verdict};
+use immutable_core::fleet::{Drift, Drifted, Fleet, GenerationId, GroupId, Heals, OnDrift, Resize, Split, Upkeep, Verdict};
 use immutable_core::id::{Actor, StreamVersion};
 use immutable_core::rollout::{
     Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Percent, Phase, RevertCause, Step, StepState,
@@ -259,7 +259,7 @@ fn who_is_asked_about_drift_and_tries_again_goes_on() {
         stage.apply(event);
     }
     let held = stage.state.rollout().unwrap().phase.clone();
-    let found = vec![(Drift::Size, "group 0002.0 has size 5, not 3".into())];
+    let found = vec![Drifted { drift: Drift::Size, what: "group 0002.0 has size 5, not 3".into() }];
     assert!(matches!(&held, Phase::Held { why: Hold::Needs(need), .. } if *need == Need::Drift { found }), "{held:?}");
     tries_again(&mut stage);
     stage.healthy(2, "g h");
@@ -397,6 +397,38 @@ fn a_call_that_failed_elsewhere_or_long_ago_hides_nothing() {
     assert!(!held(&stage, this()), "the call may have been done");
     stage.pass(90);
     assert!(held(&stage, this()), "a look has shown that it was not");
+}
+
+#[test]
+fn on_the_way_back_who_runs_another_image_is_replaced_whatever_was_said() {
+    let mut stage = Stage::rolling_of(Stage::fleet(3).on_drift(Drift::Image, OnDrift::Pause), all_new());
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    let seen = look().group(1, 3, "a+ b+ c%").group(2, 0, "");
+    assert!(seen.says_decide(&stage).contains("raise 0001.0 3 to 4"), "{}", seen.says_decide(&stage));
+}
+
+#[test]
+fn who_goes_back_when_asked_has_decided_nothing_and_who_tries_again_forgives_nobody() {
+    let mut stage = finished(Stage::fleet(3).on_drift(Drift::Image, OnDrift::Pause), all_new());
+    for event in ends("d+ e+ f%", 3).decide(&stage).events {
+        stage.apply(event);
+    }
+    let mut back = stage.clone();
+    let at = StepState::Moving { give_up_at: back.now + 60 * MINUTE };
+    back.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    assert!(back.state.rollout().unwrap().decided.is_empty());
+    let charges = |stage: &Stage| stage.state.generations()[&GenerationId(2)].charged.len();
+    let mut charged =
+        Stage::rolling_of(Stage::fleet(3).on_drift(Drift::Stranger, OnDrift::Pause), Strategy::rolling().probe_attempts(2));
+    charged.launch(2, "d");
+    let failed = look().group(1, 3, "a+ b+ c+").group(2, 1, "d!").stranger("web-0009");
+    for event in failed.decide(&charged).events {
+        charged.apply(event);
+    }
+    assert_eq!(charges(&charged), 1);
+    tries_again(&mut charged);
+    assert_eq!(charges(&charged), 1, "the question was about a stranger");
 }
 
 /// In two zones; generation 1 has all of its members in the first.

@@ -1,16 +1,13 @@
 //! What somebody else has changed about the fleet is told; where its terms say so, nothing moves until a person has decided. What is to be set back is: by
 //! the rules that look after sizes, routes and upkeep, since that is what they would do anyway.
 
-use std::fmt;
-use std::sync::Arc;
-
 use super::MAX_VIEW_AGE;
 
 use super::proposal::Proposal;
 use super::rollback::held;
 use super::traffic::Weights;
 use super::view::View;
-use crate::fleet::{Drift, GenerationId, GroupId, Heals, OnDrift};
+use crate::fleet::{Drift, Drifted, GenerationId, GroupId, Heals, OnDrift, Stranger};
 use crate::id::InstanceKey;
 use crate::rollout::event::Noted;
 use crate::rollout::phase::{Ending, Need, Phase};
@@ -29,26 +26,32 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         _ => false,
     };
     let terms = rollout.plan.fleet();
-    let asks = |(drift, what): &&(Drift, Arc<str>)| terms.drift(*drift) == OnDrift::Pause && !rollout.decided.contains(what);
+    let asks = |found: &&Drifted| terms.drift(found.drift) == OnDrift::Pause && !rollout.decided.contains(*found);
     let asked: Vec<_> = found.iter().filter(asks).cloned().collect();
     if forward && !asked.is_empty() {
         proposal.move_to(held(rollout, Need::Drift { found: asked }, view.now));
     }
     // Who leaves anyway is told of, and no person is asked.
     let leaving = view.groups.iter().filter(|(id, _)| view.state.wanted_now() != Some(id.generation));
-    let leaving = leaving.flat_map(|(_, group)| &group.drifted).map(|key| another_image(key).to_string().into());
-    proposal.drift = found.into_iter().map(|(_, what)| what).chain(leaving).collect();
+    let leaving = leaving.flat_map(|(_, group)| &group.drifted).map(|key| another_image(key).what);
+    proposal.drift = found.into_iter().map(|found| found.what).chain(leaving).collect();
 }
 
-/// In words.
-fn another_image(key: &InstanceKey) -> impl fmt::Display {
-    fmt::from_fn(move |f| write!(f, "{key} runs another image than its generation's"))
+fn another_image(key: &InstanceKey) -> Drifted {
+    Drifted { drift: Drift::Image, what: format!("{key} runs another image than its generation's").into() }
 }
 
-/// Whether another is to take the place of one that runs another image: a person who was asked, and had it tried again, has said so.
+/// A stranger, as a person is asked about it.
+pub(in crate::rollout) fn stranger(stranger: &Stranger) -> Drifted {
+    Drifted { drift: Drift::Stranger, what: format!("{:?} bears the fleet's mark and is not ours", stranger.what).into() }
+}
+
+/// Whether another is to take the place of one that runs another image: a person who was asked, and had it tried again, has said so; and on the way back
+/// nobody is asked.
 pub(super) fn replaces(rollout: &RolloutState, key: &InstanceKey) -> bool {
-    rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace
-        || (!rollout.decided.is_empty() && rollout.decided.contains(another_image(key).to_string().as_str()))
+    let back = matches!(rollout.phase.under(), Phase::Reverting { .. } | Phase::Finishing { ending: Ending::Back { .. }, .. });
+    back || rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace
+        || (!rollout.decided.is_empty() && rollout.decided.contains(&another_image(key)))
 }
 
 /// Whether what is seen now, and was not so before, somebody else has done: after a call that failed nobody can tell, until a look has shown what became of it.
@@ -81,9 +84,9 @@ fn healed(view: &View<'_>, id: GenerationId) -> bool {
 }
 
 /// What this look shows for the first time, and what it shows each time anew: who runs another image, and who is a stranger.
-fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
-    let mut found: Vec<(Drift, Arc<str>)> = Vec::new();
-    let mut told = |drift, what: String| found.push((drift, what.into()));
+fn found(view: &View<'_>) -> Vec<Drifted> {
+    let mut found = Vec::new();
+    let mut told = |drift, what: String| found.push(Drifted { drift, what: what.into() });
     let theirs_in = |id: &GroupId| {
         let known = view.state.slots(*id).zip(view.groups.get(id));
         known.is_some_and(|(slots, group)| theirs(slots.failures, slots.quiet_until, group.as_of))
@@ -118,11 +121,6 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
             told(Drift::Upkeep, format!("the upkeep of a group of generation {id} is not {:?}", generation.upkeep));
         }
     }
-    if let Some(wanted) = view.state.wanted_now() {
-        for key in view.generation(wanted).flat_map(|(_, group)| &group.drifted) {
-            told(Drift::Image, another_image(key).to_string());
-        }
-    }
     // Who gets no requests may be detached with its generation, and whose group is gone gets none.
     let serve = |weights: &Weights| -> Weights {
         weights.iter().filter(|(_, weight)| **weight > 0).map(|(id, weight)| (*id, *weight)).collect()
@@ -135,8 +133,8 @@ fn found(view: &View<'_>) -> Vec<(Drift, Arc<str>)> {
     {
         told(Drift::Weights, format!("pool {} divides its requests as {weights:?}, not as {:?}", pool.id, pool.weights));
     }
-    for stranger in &view.seen.fleet.strangers {
-        told(Drift::Stranger, format!("{:?} bears the fleet's mark and is not ours", stranger.what));
-    }
+    let wanted = view.state.wanted_now().into_iter().flat_map(|wanted| view.generation(wanted));
+    found.extend(wanted.flat_map(|(_, group)| &group.drifted).map(|key| another_image(key)));
+    found.extend(view.seen.fleet.strangers.iter().map(stranger));
     found
 }

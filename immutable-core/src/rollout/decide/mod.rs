@@ -4,7 +4,7 @@ mod blame;
 mod complete;
 mod deadlines;
 mod divide;
-mod drift;
+pub(super) mod drift;
 mod follow;
 mod gates;
 mod give_up;

@@ -14,7 +14,7 @@ const NAMED: usize = 5;
 
 /// Why what should leave does not.
 pub(super) fn stuck(view: &View<'_>, aim: Option<Aim>) -> Arc<str> {
-    said(reasons(view, aim))
+    said(reasons(view, aim, None))
 }
 
 /// Why what is gone back to is not there yet.
@@ -23,18 +23,20 @@ pub(super) fn late(view: &View<'_>, aim: Option<Aim>) -> Arc<str> {
     let short = back.map(|(goal, wanted)| (view.sum(wanted, GroupView::ready_count), goal, wanted));
     let short = short.filter(|(ready, goal, _)| ready < goal);
     let short = short.map(|(ready, goal, wanted)| format!("{ready} of {goal} of generation {wanted} are ready"));
-    said(short.into_iter().chain(reasons(view, aim)).collect())
+    said(short.into_iter().chain(reasons(view, aim, aim.and_then(|aim| aim.wanted))).collect())
 }
 
 fn said(reasons: Vec<String>) -> Arc<str> {
     if reasons.is_empty() { "nobody says why".into() } else { reasons.join("; ").into() }
 }
 
-fn reasons(view: &View<'_>, aim: Option<Aim>) -> Vec<String> {
+/// Of the wanted, if they are concerned, who is held: another can take nobody's place who stays.
+fn reasons(view: &View<'_>, aim: Option<Aim>, wanted: Option<GenerationId>) -> Vec<String> {
     let concerned = |id: GenerationId| aim.is_none_or(|aim| aim.leaves(id));
     let mut all = Vec::new();
     for (id, group) in view.groups.iter() {
         let leaves = concerned(id.generation);
+        let holds = leaves || wanted == Some(id.generation);
         let mut of_it = Vec::new();
         for (held, is) in [
             (Held::Protected, "protected from termination"),
@@ -42,7 +44,7 @@ fn reasons(view: &View<'_>, aim: Option<Aim>) -> Vec<String> {
             (Held::Hook, "waiting for a hook"),
             (Held::Retained, "kept after their end"),
         ] {
-            let keys: Vec<_> = group.holding.iter().filter(|(_, by)| leaves && *by == held).map(|(key, _)| *key).collect();
+            let keys: Vec<_> = group.holding.iter().filter(|(_, by)| holds && *by == held).map(|(key, _)| *key).collect();
             of_it.extend(named(&keys).map(|keys| format!("{is}: {keys}")));
         }
         let told: Vec<_> = group.told.iter().filter(|(key, _)| !group.holding.iter().any(|(held, _)| held == key)).collect();

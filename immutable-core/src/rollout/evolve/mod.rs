@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
+use crate::fleet::{Drift, GenerationId, GenerationSpec, GroupId, Resize};
 use crate::id::{Epoch, InstanceKey, OpId, PoolId, StepIx};
 use crate::rollout::command::Fate;
 use crate::rollout::decide::MAX_VIEW_AGE;
@@ -23,7 +23,7 @@ use crate::rollout::state::{
 use crate::rollout::strategy::OnResize;
 use crate::time::Timestamp;
 
-use order::follows;
+use order::{follows, same_place};
 pub(crate) use settled::backoff;
 
 /// An event that cannot follow on what the state says. The state is unchanged.
@@ -173,7 +173,7 @@ impl FleetState {
             gate: GateState::default(),
             heard: BTreeMap::new(),
             over_at: plan.strategy().rollout_deadline.map(|deadline| at + deadline),
-            decided: BTreeSet::new(),
+            decided: self.strangers.clone(),
         });
         self.leave_anew(at);
         Ok(())
@@ -368,12 +368,17 @@ impl FleetState {
         ensure(next, || format!("{to:?} does not follow {:?}", rollout.phase))?;
         let stood_still = if let Phase::Held { since, .. } = &rollout.phase { at.since(*since) } else { Duration::ZERO };
         let retried = matches!(rollout.phase, Phase::Held { why: Hold::Needs(_), .. });
-        if let Phase::Held { why: Hold::Needs(Need::Drift { found }), .. } = &rollout.phase {
-            rollout.decided.extend(found.iter().map(|(_, what)| what.clone()));
+        let mut forgiven = retried;
+        if let Phase::Held { why: Hold::Needs(Need::Drift { found }), resume, .. } = &rollout.phase {
+            // To go back, or to leave it, is no word on that.
+            if same_place(resume, to) {
+                rollout.decided.extend(found.iter().cloned());
+            }
+            forgiven = false;
         }
         if let (Phase::Stepping { step: from, .. }, Phase::Stepping { step, .. }) = (rollout.phase.under(), to) {
             // Whoever gets another chance is judged anew.
-            if retried {
+            if forgiven {
                 rollout.gate.judged = None;
                 if let Some(wanted) = self.generations.get_mut(&rollout.wanted) {
                     wanted.charged.clear();
@@ -456,6 +461,7 @@ impl FleetState {
         // What was never begun changes nothing.
         self.desired = rollout.resized.unwrap_or(if refused { rollout.plan.basis().desired } else { self.desired });
         self.last = Some((rollout.id, outcome.clone()));
+        self.strangers = rollout.decided.iter().filter(|decided| decided.drift == Drift::Stranger).cloned().collect();
         match outcome {
             Outcome::Succeeded | Outcome::RolledBack => self.kept = Some(rollout.plan.clone()),
             // As it is it was left on request, or nobody knows what it would be kept at.

@@ -42,7 +42,7 @@ pub(super) fn follows(from: &Phase, to: &Phase, made_anew: &impl Fn(GenerationId
 }
 
 /// Whether two phases are one, at other times.
-fn same_place(one: &Phase, other: &Phase) -> bool {
+pub(super) fn same_place(one: &Phase, other: &Phase) -> bool {
     match (one, other) {
         (Phase::Preparing { .. }, Phase::Preparing { .. }) => true,
         (Phase::Stepping { step: one, .. }, Phase::Stepping { step: other, .. }) => one == other,

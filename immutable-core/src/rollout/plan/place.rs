@@ -86,7 +86,8 @@ pub(super) fn groups(fleet: &Fleet, ceiling: u32, capabilities: &FleetCapabiliti
     let each = share.div_ceil(max);
     let count = each.checked_mul(zones).and_then(|count| u16::try_from(count).ok()).ok_or_else(|| {
         Error::invalid(format!(
-            "fleet {} would need {each} groups in each placement; at most {} are possible",
+            "fleet {} may come to {ceiling} instances, which are {each} groups of {max} in each of {zones} placements; at most {} groups are possible: \
+             give it a smaller size, or follow its source to a smaller one",
             fleet.id(),
             u16::MAX
         ))
