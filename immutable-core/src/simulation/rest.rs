@@ -85,11 +85,11 @@ impl Play<'_> {
                 return Err(self.breach("fixpoint", "driving again made calls"));
             }
             let after = self.cloud.journal().load(&self.fleet.stream(), After::Version(head)).await.map_err(wrong)?;
-            // A provider that replaces what is ill makes news all the while.
+            // A provider that replaces what is ill makes news all the while, and a call that is still owed may be done any time.
             let noted = |record: &&Record| {
                 serde_json::from_slice::<Recorded>(record).is_ok_and(|recorded| matches!(recorded.event, Event::Noted(_)))
             };
-            let churns = asks && self.script.cloud.heals == Heals::Always;
+            let churns = asks && (self.script.cloud.heals == Heals::Always || state.owed().next().is_some());
             let news = after.records.iter().filter(|_| churns).filter(noted).count();
             let written = after.records.len() - news;
             if written != usize::from(asks) {

@@ -1,8 +1,6 @@
 //! What somebody else has changed about the fleet is told; where its terms say so, nothing moves until a person has decided. What is to be set back is: by
 //! the rules that look after sizes, routes and upkeep, since that is what they would do anyway.
 
-use super::MAX_VIEW_AGE;
-
 use super::proposal::Proposal;
 use super::rollback::held;
 use super::traffic::Weights;
@@ -12,7 +10,6 @@ use crate::id::InstanceKey;
 use crate::rollout::event::Noted;
 use crate::rollout::phase::{Ending, Need, Phase};
 use crate::rollout::state::{GenerationLife, RolloutState};
-use crate::time::Timestamp;
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(rollout) = view.rollout() else {
@@ -54,21 +51,18 @@ pub(super) fn replaces(rollout: &RolloutState, key: &InstanceKey) -> bool {
         || (!rollout.decided.is_empty() && rollout.decided.contains(&another_image(key)))
 }
 
-/// Whether what is seen now, and was not so before, somebody else has done: after a call that failed nobody can tell, until a look has shown what became of it.
-fn theirs(failures: u32, quiet_until: Timestamp, as_of: Timestamp) -> bool {
-    failures == 0 || as_of >= quiet_until + 2 * MAX_VIEW_AGE
-}
-
-/// What is seen while nothing moves is not yet known, where a person is to be asked about it: once it goes on it is seen anew.
-pub(super) fn withhold(rollout: &RolloutState, noted: &mut Noted) {
-    let asks = |drift| matches!(rollout.phase, Phase::Held { .. }) && rollout.plan.fleet().drift(drift) == OnDrift::Pause;
+/// What is seen while nothing moves is not yet known, where a person is to be asked about it: once it goes on it is seen anew. Nor are weights while a
+/// group is not seen: it may be gone, and they with it.
+pub(super) fn withhold(rollout: &RolloutState, whole: bool, noted: &mut Noted) {
+    let pauses = |drift| rollout.plan.fleet().drift(drift) == OnDrift::Pause;
+    let asks = |drift| matches!(rollout.phase, Phase::Held { .. }) && pauses(drift);
     if asks(Drift::Size) {
         noted.sizes.clear();
     }
     if asks(Drift::Upkeep) {
         noted.upkeep.clear();
     }
-    if asks(Drift::Weights) {
+    if asks(Drift::Weights) || (!whole && pauses(Drift::Weights)) {
         noted.weights = None;
     }
     if asks(Drift::Generation) {
@@ -87,10 +81,8 @@ fn healed(view: &View<'_>, id: GenerationId) -> bool {
 fn found(view: &View<'_>) -> Vec<Drifted> {
     let mut found = Vec::new();
     let mut told = |drift, what: String| found.push(Drifted { drift, what: what.into() });
-    let theirs_in = |id: &GroupId| {
-        let known = view.state.slots(*id).zip(view.groups.get(id));
-        known.is_some_and(|(slots, group)| theirs(slots.failures, slots.quiet_until, group.as_of))
-    };
+    // After a call that failed nobody can tell whose change it is.
+    let theirs_in = |id: &GroupId| view.state.slots(*id).is_some_and(|slots| slots.failures == 0);
     let present = view.state.generations.iter().filter(|(_, generation)| generation.life == GenerationLife::Present);
     for (id, generation) in present.filter(|(id, _)| !view.state.generation_busy(**id)) {
         let all_theirs = view.generation(*id).all(|(group, _)| theirs_in(group));
@@ -121,13 +113,13 @@ fn found(view: &View<'_>) -> Vec<Drifted> {
             told(Drift::Upkeep, format!("the upkeep of a group of generation {id} is not {:?}", generation.upkeep));
         }
     }
-    // Who gets no requests may be detached with its generation, and whose group is gone gets none.
+    // Who gets no requests may be detached with its generation, and whose group is gone gets none; so it is with a generation that is gone.
     let serve = |weights: &Weights| -> Weights {
-        weights.iter().filter(|(_, weight)| **weight > 0).map(|(id, weight)| (*id, *weight)).collect()
+        let known = |id: &GenerationId| view.state.generations.contains_key(id);
+        weights.iter().filter(|(id, weight)| **weight > 0 && known(id)).map(|(id, weight)| (*id, *weight)).collect()
     };
-    let whole = !view.groups.values().any(|group| group.absent);
-    let as_of = view.traffic.as_ref().map_or_else(Timestamp::default, |traffic| traffic.as_of);
-    let pool = view.state.pool.as_ref().filter(|pool| whole && theirs(pool.failures, pool.quiet_until, as_of));
+    let whole = view.groups.values().all(|group| group.whole && !group.absent);
+    let pool = view.state.pool.as_ref().filter(|pool| whole && pool.failures == 0);
     if let (Some(weights), Some(pool)) = (&view.noted.weights, pool)
         && serve(weights) != serve(&pool.weights)
     {

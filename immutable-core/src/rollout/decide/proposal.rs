@@ -178,9 +178,10 @@ impl Proposal {
         let report = self.report(&view);
         let mut events = Vec::new();
         let basis = view.seen.as_of;
+        let whole = view.groups.values().all(|group| group.whole);
         let mut noted = view.noted;
         if let Some(rollout) = &view.state.rollout {
-            withhold(rollout, &mut noted);
+            withhold(rollout, whole, &mut noted);
         }
         if !noted.is_empty() {
             events.push(Event::Noted(Box::new(noted)));

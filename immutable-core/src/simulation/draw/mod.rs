@@ -400,10 +400,12 @@ fn drift(random: &mut Random, script: &mut Script) {
 }
 
 fn changed(random: &mut Random) -> Trouble {
-    match random.below(4) {
+    match random.below(5) {
         0 => Trouble::ChangeUpkeep(random.below(6)),
-        1 => Trouble::Swap(random.below(16), lasting(random)),
+        // One in four is there for longer than a way back may take.
+        1 => Trouble::Swap(random.below(16), if random.below(4) == 0 { 9000 } else { lasting(random) }),
         2 => Trouble::SetSize(random.below(6), random.below(8)),
+        3 => Trouble::TakeName,
         _ => Trouble::SetWeights(random.below(4), pick(random, &[0, 30, 50, 100])),
     }
 }
