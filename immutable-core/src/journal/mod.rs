@@ -4,6 +4,8 @@
 //! the stream itself, so the version alone fences a former owner.
 
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use crate::error::Result;
 use crate::id::{StreamId, StreamVersion, WriteId};
 
 pub use memory::MemoryJournal;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteJournal;
 
 /// One record: bytes, which this crate fills with one JSON object.
 pub type Record = Arc<[u8]>;

@@ -9,6 +9,7 @@ mod memory_cloud;
 mod memory_switch;
 mod racks;
 mod sluice;
+mod stores;
 
 use std::sync::Arc;
 use std::time::Duration;
