@@ -29,15 +29,18 @@ impl Drop for Folder {
 
 #[cfg(feature = "sqlite")]
 mod sqlite_journal {
+    use std::future::ready;
     use std::sync::Arc;
 
     use immutable_core::conformance::journal::Subject;
+    use immutable_core::journal::Journal;
     use immutable_core::{Result, SqliteJournal};
 
     async fn fresh() -> Result<Subject> {
         let folder = super::Folder::new();
         let path = folder.path().join("journal.db");
-        Ok(Subject::new(Arc::new(SqliteJournal::open(path)?)).guard(folder))
+        let open = move || SqliteJournal::open(&path).map(|journal| Arc::new(journal) as Arc<dyn Journal>);
+        Ok(Subject::new(open()?).reopen(move || ready(open())).guard(folder))
     }
 
     immutable_core::journal_conformance!(fresh);
