@@ -43,6 +43,7 @@
 //! # Features
 //!
 //! - `conformance`: suites for those who implement a provider, a traffic switch or a journal, and `Faulty`, which breaks any of them on purpose.
+//! - `object-store`: [`ObjectStoreJournal`](journal), a journal in S3, Azure Blob or Google Cloud Storage, by the crate of that name.
 //! - `sqlite`: [`SqliteJournal`](journal), a journal in one file. Compiles SQLite.
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
@@ -70,6 +71,8 @@ pub use controller::{Controller, Rollout};
 pub use error::{Applied, Error, ErrorKind, Result};
 pub use fleet::{Fleet, LaunchTemplate};
 pub use journal::MemoryJournal;
+#[cfg(feature = "object-store")]
+pub use journal::ObjectStoreJournal;
 #[cfg(feature = "sqlite")]
 pub use journal::SqliteJournal;
 pub use memory::MemoryCloud;

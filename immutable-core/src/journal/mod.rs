@@ -4,8 +4,12 @@
 //! the stream itself, so the version alone fences a former owner.
 
 mod memory;
+#[cfg(feature = "object-store")]
+mod object_store;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "object-store"))]
+mod sum;
 
 use std::sync::Arc;
 
@@ -15,6 +19,8 @@ use crate::error::Result;
 use crate::id::{StreamId, StreamVersion, WriteId};
 
 pub use memory::MemoryJournal;
+#[cfg(feature = "object-store")]
+pub use object_store::ObjectStoreJournal;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteJournal;
 

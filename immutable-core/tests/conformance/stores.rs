@@ -45,3 +45,32 @@ mod sqlite_journal {
 
     immutable_core::journal_conformance!(fresh);
 }
+
+#[cfg(feature = "object-store")]
+mod object_store_journal {
+    use std::future::ready;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use immutable_core::ObjectStoreJournal;
+    use immutable_core::conformance::journal::Subject;
+    use immutable_core::journal::Journal;
+    use object_store::memory::InMemory;
+
+    fn subject(keep_for: Duration) -> Subject {
+        let store = Arc::new(InMemory::new());
+        let open = move || {
+            let journal = ObjectStoreJournal::new(store.clone(), "a/prefix").keep_for(keep_for);
+            Arc::new(journal) as Arc<dyn Journal>
+        };
+        Subject::new(open()).reopen(move || ready(Ok(open())))
+    }
+
+    mod in_memory {
+        immutable_core::journal_conformance!(async || Ok(super::subject(super::Duration::from_secs(3600))));
+    }
+    /// What is needless is removed at once, so nothing that is known is good for any time.
+    mod in_memory_keeping_nothing {
+        immutable_core::journal_conformance!(async || Ok(super::subject(super::Duration::ZERO)));
+    }
+}

@@ -7,27 +7,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::ffi::ErrorCode;
 use rusqlite::{Connection, OpenFlags};
-use sha2::{Digest as _, Sha256};
 
 use crate::error::{Applied, Error, ErrorKind, Result};
 
 /// How long another process may hold the lock. It holds it for one commit.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A checksum: the first half of a SHA-256.
-pub(super) type Sum = [u8; 16];
-
-/// The checksum of some values in this order. What kind of row they are of is the first.
-pub(super) fn sum(kind: &str, parts: &[&[u8]]) -> Sum {
-    let mut hash = Sha256::new();
-    for part in std::iter::once(kind.as_bytes()).chain(parts.iter().copied()) {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut sum = Sum::default();
-    sum.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
-    sum
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct File(Arc<Path>);

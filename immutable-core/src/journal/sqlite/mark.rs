@@ -7,7 +7,8 @@
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-use super::file::{File, sum};
+use super::super::sum::sum;
+use super::file::File;
 use crate::error::{Error, Result};
 use crate::id::{read_hex, write_hex};
 

@@ -6,7 +6,8 @@ use std::sync::mpsc::Receiver;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-use super::file::{File, Sum, sum};
+use super::super::sum::{Sum, sum};
+use super::file::File;
 use super::raise;
 use super::schema::{Head, Stream};
 use crate::error::{Error, ErrorKind, Result};

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
-use super::file::{File, Sum, sum};
+use super::super::sum::{Sum, sum};
+use super::file::File;
 use super::mark::{self, Identity, Mark, Said};
 use crate::error::{Error, ErrorKind, Result};
 

@@ -7,7 +7,8 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::file::{File, Sum};
+use super::super::sum::Sum;
+use super::file::File;
 use super::mark::Mark;
 use super::raise;
 use super::read::{record_sum, snapshot_sum};
