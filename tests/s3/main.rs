@@ -1,5 +1,7 @@
 //! `ObjectStoreJournal` over the S3 API passes the journal suite. `./tests/run s3` starts the server and says where it is.
 
+mod http;
+
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +16,14 @@ use object_store::{Error, ObjectStore as _, PutMode, PutOptions};
 fn s3() -> AmazonS3 {
     let endpoint =
         std::env::var("IMMUTABLE_S3_ENDPOINT").expect("IMMUTABLE_S3_ENDPOINT says where the server is: run ./tests/run s3");
-    let store = AmazonS3Builder::new().with_endpoint(endpoint).with_allow_http(true).with_region("us-east-1");
-    store.with_access_key_id("test").with_secret_access_key("test").with_bucket_name("journals").build().unwrap()
+    let store = AmazonS3Builder::new().with_endpoint(endpoint).with_allow_http(true).with_http_connector(http::Http);
+    store
+        .with_region("us-east-1")
+        .with_access_key_id("test")
+        .with_secret_access_key("test")
+        .with_bucket_name("journals")
+        .build()
+        .unwrap()
 }
 
 async fn fresh() -> Result<Subject> {
