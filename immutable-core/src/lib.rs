@@ -34,6 +34,7 @@
 //! | record, promote and revoke artifacts | [`registry`] |
 //! | say what a service should be | [`Fleet`], [`Strategy`] |
 //! | plan, run, watch and stop rollouts | [`Controller`], [`Rollout`] |
+//! | let rollouts outlive their process | `SqliteJournal`, `ObjectStoreJournal`: [`journal`] |
 //! | judge a release by metrics, or by a function | [`analysis`], [`provider::Judge`] |
 //! | test your own pipeline | [`MemoryCloud`] |
 //! | drive rollouts with a loop of your own | [`rollout`], pure functions |
@@ -80,6 +81,6 @@ pub use provider::Provider;
 pub use rollout::{Outcome, Plan, Step, Strategy};
 pub use time::Timestamp;
 
-#[cfg(all(doctest, feature = "simulation"))]
+#[cfg(all(doctest, feature = "simulation", feature = "sqlite", feature = "object-store"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -2,6 +2,14 @@
 //!
 //! Every append is a compare-and-set on the stream's version, so that of two writers one fails and knows it. A claim is a record of
 //! the stream itself, so the version alone fences a former owner.
+//!
+//! | journal | feature | who shares it | an append costs |
+//! |---|---|---|---|
+//! | [`MemoryJournal`] | | the tasks of one process, while it lives | nothing |
+//! | `SqliteJournal` | `sqlite` | the processes of one machine, by one file | one sync of the disk, or a part of one |
+//! | `ObjectStoreJournal` | `object-store` | any number of machines, by a bucket | one put |
+//!
+//! One's own implements [`Journal`], and runs `journal_conformance!` over it.
 
 mod memory;
 #[cfg(feature = "object-store")]

@@ -83,7 +83,7 @@ impl ObjectStoreJournal {
         Self { objects: Objects::new(store, prefix), known: Arc::default(), grace: Duration::from_secs(3600) }
     }
 
-    /// How long records stay that a snapshot has made needless. All who write to one store must say the same; unless they do, an hour.
+    /// How long records stay that a snapshot has made needless; an hour, unless said otherwise. All who write to one store must say the same.
     ///
     /// What is known of a stream is good for half as long: after that it is listed again, and an append that took longer is checked.
     #[must_use]
