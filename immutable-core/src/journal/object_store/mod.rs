@@ -26,7 +26,8 @@ const TRIES: usize = 6;
 const ONE_BY_ONE: usize = 8;
 
 /// A journal in S3, Azure Blob, Google Cloud Storage, on a disk or in memory: any store of the crate `object_store` that can make an object
-/// only if it is not there. Clones share what they know.
+/// only if it is not there. Clones share what they know. Which store it is comes with that crate's features:
+/// `object_store = { version = "0.14", features = ["aws"] }`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
