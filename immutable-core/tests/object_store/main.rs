@@ -115,6 +115,49 @@ async fn the_calls_are_few() {
 }
 
 #[tokio::test]
+async fn many_appends_are_read_by_few_calls() {
+    let wire = Wire::new();
+    let journal = on(&wire);
+    fill(&journal, 0, 100).await;
+    assert_eq!(wire.calls(), "list 2, put 103", "three bundles of 32");
+    let all: Vec<Record> = (0..100).map(|nth: u64| Record::from(nth.to_string().as_bytes())).collect();
+    assert_eq!(on(&wire).load(&web(), After::Snapshot).await.unwrap().records, all);
+    assert_eq!(wire.calls(), "get 7, list 2", "three bundles and what is in none");
+    for from in [1, 31, 32, 33, 70, 96, 100] {
+        assert_eq!(on(&wire).load(&web(), after(from)).await.unwrap().records, all[from as usize..], "after {from}");
+    }
+    // Another goes on, so what the first wrote before is no tail of what it writes after.
+    fill(&on(&wire), 100, 110).await;
+    fill(&journal, 110, 150).await;
+    let loaded = on(&wire).load(&web(), After::Snapshot).await.unwrap();
+    assert_eq!((loaded.records.len(), loaded.head), (150, StreamVersion(150)));
+    // Bundles go with what they repeat.
+    let last = on(&wire).keep_for(Duration::ZERO);
+    snapshot(&last, 130, Keep::Nothing).await;
+    assert_eq!(names(&wire).await.len(), 21, "{:?}", names(&wire).await);
+    for from in [130, 141, 142, 149] {
+        assert_eq!(on(&wire).load(&web(), after(from)).await.unwrap().records.len() as u64, 150 - from);
+    }
+    assert_eq!(on(&wire).load(&web(), After::Snapshot).await.unwrap().records.len(), 20);
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_damaged_is_named_and_one_that_is_gone_is_missed_by_nobody() {
+    let wire = Wire::new();
+    fill(&on(&wire), 0, 40).await;
+    let bundle = Path::from(format!("journals/fleet=2fweb/records/{:020}-{:020}", 0, 32));
+    let mut bytes = wire.store.get(&bundle).await.unwrap().bytes().await.unwrap().to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    wire.store.put(&bundle, bytes.into()).await.unwrap();
+    let error = on(&wire).load(&web(), After::Snapshot).await.unwrap_err();
+    let remove = format!("the object {bundle} is not what was written; remove it: it only repeats what others hold");
+    assert!(error.kind() == ErrorKind::Corrupt && error.to_string().ends_with(&remove), "{error}");
+    wire.store.delete(&bundle).await.unwrap();
+    assert_eq!(on(&wire).load(&web(), After::Snapshot).await.unwrap().records.len(), 40);
+}
+
+#[tokio::test]
 async fn a_lost_reply_is_read_back() {
     for fate in [Fate::LostReply, Fate::SentTwice] {
         let wire = Wire::new();

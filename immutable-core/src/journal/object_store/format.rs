@@ -1,4 +1,5 @@
-//! What is in an object: a line of JSON that says what follows, and then each record and a line feed, so that a person can read it.
+//! What is in an object: a line of JSON that says what follows, and then each record and a line feed, so that a person can read it. A bundle is several
+//! such, one after the other.
 
 use std::str;
 
@@ -73,6 +74,28 @@ impl Body {
     }
 
     pub(super) fn read(stream: &StreamId, bytes: &[u8]) -> Result<Self, Unreadable> {
+        match Self::first(stream, bytes)? {
+            (body, []) => Ok(body),
+            _ => Err(Unreadable::Damaged),
+        }
+    }
+
+    /// All that a bundle holds: what came after one version and up to another.
+    pub(super) fn read_bundle(stream: &StreamId, mut bytes: &[u8], from: u64, end: u64) -> Result<Vec<Self>, Unreadable> {
+        let (mut bodies, mut at) = (Vec::new(), from);
+        while !bytes.is_empty() {
+            let (body, rest) = Self::first(stream, bytes)?;
+            if body.at != at {
+                return Err(Unreadable::Damaged);
+            }
+            (at, bytes) = (body.end(), rest);
+            bodies.push(body);
+        }
+        if at == end { Ok(bodies) } else { Err(Unreadable::Damaged) }
+    }
+
+    /// The first of several, and what follows it.
+    fn first<'b>(stream: &StreamId, bytes: &'b [u8]) -> Result<(Self, &'b [u8]), Unreadable> {
         /// All that any version can count on.
         #[derive(serde::Deserialize)]
         struct Version {
@@ -94,8 +117,8 @@ impl Body {
         }
         let write = head.write.as_deref().map(|write| read_hex(write).map(WriteId).ok_or(Unreadable::Damaged)).transpose()?;
         let body = Self { at: head.at, write, records };
-        let whole = rest == b"\n" && head.stream == *stream && body.sum(stream) == head.sum;
-        if whole { Ok(body) } else { Err(Unreadable::Damaged) }
+        let rest = rest.strip_prefix(b"\n").ok_or(Unreadable::Damaged)?;
+        if head.stream == *stream && body.sum(stream) == head.sum { Ok((body, rest)) } else { Err(Unreadable::Damaged) }
     }
 }
 
@@ -119,6 +142,19 @@ mod tests {
             line,
             r#"{"v":1,"stream":"fleet/web","at":7,"write":"03030303030303030303030303030303","lengths":[7,0,3],"sum":"1b2927f3bd791009b51776ea4905b866"}"#
         );
+    }
+
+    #[test]
+    fn a_bundle_is_its_bodies_and_no_gap() {
+        let stream = StreamId::new("fleet/web");
+        let next = Body { at: 10, ..body() };
+        let both = [body().write(&stream), next.write(&stream)].concat();
+        assert_eq!(Body::read_bundle(&stream, &both, 7, 13), Ok(vec![body(), next.clone()]));
+        assert_eq!(Body::read(&stream, &both), Err(Unreadable::Damaged));
+        let gap = [body().write(&stream), Body { at: 11, ..next }.write(&stream)].concat();
+        for (bytes, from, end) in [(&both, 7, 12), (&both, 6, 13), (&gap, 7, 14), (&both[1..].to_vec(), 7, 13)] {
+            assert_eq!(Body::read_bundle(&stream, bytes, from, end), Err(Unreadable::Damaged));
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the objects are called.
 //!
 //! A stream is a folder. `records/` has one object an append, named by the version before it, so that of two appends at one version the
-//! store lets one be made. `snapshots/` has one object a snapshot, and its name says all there is to say of it.
+//! store lets one be made; and beside them bundles, named by the versions before and after, which repeat many of them in one. `snapshots/` has one
+//! object a snapshot, and its name says all there is to say of it.
 
 use object_store::path::Path;
 
@@ -47,6 +48,10 @@ impl Keys {
         self.records(stream).join(format!("{after:0DIGITS$}"))
     }
 
+    pub(super) fn bundle(&self, stream: &StreamId, from: u64, end: u64) -> Path {
+        self.records(stream).join(format!("{from:0DIGITS$}-{end:0DIGITS$}"))
+    }
+
     pub(super) fn snapshots(&self, stream: &StreamId) -> Path {
         self.stream(stream).join("snapshots")
     }
@@ -61,9 +66,13 @@ impl Keys {
     }
 }
 
-/// The version before an object's records.
-pub(super) fn after(object: &Path) -> Option<u64> {
-    number(object.filename()?)
+/// The version before an object's records, and of a bundle the version after them.
+pub(super) fn records(object: &Path) -> Option<(u64, Option<u64>)> {
+    let name = object.filename()?;
+    match name.split_once('-') {
+        None => Some((number(name)?, None)),
+        Some((from, end)) => Some((number(from)?, Some(number(end)?))),
+    }
 }
 
 pub(super) fn snapshot(object: &Path) -> Option<Snapshot> {
@@ -126,7 +135,12 @@ mod tests {
         let keys = Keys::new("");
         let one = Snapshot { at: 7, begin: 5, floor: 0 };
         assert_eq!(snapshot(&keys.snapshot(&StreamId::new("web"), one)), Some(one));
-        assert_eq!(after(&keys.record(&StreamId::new("web"), u64::MAX)), Some(u64::MAX));
-        assert_eq!((snapshot(&Path::from("a/7-5-0")), after(&Path::from("a/+7"))), (None, None));
+        let stream = StreamId::new("web");
+        assert_eq!(records(&keys.record(&stream, u64::MAX)), Some((u64::MAX, None)));
+        assert_eq!(records(&keys.bundle(&stream, 7, 9)), Some((7, Some(9))));
+        assert_eq!(
+            (snapshot(&Path::from("a/7-5-0")), records(&Path::from("a/+7")), records(&Path::from("a/7-"))),
+            (None, None, None)
+        );
     }
 }

@@ -8,6 +8,10 @@ use crate::id::{StreamId, WriteId};
 
 /// How many of its own writes it remembers of a stream.
 const WRITES: usize = 32;
+/// How many objects are repeated in one.
+const BUNDLE: usize = 32;
+/// What would be larger than this, in bytes, is not worth a bundle.
+const BUNDLE_BYTES: usize = 1 << 18;
 
 /// A moment, by the clock that stands still while the machine sleeps, and by the one that may be set.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +40,17 @@ struct Stream {
     seen: Option<Seen>,
     /// At which version each write was sent.
     writes: VecDeque<(WriteId, u64)>,
+    /// What it wrote last, without a gap.
+    tail: Bundle,
+}
+
+/// Objects that follow each other.
+#[derive(Debug, Default)]
+pub(super) struct Bundle {
+    pub(super) from: u64,
+    pub(super) end: u64,
+    pub(super) bytes: Vec<u8>,
+    objects: usize,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +83,18 @@ impl Known {
         if writes.len() > WRITES {
             writes.pop_front();
         }
+    }
+
+    /// Notes an object that it has written. Now and then there are enough of them for a bundle.
+    pub(super) fn wrote(&self, stream: &StreamId, from: u64, end: u64, bytes: Vec<u8>) -> Option<Bundle> {
+        let mut known = self.lock();
+        let tail = &mut known.entry(stream.clone()).or_default().tail;
+        if tail.end != from || tail.bytes.len() + bytes.len() > BUNDLE_BYTES {
+            *tail = Bundle { from, ..Bundle::default() };
+        }
+        tail.bytes.extend(bytes);
+        (tail.end, tail.objects) = (end, tail.objects + 1);
+        (tail.objects == BUNDLE).then(|| std::mem::replace(tail, Bundle { from: end, end, ..Bundle::default() }))
     }
 
     /// At which version a write was sent, if it was sent from here.

@@ -51,8 +51,9 @@ const ONE_BY_ONE: usize = 8;
 /// - What is read is what was written, or the error is [`Corrupt`](ErrorKind::Corrupt) and names the object: each has a checksum and its place.
 ///
 /// # Calls
-/// An append is one put, of all its records; a load of what is new is one get, and one for each append it finds. The first load of a stream
-/// takes two listings, a get of the newest snapshot, and one for each append after it, sixteen at once.
+/// An append is one put, of all its records, and each 32nd of a process is a second one, of a bundle that repeats them; a load of what is new is one get,
+/// and one for each append it finds. The first load of a stream takes two listings, a get of the newest snapshot, and one for each bundle and each other append
+/// after it, sixteen at once.
 ///
 /// # Caveats
 /// - What [`Keep::Nothing`] lets go is removed an hour later ([`keep_for`](Self::keep_for)), by the next snapshot.
@@ -173,25 +174,36 @@ impl ObjectStoreJournal {
                 (version, snapshots.iter().map(|one| one.begin).filter(|begin| *begin <= version).fold(floor, u64::max))
             }
         };
-        let names = self.objects.names(stream, begin).await?;
+        let (names, bundles) = self.objects.names_and_bundles(stream, begin).await?;
         if names.first().is_some_and(|first| *first != begin) {
             return Ok(None);
         }
         // The last that begins at or before what is asked for, and all after it.
         let first = names.partition_point(|name| *name <= from).saturating_sub(1);
         let names = names.get(first..).unwrap_or_default();
+        let (mut parts, mut covered) = (Vec::new(), 0);
+        for name in names {
+            if *name >= covered {
+                let end = bundles.get(name).copied();
+                covered = end.unwrap_or_default();
+                parts.push((*name, end));
+            }
+        }
         let snapshot = async {
             match newest {
                 Some(newest) => self.objects.snapshot(stream, newest).await,
                 None => Ok(None),
             }
         };
-        let (snapshot, bodies) = futures_util::try_join!(snapshot, self.objects.records(stream, names))?;
+        let (snapshot, bodies) = futures_util::try_join!(snapshot, self.objects.parts(stream, &parts))?;
         let (mut head, mut records) = (names.first().copied().unwrap_or(begin), Vec::new());
+        let Some(bodies) = bodies else {
+            return Ok(None);
+        };
         for body in bodies {
-            let Some(body) = body.filter(|body| body.at == head) else {
+            if body.at != head {
                 return Ok(None);
-            };
+            }
             let skip = usize::try_from(from.saturating_sub(head)).unwrap_or(usize::MAX);
             head = body.end();
             records.extend(body.records.into_iter().skip(skip));
@@ -242,6 +254,7 @@ impl ObjectStoreJournal {
     async fn write(&self, append: &Append) -> Result<Appended> {
         let (stream, expected) = (&append.stream, append.expected.0);
         let body = Body { at: expected, write: Some(append.write), records: append.records.clone() };
+        let bytes = body.write(stream);
         // Once it was sent, whoever fails to find out what became of it does not know.
         let mut sent = Applied::No;
         for _ in 0..TRIES {
@@ -256,7 +269,7 @@ impl ObjectStoreJournal {
             };
             let at = Moment::now();
             self.known.sent(stream, append.write, expected);
-            let made = self.objects.make(stream, &body).await?;
+            let made = self.objects.make(stream, expected, &bytes).await?;
             sent = Applied::Unknown;
             let unknown = |error: Error| error.with_applied(Applied::Unknown);
             let found = match made {
@@ -271,6 +284,10 @@ impl ObjectStoreJournal {
                         return self.overtaken(append, None).await.map_err(unknown);
                     }
                     self.known.see(stream, body.end(), at);
+                    if let Some(bundle) = self.known.wrote(stream, expected, body.end(), bytes) {
+                        // It only repeats: without it a load takes more calls.
+                        drop(self.objects.put_bundle(stream, bundle).await);
+                    }
                     return Ok(Appended::Done(StreamVersion(body.end())));
                 }
                 (Ok(Some(_)), _) => return self.overtaken(append, None).await.map_err(unknown),

@@ -1,5 +1,6 @@
 //! The calls to the store, and what their errors mean.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -8,6 +9,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt 
 
 use super::format::{Body, Unreadable};
 use super::keys::{self, Keys, Snapshot};
+use super::known::Bundle;
 use crate::error::{Applied, Error, ErrorKind, Result};
 use crate::id::StreamId;
 
@@ -52,17 +54,26 @@ impl Objects {
         };
         match Body::read(stream, &bytes) {
             Ok(body) if body.at == at => Ok(Some(body)),
-            Ok(_) | Err(Unreadable::Damaged) => {
-                let advice = "bring back an earlier version of it, if the store keeps them";
-                Err(Error::new(ErrorKind::Corrupt, format!("the object {path} is not what was written; {advice}")))
-            }
-            Err(Unreadable::Newer(v)) => {
-                let message = format!(
-                    "the object {path} is of format {v}, and format 1 is the newest that this version knows; use a newer version"
-                );
-                Err(Error::new(ErrorKind::Invalid, message))
-            }
+            Ok(_) => Err(unreadable(path, Unreadable::Damaged, ORIGINAL)),
+            Err(why) => Err(unreadable(path, why, ORIGINAL)),
         }
+    }
+
+    /// What one object holds, a bundle or another, if it is still there.
+    async fn part(&self, stream: &StreamId, from: u64, end: Option<u64>) -> Result<Option<Vec<Body>>> {
+        let Some(end) = end else {
+            return Ok(self.record(stream, from).await?.map(|body| vec![body]));
+        };
+        let path = self.keys.bundle(stream, from, end);
+        let bytes = self.bytes(&path).await?;
+        bytes.map(|bytes| Body::read_bundle(stream, &bytes, from, end).map_err(|why| unreadable(&path, why, BUNDLE))).transpose()
+    }
+
+    /// What these objects hold, in order; `None` if one of them is no longer there.
+    pub(super) async fn parts(&self, stream: &StreamId, parts: &[(u64, Option<u64>)]) -> Result<Option<Vec<Body>>> {
+        let bodies = futures_util::stream::iter(parts.iter().copied()).map(|(from, end)| self.part(stream, from, end));
+        let bodies: Vec<Option<Vec<Body>>> = bodies.buffered(AT_ONCE).try_collect().await?;
+        Ok(bodies.into_iter().collect::<Option<Vec<_>>>().map(|bodies| bodies.into_iter().flatten().collect()))
     }
 
     /// The object that begins after a version, if there is one.
@@ -81,9 +92,9 @@ impl Objects {
     }
 
     /// Makes an object that must not be there yet.
-    pub(super) async fn make(&self, stream: &StreamId, body: &Body) -> Result<Made> {
-        let path = self.keys.record(stream, body.at);
-        let made = self.store.put_opts(&path, body.write(stream).into(), PutOptions::from(PutMode::Create)).await;
+    pub(super) async fn make(&self, stream: &StreamId, after: u64, bytes: &[u8]) -> Result<Made> {
+        let path = self.keys.record(stream, after);
+        let made = self.store.put_opts(&path, bytes.to_vec().into(), PutOptions::from(PutMode::Create)).await;
         match made {
             Ok(_) => Ok(Made::Yes),
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Made::Exists),
@@ -92,6 +103,11 @@ impl Objects {
                 refused => Err(refused),
             },
         }
+    }
+
+    pub(super) async fn put_bundle(&self, stream: &StreamId, bundle: Bundle) -> Result<()> {
+        let path = self.keys.bundle(stream, bundle.from, bundle.end);
+        self.store.put(&path, bundle.bytes.into()).await.map(drop).map_err(|why| failed(&path, why))
     }
 
     pub(super) async fn put_snapshot(&self, stream: &StreamId, snapshot: Snapshot, body: &Body) -> Result<()> {
@@ -108,7 +124,7 @@ impl Objects {
         Ok(snapshots)
     }
 
-    async fn listed(&self, stream: &StreamId, from: u64) -> Result<Vec<(u64, ObjectMeta)>> {
+    async fn listed(&self, stream: &StreamId, from: u64) -> Result<Vec<((u64, Option<u64>), ObjectMeta)>> {
         let folder = self.keys.records(stream);
         let listed = match from.checked_sub(1) {
             None => self.store.list(Some(&folder)),
@@ -116,14 +132,25 @@ impl Objects {
         };
         let listed: Vec<ObjectMeta> = listed.try_collect().await.map_err(|why| unlisted(&folder, why))?;
         let mut objects: Vec<_> =
-            listed.into_iter().filter_map(|object| Some((keys::after(&object.location)?, object))).collect();
-        objects.sort_unstable_by_key(|(after, _)| *after);
+            listed.into_iter().filter_map(|object| Some((keys::records(&object.location)?, object))).collect();
+        objects.sort_unstable_by_key(|(records, _)| *records);
         Ok(objects)
     }
 
-    /// After which versions an object begins, from one on, in order.
+    /// After which versions an object begins, from one on, in order; and the same of bundles, with where they end.
+    pub(super) async fn names_and_bundles(&self, stream: &StreamId, from: u64) -> Result<(Vec<u64>, BTreeMap<u64, u64>)> {
+        let (mut names, mut bundles) = (Vec::new(), BTreeMap::new());
+        for ((after, end), _) in self.listed(stream, from).await? {
+            match end {
+                None => names.push(after),
+                Some(end) => drop(bundles.insert(after, end)),
+            }
+        }
+        Ok((names, bundles))
+    }
+
     pub(super) async fn names(&self, stream: &StreamId, from: u64) -> Result<Vec<u64>> {
-        Ok(self.listed(stream, from).await?.into_iter().map(|(after, _)| after).collect())
+        Ok(self.names_and_bundles(stream, from).await?.0)
     }
 
     /// All streams, in no order.
@@ -157,7 +184,7 @@ impl Objects {
             let old = |object: &ObjectMeta| (now - object.last_modified).to_std().is_ok_and(|age| age >= grace);
             let records = self.listed(stream, 0).await?.into_iter();
             paths.extend(
-                records.filter(|(after, object)| *after < newest.floor && old(object)).map(|(_, object)| object.location),
+                records.filter(|((after, _), object)| *after < newest.floor && old(object)).map(|(_, object)| object.location),
             );
         }
         if paths.is_empty() {
@@ -173,6 +200,20 @@ impl Objects {
             }
         }
         Ok(())
+    }
+}
+
+/// What to do with one that is damaged.
+const ORIGINAL: &str = "bring back an earlier version of it, if the store keeps them";
+const BUNDLE: &str = "remove it: it only repeats what others hold";
+
+fn unreadable(path: &Path, why: Unreadable, advice: &str) -> Error {
+    match why {
+        Unreadable::Damaged => Error::new(ErrorKind::Corrupt, format!("the object {path} is not what was written; {advice}")),
+        Unreadable::Newer(v) => {
+            let newest = "format 1 is the newest that this version knows; use a newer version";
+            Error::new(ErrorKind::Invalid, format!("the object {path} is of format {v}, and {newest}"))
+        }
     }
 }
 
