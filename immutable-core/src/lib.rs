@@ -34,6 +34,7 @@
 //! | record, promote and revoke artifacts | [`registry`] |
 //! | say what a service should be | [`Fleet`], [`Strategy`] |
 //! | plan, run, watch and stop rollouts | [`Controller`], [`Rollout`] |
+//! | let rollouts outlive their process | `SqliteJournal`, `ObjectStoreJournal`: [`journal`] |
 //! | judge a release by metrics, or by a function | [`analysis`], [`provider::Judge`] |
 //! | test your own pipeline | [`MemoryCloud`] |
 //! | drive rollouts with a loop of your own | [`rollout`], pure functions |
@@ -43,6 +44,8 @@
 //! # Features
 //!
 //! - `conformance`: suites for those who implement a provider, a traffic switch or a journal, and `Faulty`, which breaks any of them on purpose.
+//! - `object-store`: [`ObjectStoreJournal`](journal), a journal in S3, Azure Blob or Google Cloud Storage, by the crate of that name.
+//! - `sqlite`: [`SqliteJournal`](journal), a journal in one file. Compiles SQLite.
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
@@ -69,11 +72,15 @@ pub use controller::{Controller, Rollout};
 pub use error::{Applied, Error, ErrorKind, Result};
 pub use fleet::{Fleet, LaunchTemplate};
 pub use journal::MemoryJournal;
+#[cfg(feature = "object-store")]
+pub use journal::ObjectStoreJournal;
+#[cfg(feature = "sqlite")]
+pub use journal::SqliteJournal;
 pub use memory::MemoryCloud;
 pub use provider::Provider;
 pub use rollout::{Outcome, Plan, Step, Strategy};
 pub use time::Timestamp;
 
-#[cfg(all(doctest, feature = "simulation"))]
+#[cfg(all(doctest, feature = "simulation", feature = "sqlite", feature = "object-store"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -75,6 +75,57 @@ mod in_a_program {
     }
 }
 
+#[cfg(all(feature = "sqlite", feature = "object-store"))]
+mod on_a_journal_that_lasts {
+    use immutable_core::{Controller, ObjectStoreJournal, Provider, Result, SqliteJournal};
+    use object_store::ObjectStore;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// Any number of processes on one machine: one file (feature `sqlite`).
+    fn on_one_machine(provider: Provider, path: &Path) -> Result<Controller> {
+        Ok(Controller::new(provider, SqliteJournal::open(path)?)) // synced before anything is sent
+    }
+
+    /// Any number of machines: your own S3, Azure Blob or Google Cloud Storage (feature `object-store`).
+    fn on_many_machines(provider: Provider, bucket: Arc<dyn ObjectStore>) -> Controller {
+        Controller::new(provider, ObjectStoreJournal::new(bucket, "journals")) // no lock, no server, no clock compared
+    }
+
+    use immutable_core::memory::MemoryOptions;
+    use immutable_core::time::ScaledClock;
+    use immutable_core::{Fleet, MemoryCloud, Outcome, Strategy, Timestamp};
+
+    #[tokio::test]
+    async fn another_process_carries_on() -> Result<()> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("readme-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (path, bucket) = (folder.join("journal.db"), Arc::new(object_store::memory::InMemory::new()));
+        for on_a_file in [true, false] {
+            let clock = ScaledClock::new(Timestamp::from_millis(1_800_000_000_000), 1_000);
+            let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock));
+            let open = || {
+                let provider = Provider::from(&cloud);
+                let controller =
+                    if on_a_file { on_one_machine(provider, &path)? } else { on_many_machines(provider, bucket.clone()) };
+                Ok::<_, immutable_core::Error>(controller.with_clock(cloud.clock()))
+            };
+            let fleet = Fleet::new("web", cloud.place()).size(3);
+            for version in ["1.0.0", "1.1.0"] {
+                let artifact = cloud.bake("acmeinc/web", version)?;
+                let plan = open()?.plan(&fleet, &artifact, Strategy::rolling()).await?;
+                // Who starts is not who drives.
+                open()?.start(plan).await?;
+                let rollout = open()?.rollout(fleet.id()).await?.unwrap();
+                assert_eq!(rollout.drive().await?, Outcome::Succeeded);
+                assert_eq!(cloud.running(), [(artifact.digest(), 3)].into());
+            }
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+        Ok(())
+    }
+}
+
 #[cfg(feature = "simulation")]
 mod in_a_simulation {
     #[test]
@@ -96,7 +147,7 @@ fn the_readme_says_the_same() {
     let strip = |text: &str| text.split_whitespace().collect::<String>();
     let (readme, here) = (include_str!("../../README.md"), strip(include_str!("readme.rs")));
     let programs: Vec<_> = readme.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
-    assert_eq!(programs.len(), 3);
+    assert_eq!(programs.len(), 4);
     for program in programs {
         assert!(here.contains(&strip(program)), "the README's program is not the one that is run here:\n{program}");
     }

@@ -101,6 +101,12 @@ macro_rules! __journal_cases {
             wrote_knows_what_was_written
             a_dropped_append_sent_again_is_written_once
             one_of_many_appenders_wins_each_version
+            appenders_of_two_processes_win_each_version_once
+            streams_are_appended_to_at_once
+            a_claim_fences_who_claimed_before
+            a_lost_reply_is_no_rival
+            a_write_sent_again_by_another_process_is_the_same_write
+            an_append_overtaken_never_lands
             a_load_after_a_version_gives_the_rest
             large_records_come_back
             odd_bytes_come_back
@@ -113,6 +119,10 @@ macro_rules! __journal_cases {
             kept_records_stay
             dropped_records_are_all_there_or_not_found
             a_compacted_stream_goes_on
+            a_long_stream_is_read_from_its_snapshots
+            a_reader_keeps_up_with_compaction
+            what_was_written_is_there_when_it_is_opened_again
+            a_stream_goes_on_when_it_is_opened_again
             streams_do_not_touch_each_other
             names_that_look_alike_are_told_apart
             a_list_is_ordered_and_limited

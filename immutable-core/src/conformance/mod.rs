@@ -6,11 +6,15 @@
 //! ```
 //! # mod example {
 //! use immutable_core::conformance::journal::Subject;
-//! use immutable_core::{MemoryJournal, Result};
+//! use immutable_core::journal::{Journal, MemoryJournal};
+//! use immutable_core::Result;
+//! use std::future::ready;
 //! use std::sync::Arc;
 //!
 //! async fn fresh() -> Result<Subject> {
-//!     Ok(Subject::new(Arc::new(MemoryJournal::new())))
+//!     let store = MemoryJournal::new(); // its clones share it, as processes share a file
+//!     let open = move || Arc::new(store.clone()) as Arc<dyn Journal>;
+//!     Ok(Subject::new(open()).reopen(move || ready(Ok(open()))))
 //! }
 //!
 //! immutable_core::journal_conformance!(fresh);

@@ -43,6 +43,11 @@ impl Patience {
         self.clock.sleep_until(self.clock.now() + pause).await;
     }
 
+    /// Long enough for another to have its turn.
+    pub(super) async fn moment(&self) {
+        self.clock.sleep_until(self.clock.now() + Duration::from_millis(1)).await;
+    }
+
     /// Long enough for what should not happen to be seen, if it happens soon.
     pub(super) async fn linger(&self) {
         for _ in 0..5 {

@@ -2,8 +2,22 @@
 //!
 //! Every append is a compare-and-set on the stream's version, so that of two writers one fails and knows it. A claim is a record of
 //! the stream itself, so the version alone fences a former owner.
+//!
+//! | journal | feature | who shares it | an append costs |
+//! |---|---|---|---|
+//! | [`MemoryJournal`] | | the tasks of one process, while it lives | nothing |
+//! | `SqliteJournal` | `sqlite` | the processes of one machine, by one file | one sync of the disk, or a part of one |
+//! | `ObjectStoreJournal` | `object-store` | any number of machines, by a bucket | one put |
+//!
+//! One's own implements [`Journal`], and runs `journal_conformance!` over it.
 
 mod memory;
+#[cfg(feature = "object-store")]
+mod object_store;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "object-store"))]
+mod sum;
 
 use std::sync::Arc;
 
@@ -13,6 +27,10 @@ use crate::error::Result;
 use crate::id::{StreamId, StreamVersion, WriteId};
 
 pub use memory::MemoryJournal;
+#[cfg(feature = "object-store")]
+pub use object_store::ObjectStoreJournal;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteJournal;
 
 /// One record: bytes, which this crate fills with one JSON object.
 pub type Record = Arc<[u8]>;

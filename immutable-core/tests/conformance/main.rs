@@ -9,7 +9,9 @@ mod memory_cloud;
 mod memory_switch;
 mod racks;
 mod sluice;
+mod stores;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,14 +38,20 @@ fn bad() -> Faults {
 }
 
 async fn a_memory_journal() -> Result<journal::Subject> {
-    Ok(journal::Subject::new(Arc::new(MemoryJournal::new())))
+    let store = MemoryJournal::new();
+    let open = move || Arc::new(store.clone()) as Arc<dyn Journal>;
+    Ok(journal::Subject::new(open()).reopen(move || ready(Ok(open()))))
 }
 
 async fn a_journal_behind(faults: Faults) -> Result<journal::Subject> {
     let clock = clock();
     let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
-    let faulty = Faulty::new(journal, Arc::new(clock.clone()), 7, faults);
-    Ok(journal::Subject::new(Arc::new(faulty)).time(Time::Virtual(clock)).patience(Duration::from_secs(600)))
+    let wire = clock.clone();
+    // Each has a wire of its own.
+    let open =
+        move |seed| Arc::new(Faulty::new(journal.clone(), Arc::new(wire.clone()), seed, faults.clone())) as Arc<dyn Journal>;
+    let subject = journal::Subject::new(open(7)).reopen(move || ready(Ok(open(8))));
+    Ok(subject.time(Time::Virtual(clock)).patience(Duration::from_secs(600)))
 }
 
 mod memory_journal {

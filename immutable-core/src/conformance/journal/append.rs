@@ -113,7 +113,8 @@ pub(super) async fn a_dropped_append_sent_again_is_written_once(trial: &Trial) -
     let mut expected = Vec::new();
     for nth in 0..5 {
         let append = trial.an_append(&web(), nth.into(), &[&nth.to_string()]);
-        trial.patience.abandon(nth, trial.journal.append(append.clone())).await;
+        let journal = trial.journal();
+        trial.patience.abandon(nth, journal.append(append.clone())).await;
         let answer = trial.send(&append).await?;
         let head = version(u64::from(nth) + 1);
         require!(answer == Appended::Done(head), "an append dropped and sent again must be Done({head}), not {answer:?}");

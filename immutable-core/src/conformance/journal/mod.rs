@@ -1,13 +1,17 @@
 //! The suite for implementors of [`Journal`]; [`journal_conformance!`](crate::journal_conformance) makes tests of it.
 
+mod again;
 mod append;
+mod many;
 mod read;
+mod rivals;
 mod snapshots;
 mod streams;
 mod trial;
 
 use std::any::Any;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +22,11 @@ use crate::error::Result;
 use crate::journal::Journal;
 use crate::time::SystemClock;
 
+use again::*;
 use append::*;
+use many::*;
 use read::*;
+use rivals::*;
 use snapshots::*;
 use streams::*;
 use trial::Trial;
@@ -33,15 +40,20 @@ pub struct Subject {
     pub time: Time,
     /// How long what is in a call's way may take to pass.
     pub patience: Duration,
+    /// How its store is opened again, as by another process.
+    pub reopen: Option<Reopen>,
     /// What must live as long as the journal: a temporary folder, a server.
     pub guard: Box<dyn Any + Send>,
 }
+
+/// Opens the store of a journal once more.
+pub type Reopen = Box<dyn Fn() -> LocalBoxFuture<'static, Result<Arc<dyn Journal>>>>;
 
 impl Subject {
     /// A journal on the runtime, with 30 s of patience.
     pub fn new(journal: Arc<dyn Journal>) -> Self {
         let time = Time::Runtime(Arc::new(SystemClock::new()));
-        Self { journal, time, patience: Duration::from_secs(30), guard: Box::new(()) }
+        Self { journal, time, patience: Duration::from_secs(30), reopen: None, guard: Box::new(()) }
     }
 
     /// What moves its time on.
@@ -58,6 +70,14 @@ impl Subject {
         self
     }
 
+    /// How its store is opened again, as by another process: beside the first, and after the first was closed. Without it, the cases that
+    /// open it again fail.
+    #[must_use]
+    pub fn reopen<F: Future<Output = Result<Arc<dyn Journal>>> + 'static>(mut self, again: impl Fn() -> F + 'static) -> Self {
+        self.reopen = Some(Box::new(move || Box::pin(again())));
+        self
+    }
+
     /// What must live as long as the journal.
     #[must_use]
     pub fn guard(mut self, guard: impl Any + Send) -> Self {
@@ -68,7 +88,9 @@ impl Subject {
 
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subject").field("time", &self.time).field("patience", &self.patience).finish_non_exhaustive()
+        let again = self.reopen.is_some();
+        let mut text = f.debug_struct("Subject");
+        text.field("time", &self.time).field("patience", &self.patience).field("reopen", &again).finish_non_exhaustive()
     }
 }
 
@@ -94,7 +116,8 @@ pub fn run(case: &str, fresh: impl AsyncFnOnce() -> Result<Subject>, known: &[(&
     };
     let runtime = suite::runtime()?;
     let subject = runtime.block_on(fresh())?;
-    let verdict = subject.time.run(&runtime, body(&Trial::new(&subject)));
+    let (trial, time, _guard) = Trial::new(subject);
+    let verdict = time.run(&runtime, body(&trial));
     suite::judge(case, known, verdict)
 }
 

@@ -1,18 +1,21 @@
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Subject;
+use super::{Reopen, Subject};
 use crate::conformance::patience::{Busy, Patience};
-use crate::conformance::suite::{Failure, Verdict, require};
+use crate::conformance::suite::{Failure, Time, Verdict, require};
 use crate::error::Result;
 use crate::id::{StreamId, StreamVersion, WriteId};
-use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Loaded, Record};
+use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Loaded, MemoryJournal, Record};
 
-/// What a case holds in its hands.
+/// What a case holds in its hands: a journal, and how its store is opened again.
 pub(super) struct Trial {
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) patience: Patience,
-    writes: Cell<u64>,
+    journal: RefCell<Arc<dyn Journal>>,
+    pub(super) patience: Rc<Patience>,
+    reopen: Rc<Option<Reopen>>,
+    writes: Rc<Cell<u64>>,
 }
 
 pub(super) const WEB: &str = "fleet/aws/123456789012/us-east-1/web";
@@ -34,9 +37,36 @@ pub(super) fn version(records: u64) -> StreamVersion {
 }
 
 impl Trial {
-    pub(super) fn new(subject: &Subject) -> Self {
-        let patience = Patience::new(subject.time.clock(), subject.patience);
-        Self { journal: subject.journal.clone(), patience, writes: Cell::new(0) }
+    /// Nobody else holds the journal, so that it can be closed; what is left of the subject.
+    pub(super) fn new(subject: Subject) -> (Self, Time, Box<dyn Any + Send>) {
+        let patience = Rc::new(Patience::new(subject.time.clock(), subject.patience));
+        let (journal, reopen) = (RefCell::new(subject.journal), Rc::new(subject.reopen));
+        (Self { journal, patience, reopen, writes: Rc::default() }, subject.time, subject.guard)
+    }
+
+    pub(super) fn journal(&self) -> Arc<dyn Journal> {
+        self.journal.borrow().clone()
+    }
+
+    async fn opened_again(&self) -> Verdict<Arc<dyn Journal>> {
+        match &*self.reopen {
+            Some(reopen) => Ok(reopen().await?),
+            None => Err(Failure::new("the subject does not say how its store is opened again; give it Subject::reopen")),
+        }
+    }
+
+    /// Another one on the same store, as in another process.
+    pub(super) async fn another(&self) -> Verdict<Self> {
+        let journal = RefCell::new(self.opened_again().await?);
+        Ok(Self { journal, patience: self.patience.clone(), reopen: self.reopen.clone(), writes: self.writes.clone() })
+    }
+
+    /// Closes it, and opens it again.
+    pub(super) async fn open_again(&self) -> Verdict {
+        self.journal.replace(Arc::new(MemoryJournal::new()));
+        let journal = self.opened_again().await?;
+        self.journal.replace(journal);
+        Ok(())
     }
 
     /// A write id that was never used.
@@ -51,7 +81,7 @@ impl Trial {
 
     /// Sends an append, again under the same id whenever its fate is not known.
     pub(super) async fn send(&self, append: &Append) -> Result<Appended> {
-        self.patience.drive(Busy::Wait, async || self.journal.append(append.clone()).await).await
+        self.patience.drive(Busy::Wait, async || self.journal().append(append.clone()).await).await
     }
 
     /// Appends what must be written.
@@ -64,20 +94,20 @@ impl Trial {
     }
 
     pub(super) async fn load(&self, stream: &StreamId, after: After) -> Result<Loaded> {
-        self.patience.drive(Busy::Wait, async || self.journal.load(stream, after).await).await
+        self.patience.drive(Busy::Wait, async || self.journal().load(stream, after).await).await
     }
 
     pub(super) async fn wrote(&self, stream: &StreamId, write: WriteId) -> Result<Option<StreamVersion>> {
-        self.patience.drive(Busy::Wait, async || self.journal.wrote(stream, write).await).await
+        self.patience.drive(Busy::Wait, async || self.journal().wrote(stream, write).await).await
     }
 
     pub(super) async fn compact(&self, stream: &StreamId, at: u64, snapshot: &str, keep: Keep) -> Result<()> {
         let compact = Compact { stream: stream.clone(), at: version(at), snapshot: record(snapshot), keep };
-        self.patience.drive(Busy::Wait, async || self.journal.compact(compact.clone()).await).await
+        self.patience.drive(Busy::Wait, async || self.journal().compact(compact.clone()).await).await
     }
 
     pub(super) async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>> {
-        self.patience.drive(Busy::Wait, async || self.journal.list(prefix, after, limit).await).await
+        self.patience.drive(Busy::Wait, async || self.journal().list(prefix, after, limit).await).await
     }
 
     /// The stream must hold exactly these records.
