@@ -111,6 +111,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// The time.
     fn now(&self) -> Timestamp;
 
+    /// Time to measure by how long something lasts: it does not jump when somebody sets a clock, and need not pass while the machine sleeps. By
+    /// default it is [`now`](Clock::now).
+    fn steady(&self) -> Timestamp {
+        self.now()
+    }
+
     /// Waits.
     fn sleep_until(&self, until: Timestamp) -> Sleep;
 }
@@ -139,6 +145,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    fn steady(&self) -> Timestamp {
+        self.wall + self.start.elapsed()
+    }
+
     fn now(&self) -> Timestamp {
         // The monotonic reading keeps it from going backwards; the wall's catches up after the machine slept.
         (self.wall + self.start.elapsed()).max(wall())

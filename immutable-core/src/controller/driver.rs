@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable, select};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
+use tokio::sync::watch;
 
 use super::execute::execute;
+use super::lease::{self, ALONE, Lease};
 use super::load::LoadedState;
 use super::look::{Look, look};
 use super::{Controller, judges, load};
 use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, OpId, RolloutId, StreamVersion};
+use crate::id::{Actor, Epoch, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
@@ -29,12 +31,29 @@ const AFTER_AN_ANSWER: Duration = Duration::from_secs(1);
 /// How many phases may follow on one another on one view; more is a bug in the rules.
 const PHASES_A_LOOK: usize = 16;
 
-pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId) -> Result<Outcome> {
+/// On whose behalf a rollout is driven.
+#[derive(Clone)]
+pub(super) enum Post {
+    /// Of whoever asked for it, whoever drove it before.
+    Alone,
+    /// Of a worker: by its lease, until it leaves, if nobody has claimed the fleet since this epoch.
+    Worker(Lease, watch::Receiver<bool>, Epoch),
+}
+
+/// Drives a rollout to its end; nothing of that if its worker leaves before.
+pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId, post: Post) -> Result<Option<Outcome>> {
     let provider = controller.provider(fleet.place())?;
     let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now();
+    let (lease, leaves) = match post {
+        Post::Alone => (Lease::default(), None),
+        Post::Worker(_, _, epoch) if epoch != state.epoch() => return Err(fenced(fleet)),
+        Post::Worker(lease, leaves, _) => (lease, Some(leaves)),
+    };
     let mut driver = Driver {
         controller: controller.clone(),
+        lease,
+        leaves,
         provider,
         rollout,
         state,
@@ -68,7 +87,7 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         )));
     }
     if let Some(outcome) = driver.over()? {
-        return Ok(outcome);
+        return Ok(Some(outcome));
     }
     controller.has_judges(judges::ahead(&driver.state))?;
     if let Some(running) = driver.state.rollout() {
@@ -79,9 +98,13 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
         Err(error) => Err(error),
     };
     match ended {
-        Err(error) if error.kind() == ErrorKind::Fenced => replaced(controller, fleet, rollout).await.ok_or(error),
+        Err(error) if error.kind() == ErrorKind::Fenced => replaced(controller, fleet, rollout).await.map(Some).ok_or(error),
         ended => ended,
     }
+}
+
+pub(super) fn fenced(fleet: &FleetId) -> Error {
+    Error::new(ErrorKind::Fenced, format!("another controller has claimed fleet {fleet}; it goes on from there"))
 }
 
 /// How a rollout ended that another has taken the place of.
@@ -93,6 +116,10 @@ async fn replaced(controller: &Controller, fleet: &FleetId, rollout: RolloutId) 
 
 struct Driver {
     controller: Controller,
+    /// Until when calls may be sent.
+    lease: Lease,
+    /// Of a worker: whether it leaves. Without it the lease is the driver's own, and every append makes it longer.
+    leaves: Option<watch::Receiver<bool>>,
     provider: Provider,
     rollout: RolloutId,
     state: FleetState,
@@ -135,12 +162,17 @@ enum Done {
 }
 
 impl Driver {
-    async fn run(mut self) -> Result<Outcome> {
+    async fn run(mut self) -> Result<Option<Outcome>> {
         let commands = self.controller.news.commands(self.state.fleet());
-        let mut asked = pin!(stream::unfold(commands, |mut commands| async move {
+        let asked = stream::unfold(commands, |mut commands| async move {
             commands.changed().await.ok()?;
             Some(((), commands))
-        }));
+        });
+        let leaves = stream::unfold(self.leaves.clone(), |mut leaves| async move {
+            leaves.as_mut()?.changed().await.ok()?;
+            Some(((), leaves))
+        });
+        let mut asked = pin!(stream::select(asked, leaves));
         loop {
             if let Some(outcome) = self.over()? {
                 // A snapshot only saves time: without it the next to read folds more records.
@@ -149,13 +181,20 @@ impl Driver {
                 if let Err(error) = load::snapshot(&*controller.journal, &controller.known, now).await {
                     tracing::debug!(%error, "no snapshot was stored");
                 }
-                return Ok(outcome);
+                return Ok(Some(outcome));
             }
-            self.send();
-            if !self.looking && self.now() >= self.look_at {
-                self.look();
+            if self.is_leaving() {
+                // What is under way is answered, and what is answered is written.
+                if self.in_flight.is_empty() {
+                    return Ok(None);
+                }
+            } else {
+                self.send();
+                if !self.looking && self.now() >= self.look_at {
+                    self.look();
+                }
+                self.judge()?;
             }
-            self.judge()?;
             let time = self.controller.clock.sleep_until(self.wake_at());
             let wake = select(time, asked.next());
             let woken = if self.calls.is_empty() {
@@ -192,6 +231,10 @@ impl Driver {
         self.controller.clock.now().max(self.state.at())
     }
 
+    fn is_leaving(&self) -> bool {
+        self.leaves.as_ref().is_some_and(|leaves| *leaves.borrow())
+    }
+
     /// Whether there is nothing left to drive.
     fn over(&self) -> Result<Option<Outcome>> {
         match (self.state.rollout(), self.state.last()) {
@@ -217,7 +260,12 @@ impl Driver {
     async fn claim(&mut self) -> Result<()> {
         let now = self.now();
         let traffic = self.provider.traffic.as_ref().map_or(Duration::ZERO, |traffic| traffic.capabilities().request_lifetime);
-        let echo_until = now + self.provider.fleets.capabilities().request_lifetime.max(traffic);
+        // A worker has waited for it.
+        let left = match &self.leaves {
+            Some(_) => Duration::ZERO,
+            None => lease::left_of(&self.controller, &self.state, now).await?,
+        };
+        let echo_until = now + left + self.provider.fleets.capabilities().request_lifetime.max(traffic);
         self.apply([Event::Claimed { owner: self.controller.owner.clone(), echo_until }])?;
         self.commit().await
     }
@@ -229,6 +277,9 @@ impl Driver {
             return;
         }
         let now = self.now();
+        if !self.lease.holds(self.controller.clock.now()) {
+            return;
+        }
         let follow = self.controller.poll;
         for (id, owed) in self.state.owed() {
             let waits = self.tries.get(&id).is_some_and(|(_, until)| now < *until);
@@ -240,7 +291,8 @@ impl Driver {
             let Controller { clock, call_timeout, .. } = &self.controller;
             let (clock, ticket) = (clock.clone(), owed.ticket.clone());
             let again = ticket.is_some().then(|| now + follow.min(AFTER_AN_ANSWER));
-            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, self.state.op(id), owed.call.clone(), ticket);
+            let (lease, op) = (self.lease.clone(), self.state.op(id));
+            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, lease, op, owed.call.clone(), ticket);
             self.calls.push(
                 async move {
                     if let Some(again) = again {
@@ -398,12 +450,15 @@ impl Driver {
                 break;
             }
         }
+        let owes = self.state.owed().next().is_some();
         let every = match self.state.rollout().map(|rollout| &rollout.phase) {
             // What nobody watches does not stand still any longer for it; to say something finds out whether another has the fleet.
-            Some(Phase::Held { .. }) => MAX_VIEW_AGE * 10,
+            Some(Phase::Held { why, .. }) if !owes || matches!(why, Hold::Needs(_)) => MAX_VIEW_AGE * 10,
             _ => MAX_VIEW_AGE,
         };
-        if self.now().since(self.state.at()) >= every {
+        // Nothing is sent any more before it is certain that no other has the fleet.
+        let late = owes && self.leaves.is_none() && !self.lease.holds(self.controller.clock.now());
+        if late || self.now().since(self.state.at()) >= every {
             self.apply([Event::Watched])?;
         }
         for seen in fleet.groups.iter().filter(|seen| seen.coverage == Coverage::Whole) {
@@ -460,8 +515,12 @@ impl Driver {
         let stream = self.state.fleet().stream();
         let write = load::write_id(&self.controller.owner, &stream, self.head, &records);
         let append = Append { stream, expected: self.head, write, records };
+        let began = self.controller.clock.now();
         match load::append(&*self.controller.journal, &*self.controller.clock, append).await? {
             Appended::Done(head) => {
+                if self.leaves.is_none() {
+                    self.lease.lasts(began + ALONE);
+                }
                 self.head = head;
                 self.pending.clear();
                 self.controller.news.post(self.state.fleet(), head);
@@ -472,13 +531,15 @@ impl Driver {
     }
 
     fn fenced(&self) -> Error {
-        let fleet = self.state.fleet();
-        Error::new(ErrorKind::Fenced, format!("another controller has claimed fleet {fleet}; it goes on from there"))
+        fenced(self.state.fleet())
     }
 
     /// When there is something to do besides taking answers.
     fn wake_at(&self) -> Timestamp {
         let far = self.now() + MAX_VIEW_AGE;
+        if self.is_leaving() {
+            return far;
+        }
         let look = if self.looking { far } else { self.look_at };
         let asks = self.may_ask() && judges::gate(&self.state).is_some();
         let look = if asks { look.min(self.judge_at) } else { look };

@@ -6,21 +6,27 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tracing::Instrument as _;
 
+use super::lease::Lease;
 use crate::error::{Applied, Error, ErrorKind, Retry};
 use crate::fleet::{Destroyed, Ensured, FailureClass, Op, Resize, Resized, Ticket, TicketState, Trouble};
 use crate::provider::{FleetProvider, Provider};
 use crate::rollout::{Call, OpResult, Refused};
 use crate::time::{Clock, Timestamp};
 
-/// Sends an owed call, or follows it if the provider has accepted it. `None`: it goes on.
+/// Sends an owed call, or follows it if the provider has accepted it. `None`: it goes on, or was not sent since the lease is over.
 pub(super) async fn execute(
     provider: Provider,
     clock: Arc<dyn Clock>,
     timeout: Duration,
+    lease: Lease,
     op: Op,
     call: Call,
     ticket: Option<Ticket>,
 ) -> Option<OpResult> {
+    // The last thing before it leaves: whoever slept meanwhile may have lost the fleet.
+    if ticket.is_none() && !lease.holds(clock.now()) {
+        return None;
+    }
     let generation = call.generation().map(tracing::field::display);
     let span = tracing::debug_span!("call", fleet = %op.fleet, generation, op = %op.id);
     let lifetime = match (&call, &provider.traffic) {

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use super::Controller;
+use super::driver::{Post, drive};
+use super::lease::Rivals;
 use super::load::{LoadedState, PATIENCE};
 use super::look::look;
-use super::{Controller, Rollout};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::fleet::{FleetId, GenerationSpec};
-use crate::id::StreamVersion;
+use crate::id::RolloutId;
 use crate::registry::Status;
-use crate::rollout::{FleetState, Found, Hold, MAX_VIEW_AGE, Need, Outcome, Phase, Plan, Seen, Since, found, keeps_nothing};
+use crate::rollout::{FleetState, Found, Need, Outcome, Plan, Seen, Since, found, keeps_nothing};
 use crate::time::Timestamp;
 
 impl Controller {
@@ -60,14 +62,13 @@ impl Controller {
     /// [`Rollout::drive`](super::Rollout::drive), but for [`Fenced`](ErrorKind::Fenced): that another controller has claimed the fleet is no error for who
     /// only keeps it; what the journal fails with for longer than 5 minutes. A provider's and a registry's failures are no errors here.
     pub async fn keep(&self, fleet: &FleetId) -> Result<Need> {
-        let now = self.clock.now();
-        let since = Since::default();
-        let mut keeper = Keeper { controller: self, fleet, since, head: None, well_at: now, in_vain: 0, not_before: now };
+        let (mut keeper, mut rivals) = (Keeper::new(self, fleet), Rivals::default());
+        let mut well_at = self.clock.now();
         loop {
-            match keeper.once().await {
-                Ok(Some(need)) => return Ok(need),
-                Ok(None) => keeper.well_at = self.clock.now(),
-                Err(error) if is_final(&error, self.clock.now().since(keeper.well_at)) => return Err(error),
+            match keeper.beside(&mut rivals).await {
+                Ok(Kept::Asks(need)) => return Ok(need),
+                Ok(_) => well_at = self.clock.now(),
+                Err(error) if is_final(&error, self.clock.now().since(well_at)) => return Err(error),
                 Err(error) => tracing::debug!(%error, %fleet, "a fleet could not be looked after"),
             }
             self.clock.sleep_until(self.clock.now() + self.poll).await;
@@ -75,15 +76,25 @@ impl Controller {
     }
 }
 
-struct Keeper<'a> {
-    controller: &'a Controller,
-    fleet: &'a FleetId,
+/// How a fleet was found, or left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing is amiss, or another has it.
+    Well,
+    /// Something is amiss, or cannot be told: it is looked at again soon.
+    Watched,
+    /// A rollout has ended, or was handed over.
+    Ended,
+    /// A person is asked.
+    Asks(Need),
+}
+
+/// Looks after one fleet.
+pub(super) struct Keeper {
+    controller: Controller,
+    fleet: FleetId,
     /// Since when what is amiss is so.
     since: Since,
-    /// How far the fleet's stream was while a rollout ran, and since when it is that far.
-    head: Option<(StreamVersion, Timestamp)>,
-    /// When all went well last.
-    well_at: Timestamp,
     /// How many rollouts in a row have set nothing right, and when the next may be tried.
     in_vain: u32,
     not_before: Timestamp,
@@ -99,34 +110,39 @@ fn is_final(error: &Error, since: Duration) -> bool {
     error.retry() == Retry::Never || since >= PATIENCE
 }
 
-/// For how long nobody must have written to the stream of a fleet before a rollout that somebody else has begun is carried on: whoever drives one says so.
-fn silence(phase: &Phase, ours: bool) -> Duration {
-    match phase {
-        // Who has begun one from here is about to drive it, or nobody is.
-        _ if ours => Duration::from_millis(1),
-        // Nobody drives what asks, once the calls that were under way are answered.
-        Phase::Held { why: Hold::Needs(_), .. } => MAX_VIEW_AGE,
-        Phase::Held { .. } => MAX_VIEW_AGE * 20,
-        _ => MAX_VIEW_AGE * 2,
+impl Keeper {
+    pub(super) fn new(controller: &Controller, fleet: &FleetId) -> Self {
+        let not_before = controller.clock.now();
+        Self { controller: controller.clone(), fleet: fleet.clone(), since: Since::default(), in_vain: 0, not_before }
     }
-}
 
-impl Keeper<'_> {
-    /// Carries on what runs, or looks once, and begins what sets right what is amiss. A need, if a person is asked.
-    async fn once(&mut self) -> Result<Option<Need>> {
-        let controller = self.controller;
-        let loaded = controller.load(self.fleet).await?;
+    pub(super) fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
+    pub(super) fn fleet(&self) -> &FleetId {
+        &self.fleet
+    }
+
+    /// As [`once`](Self::once), beside others who may drive what runs.
+    async fn beside(&mut self, rivals: &mut Rivals) -> Result<Kept> {
+        let loaded = self.controller.load(&self.fleet).await?;
+        let driven = loaded.state.rollout().is_some()
+            && (self.controller.news.is_driven(&self.fleet) || !rivals.leave(&self.controller, &loaded).await?);
+        if driven {
+            self.since = Since::default();
+            return Ok(Kept::Well);
+        }
+        self.once(&loaded, Post::Alone).await
+    }
+
+    /// Carries on what runs, or looks once, and begins what sets right what is amiss.
+    pub(super) async fn once(&mut self, loaded: &LoadedState, post: Post) -> Result<Kept> {
+        let controller = self.controller.clone();
         let state = &loaded.state;
         if let Some(running) = state.rollout() {
-            self.since = Since::default();
-            if self.is_driven(&loaded, &running.phase) {
-                return Ok(None);
-            }
-            let (id, keeps) = (running.id, !running.plan.sets_right().is_empty());
-            let rollout = Rollout { controller: controller.clone(), fleet: self.fleet.clone(), id, since: loaded.head };
-            return self.drive(rollout, keeps).await;
+            return self.drive(running.id, !running.plan.sets_right().is_empty(), post).await;
         }
-        self.head = None;
         let Some((kept, proven)) = state.kept().zip(state.proven()) else {
             return Err(keeps_nothing(state));
         };
@@ -134,58 +150,50 @@ impl Keeper<'_> {
         let asked = controller.clock.now().max(state.at());
         // Of a look that failed nothing is known.
         let Some(found) = self.look(state, asked).await? else {
-            return Ok(None);
+            return Ok(Kept::Watched);
         };
         // One bad look is none, and a provider that heals has its time.
         let due = self.since.is_due(&found, asked);
+        let well = found.amiss.is_none();
         let Some(amiss) = found.amiss.filter(|_| due && asked >= self.not_before) else {
-            return Ok(None);
+            return Ok(if well { Kept::Well } else { Kept::Watched });
         };
         if let Some(need) = self.is_revoked(&proven.spec).await {
-            return Ok(Some(need));
+            return Ok(Kept::Asks(need));
         }
         tracing::info!(fleet = %self.fleet, amiss = amiss.what.join("; "), "it is set right");
         let provider = controller.provider(self.fleet.place())?;
         let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
         let plan = Plan::keeping(state, &amiss, provider.fleets.capabilities(), switch)?;
         match controller.begin(plan).await {
-            Ok(rollout) => self.drive(rollout, true).await,
+            Ok(rollout) => self.drive(rollout.id, true, post).await,
             // Somebody was faster.
-            Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Stale) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Stale) => Ok(Kept::Watched),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether somebody else drives what runs, as far as anybody can tell.
-    fn is_driven(&mut self, loaded: &LoadedState, phase: &Phase) -> bool {
-        let now = self.controller.clock.now();
-        let head = self.head.filter(|(head, _)| *head == loaded.head).unwrap_or((loaded.head, now));
-        self.head = Some(head);
-        let ours = loaded.state.owner().is_none_or(|owner| *owner == self.controller.owner);
-        self.controller.news.is_driven(self.fleet) || now.since(head.1) < silence(phase, ours)
-    }
-
-    async fn drive(&mut self, rollout: Rollout, keeps: bool) -> Result<Option<Need>> {
+    async fn drive(&mut self, rollout: RolloutId, keeps: bool, post: Post) -> Result<Kept> {
         self.since = Since::default();
-        match rollout.drive().await {
-            Ok(Outcome::Needs(need)) => return Ok(Some(need)),
-            Ok(Outcome::Succeeded) => self.in_vain = 0,
-            Ok(_) if keeps => {
+        match drive(&self.controller, &self.fleet, rollout, post).await {
+            Ok(Some(Outcome::Needs(need))) => return Ok(Kept::Asks(need)),
+            Ok(Some(Outcome::Succeeded)) => self.in_vain = 0,
+            Ok(Some(_)) if keeps => {
                 self.in_vain += 1;
                 self.not_before = self.controller.clock.now() + pause(self.in_vain);
             }
             Ok(_) => {}
             // Somebody else drives it from here, or has ended it.
-            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::NotFound) => self.head = None,
+            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::NotFound) => {}
             Err(error) => return Err(error),
         }
-        Ok(None)
+        Ok(Kept::Ended)
     }
 
     /// What a look shows; nothing of one that failed. A pool that is not seen hides nothing of the fleet.
     async fn look(&self, state: &FleetState, asked: Timestamp) -> Result<Option<Found>> {
         let provider = self.controller.provider(self.fleet.place())?;
-        let seen = look(self.controller, &provider, state, None, asked).await;
+        let seen = look(&self.controller, &provider, state, None, asked).await;
         let Ok(fleet) = &seen.fleet else {
             return Ok(None);
         };
@@ -196,7 +204,7 @@ impl Keeper<'_> {
 
     /// What a person is asked of a proven release that was revoked. Of a registry that is silent nothing is known: launches wait for its word.
     async fn is_revoked(&self, spec: &GenerationSpec) -> Option<Need> {
-        let Controller { clock, registry, call_timeout, .. } = self.controller;
+        let Controller { clock, registry, call_timeout, .. } = &self.controller;
         let late = clock.sleep_until(clock.now() + *call_timeout);
         let status = match select(registry.view(&spec.name), late).await {
             Either::Left((Ok(view), _)) => view.status(spec.release.artifact),
@@ -237,21 +245,6 @@ mod tests {
             ("for too long", &silent, seconds(300), true),
         ] {
             assert_eq!(is_final(error, since), is, "{what}");
-        }
-    }
-
-    #[test]
-    fn whoever_drives_a_rollout_has_its_time() {
-        let at = Timestamp::default();
-        let moving = || Phase::Preparing { give_up_at: at };
-        let held = |why| Phase::Held { why, resume: Box::new(moving()), since: at };
-        let paused = held(Hold::Paused { by: crate::id::Actor::new("ann") });
-        let asks = held(Hold::Needs(Need::ProviderSilent));
-        assert_eq!(silence(&moving(), false), MAX_VIEW_AGE * 2);
-        assert_eq!(silence(&paused, false), MAX_VIEW_AGE * 20, "they say something in every tenth");
-        assert_eq!(silence(&asks, false), MAX_VIEW_AGE, "nobody drives what asks");
-        for phase in [&moving(), &paused, &asks] {
-            assert!(silence(phase, true) < Duration::from_secs(1), "{phase:?}: nobody else drives it");
         }
     }
 }

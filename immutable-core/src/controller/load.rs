@@ -104,7 +104,7 @@ pub(super) async fn records<T: serde::de::DeserializeOwned>(
     numbered.map(|(record, version)| Ok((StreamVersion(version), decode(stream, StreamVersion(version), record)?))).collect()
 }
 
-fn decode<T: serde::de::DeserializeOwned>(stream: &StreamId, version: StreamVersion, bytes: &[u8]) -> Result<T> {
+pub(super) fn decode<T: serde::de::DeserializeOwned>(stream: &StreamId, version: StreamVersion, bytes: &[u8]) -> Result<T> {
     let unreadable = || corrupt(stream, version, "it cannot be read");
     // Looked through for bad UTF-8 once, and not string by string.
     let text = std::str::from_utf8(bytes).map_err(|why| unreadable().with_source(why))?;

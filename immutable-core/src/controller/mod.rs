@@ -9,9 +9,11 @@ mod events;
 mod execute;
 mod judges;
 mod keep;
+mod lease;
 mod load;
 mod look;
 mod news;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,6 +65,9 @@ pub struct Controller {
     owner: OwnerId,
     poll: Duration,
     call_timeout: Duration,
+    /// For how long a worker may send after a sign of life, and how many fleets of a place it has in hand at once.
+    lease: Duration,
+    at_once: usize,
     judges: BTreeMap<Arc<str>, Arc<dyn Judge>>,
     sizes: BTreeMap<Arc<str>, Arc<dyn SizeSource>>,
     decide: Decide,
@@ -88,6 +93,8 @@ impl Controller {
             clock,
             poll: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
+            lease: Duration::from_secs(30),
+            at_once: 64,
             judges: BTreeMap::new(),
             sizes: BTreeMap::new(),
             decide: crate::rollout::decide,
@@ -140,6 +147,20 @@ impl Controller {
     #[must_use]
     pub fn call_timeout(mut self, after: Duration) -> Self {
         self.call_timeout = after.clamp(Duration::from_millis(1), MAX_VIEW_AGE / 2);
+        self
+    }
+
+    /// A [worker](Self::work) that gives no sign of life for this long has lost its fleets to others. Default 30 s; from 3 s to 10 minutes.
+    #[must_use]
+    pub fn lease(mut self, lasts: Duration) -> Self {
+        self.lease = lasts.clamp(Duration::from_secs(3), Duration::from_secs(600));
+        self
+    }
+
+    /// A [worker](Self::work) drives the rollouts of so many fleets of a place at once, and looks at so many others. Default 64; at least 1.
+    #[must_use]
+    pub fn at_once(mut self, fleets: usize) -> Self {
+        self.at_once = fleets.max(1);
         self
     }
 
@@ -433,6 +454,9 @@ impl Rollout {
     /// that is still to come; [`Fenced`](ErrorKind::Fenced) if another controller has claimed the fleet; what the journal fails with for longer than
     /// 5 minutes. A provider's failures are no errors here: the engine deals with them.
     pub async fn drive(&self) -> Result<Outcome> {
-        driver::drive(&self.controller, &self.fleet, self.id).await
+        let ended = driver::drive(&self.controller, &self.fleet, self.id, driver::Post::Alone).await?;
+        ended.ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "it was handed over, and there is nobody to hand it to; please report this")
+        })
     }
 }

@@ -1,0 +1,213 @@
+//! Who may send. Only who has claimed a fleet can append to its stream; but a call that is journaled and not sent yet needs no append. So whoever drives
+//! looks at a lease last of all before a call leaves, and whoever takes over waits until that is over.
+//!
+//! A [worker](Controller::work) says that it lives in a stream of its own, for all of its fleets at once. Others judge it by their own clocks: once they
+//! have seen its last sign for as long as it said that it holds, it holds no more. Whoever drives one rollout alone says so by what it appends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use super::Controller;
+use super::load::{self, LoadedState, decode, encode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{OwnerId, StreamId, StreamVersion};
+use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
+use crate::rollout::{FleetState, Hold, MAX_VIEW_AGE, Phase};
+use crate::time::{Clock, Timestamp};
+
+/// For how long whoever drives one rollout alone may send after an append.
+pub(super) const ALONE: Duration = Duration::from_secs(110);
+
+/// Signs are forgotten once so many more have come.
+const SIGNS: u64 = 64;
+
+/// Until when somebody may send. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Lease(Arc<AtomicI64>);
+
+impl Default for Lease {
+    /// One that is over.
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(i64::MIN)))
+    }
+}
+
+impl Lease {
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        now.as_millis() < self.0.load(Ordering::Acquire)
+    }
+
+    /// It holds until then, if it does not for longer.
+    pub(super) fn lasts(&self, until: Timestamp) {
+        self.0.fetch_max(until.as_millis(), Ordering::AcqRel);
+    }
+}
+
+/// What a worker says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Sign {
+    /// It lives, and may send for so long after this was written.
+    Lives {
+        /// In milliseconds.
+        for_ms: u64,
+    },
+    /// It sends nothing more.
+    Left,
+}
+
+fn stream(owner: &OwnerId) -> StreamId {
+    StreamId::new(format!("worker/{owner}"))
+}
+
+/// The signs of life of a worker.
+pub(super) struct Signs {
+    owner: OwnerId,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    head: StreamVersion,
+    lasts: Duration,
+    lease: Lease,
+}
+
+impl Signs {
+    pub(super) fn new(controller: &Controller, lasts: Duration) -> Self {
+        let Controller { owner, journal, clock, .. } = controller.clone();
+        Self { owner, journal, clock, head: StreamVersion(0), lasts, lease: Lease::default() }
+    }
+
+    pub(super) fn lease(&self) -> Lease {
+        self.lease.clone()
+    }
+
+    /// Says that it lives. What it may do it may from when it began to say so: nobody has seen it before.
+    pub(super) async fn live(&mut self) -> Result<()> {
+        let began = self.clock.now();
+        self.say(Sign::Lives { for_ms: u64::try_from(self.lasts.as_millis()).unwrap_or(u64::MAX) }).await?;
+        // A tenth less than it said: clocks do not run alike.
+        self.lease.lasts(began + self.lasts.mul_f64(0.9));
+        Ok(())
+    }
+
+    /// Says that it sends nothing more.
+    pub(super) async fn leave(&mut self) -> Result<()> {
+        self.say(Sign::Left).await
+    }
+
+    async fn say(&mut self, sign: Sign) -> Result<()> {
+        let stream = stream(&self.owner);
+        let record = encode(&sign)?;
+        let records = vec![record.clone()];
+        let write = load::write_id(&self.owner, &stream, self.head, &records);
+        let append = Append { stream: stream.clone(), expected: self.head, write, records };
+        match load::append(&*self.journal, &*self.clock, append).await? {
+            Appended::Done(head) => self.head = head,
+            Appended::Conflict(_) => {
+                let why = format!("another worker bears the name {}; give each its own, with `Controller::owner`", self.owner);
+                return Err(Error::new(ErrorKind::Taken, why));
+            }
+        }
+        if self.head.0 % SIGNS == 0 {
+            let compact = Compact { stream, at: self.head, snapshot: record, keep: Keep::Nothing };
+            // They only take room.
+            if let Err(error) = self.journal.compact(compact).await {
+                tracing::debug!(%error, "old signs of life were not removed");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the signs of others were when they were read, and since when they are so by our own clock.
+#[derive(Debug, Default)]
+pub(super) struct Rivals {
+    signs: BTreeMap<OwnerId, (StreamVersion, Option<Sign>, Timestamp)>,
+    /// Of fleets that others drive alone: how far the stream was, and since when.
+    heads: BTreeMap<StreamId, (StreamVersion, Timestamp)>,
+}
+
+impl Rivals {
+    /// Whether a fleet may be taken: nobody else drives it, as far as anybody can tell.
+    pub(super) async fn leave(&mut self, controller: &Controller, loaded: &LoadedState) -> Result<bool> {
+        let LoadedState { state, head, .. } = loaded;
+        let Some(other) = state.owner().filter(|owner| **owner != controller.owner) else {
+            return Ok(true);
+        };
+        let sign = self.sign(controller, other).await?;
+        let now = controller.clock.steady();
+        match sign {
+            (Some(Sign::Left), _) => Ok(true),
+            (Some(Sign::Lives { for_ms }), since) => Ok(now.since(since) >= Duration::from_millis(for_ms)),
+            (None, _) => Ok(self.is_silent(state, *head, now)),
+        }
+    }
+
+    /// The last sign of a worker, and since when it is the last.
+    async fn sign(&mut self, controller: &Controller, owner: &OwnerId) -> Result<(Option<Sign>, Timestamp)> {
+        let stream = stream(owner);
+        let loaded = controller.journal.load(&stream, After::Snapshot).await?;
+        // What was written after this was asked for is not in it.
+        let now = controller.clock.steady();
+        let last: Option<&Record> = loaded.records.last().or(loaded.snapshot.as_ref().map(|(_, sign)| sign));
+        let sign = last.map(|sign| decode::<Sign>(&stream, loaded.head, sign)).transpose()?;
+        let known = self.signs.entry(owner.clone()).or_insert((loaded.head, sign, now));
+        if known.0 != loaded.head {
+            *known = (loaded.head, sign, now);
+        }
+        Ok((known.1, known.2))
+    }
+
+    /// Whether nobody has written to a fleet's stream for as long as whoever drives its rollout alone would at the latest.
+    fn is_silent(&mut self, state: &FleetState, head: StreamVersion, now: Timestamp) -> bool {
+        let Some(running) = state.rollout() else { return true };
+        let known = self.heads.entry(state.fleet().stream()).or_insert((head, now));
+        if known.0 != head {
+            *known = (head, now);
+        }
+        now.since(known.1) >= silence(&running.phase)
+    }
+}
+
+/// For how long nobody must have written to the stream of a fleet before a rollout that somebody drives alone is carried on: whoever does says so.
+pub(super) fn silence(phase: &Phase) -> Duration {
+    match phase {
+        // Nobody drives what asks, once the calls that were under way are answered.
+        Phase::Held { why: Hold::Needs(_), .. } => MAX_VIEW_AGE,
+        Phase::Held { .. } => MAX_VIEW_AGE * 20,
+        _ => MAX_VIEW_AGE * 2,
+    }
+}
+
+/// How much longer whoever drove a fleet before may send, if another takes it at once. A worker's sign may be as new as can be; of who drives alone the last
+/// record tells, by clocks that agree.
+pub(super) async fn left_of(controller: &Controller, state: &FleetState, now: Timestamp) -> Result<Duration> {
+    let Some(other) = state.owner().filter(|owner| **owner != controller.owner) else {
+        return Ok(Duration::ZERO);
+    };
+    Ok(match Rivals::default().sign(controller, other).await? {
+        (Some(Sign::Left), _) => Duration::ZERO,
+        (Some(Sign::Lives { for_ms }), _) => Duration::from_millis(for_ms),
+        (None, _) => (state.at() + ALONE).since(now),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::Need;
+
+    #[test]
+    fn whoever_drives_a_rollout_has_its_time() {
+        let at = Timestamp::default();
+        let moving = || Phase::Preparing { give_up_at: at };
+        let held = |why| Phase::Held { why, resume: Box::new(moving()), since: at };
+        let paused = held(Hold::Paused { by: crate::id::Actor::new("ann") });
+        let asks = held(Hold::Needs(Need::ProviderSilent));
+        assert_eq!(silence(&moving()), MAX_VIEW_AGE * 2);
+        assert_eq!(silence(&paused), MAX_VIEW_AGE * 20, "they say something in every tenth");
+        assert_eq!(silence(&asks), MAX_VIEW_AGE, "nobody drives what asks");
+        assert!(ALONE < MAX_VIEW_AGE * 2, "its lease is over before anybody takes it for dead");
+    }
+}

@@ -1,0 +1,352 @@
+//! A worker: it takes the fleets that nobody else has, keeps them, and drives their rollouts.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, Either, FutureExt, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{Mutex, watch};
+
+use super::Controller;
+use super::driver::{Post, fenced};
+use super::keep::{Keeper, Kept};
+use super::lease::{Lease, Rivals, Signs};
+use super::load::{self, LoadedState};
+use crate::artifact::Place;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::fleet::FleetId;
+use crate::id::{Epoch, StreamId};
+use crate::journal::{After, Append, Appended};
+use crate::rollout::{Event, FleetState, Hold, Phase, Recorded, backoff};
+use crate::time::{Clock, Timestamp};
+
+/// How often a fleet in which nothing is amiss is looked at.
+const REST: Duration = Duration::from_secs(30);
+
+/// So many streams are listed in one call.
+const PAGE: usize = 1000;
+
+impl Controller {
+    /// Works until `shutdown` completes: takes every fleet of the places that it serves which no other worker has, drives its rollouts,
+    /// and [keeps](Self::keep) it between them. Any number of workers may work on one journal, each in a process of its own or several in one; each needs a
+    /// name of its own ([`owner`](Self::owner)).
+    ///
+    /// A worker says every third of its [lease](Self::lease) that it lives, in one record for all of its fleets. Who does not for the whole of it has lost
+    /// them: others have watched its last sign by their own clocks, so no clocks need to agree. It sends nothing after nine tenths of it, whatever it was
+    /// about to send; what was owed is judged anew by whoever takes over. A process that is frozen between that check and the socket, and thaws after both its
+    /// lease and the time for which a request of its provider lives, is stopped by the provider alone; what it does then is seen, and set back.
+    ///
+    /// What a person must decide stands still until they have, and is then carried on. On `shutdown` nothing new is begun; what was sent is answered, for at most the
+    /// [call timeout](Self::call_timeout); and the fleets are free for others at once. Dropped instead, it is as if the process had died.
+    ///
+    /// ```no_run
+    /// # async fn worker(controller: immutable_core::Controller, shutdown: impl Future<Output = ()>) -> immutable_core::Result<()> {
+    /// controller.owner("worker-1").work(shutdown).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Taken`](ErrorKind::Taken) if another worker bears its name; nothing else ends it: what fails is tried again, and told to `tracing`.
+    pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let mut signs = Signs::new(self, self.lease);
+        let (leaves, left) = watch::channel(false);
+        let mut worker = Worker {
+            controller: self.clone(),
+            lease: signs.lease(),
+            leaves: left,
+            rivals: Arc::default(),
+            fleets: BTreeMap::new(),
+            hands: BTreeMap::new(),
+            tasks: FuturesUnordered::new(),
+            list_at: self.clock.now(),
+        };
+        let mut shutdown = pin!(shutdown);
+        {
+            // Nothing is claimed before it was said that it lives.
+            let mut lives = pin!(live(&mut signs, self.lease, &*self.clock));
+            let mut works = pin!(worker.run());
+            match select(shutdown.as_mut(), select(lives.as_mut(), works.as_mut())).await {
+                Either::Right((Either::Left((error, _)), _)) => return Err(error),
+                Either::Right((Either::Right((never, _)), _)) => match never {},
+                Either::Left(_) => {}
+            }
+        }
+        let _ = leaves.send(true);
+        // It lives while it waits for what was sent, but begins nothing.
+        let until = self.clock.now() + self.call_timeout + Duration::from_secs(5);
+        {
+            let mut lives = pin!(live(&mut signs, self.lease, &*self.clock));
+            let mut ends = pin!(async { while worker.tasks.next().await.is_some() {} });
+            let waits = select(ends.as_mut(), self.clock.sleep_until(until));
+            if let Either::Left((error, _)) = select(lives.as_mut(), waits).await {
+                return Err(error);
+            }
+        }
+        drop(worker);
+        if let Err(error) = signs.leave().await {
+            tracing::warn!(%error, "the fleets could not be handed over; others take them when the lease is over");
+        }
+        Ok(())
+    }
+}
+
+/// Says every third of a lease that a worker lives. Only that another bears its name ends this.
+async fn live(signs: &mut Signs, lease: Duration, clock: &dyn Clock) -> Error {
+    loop {
+        let next = clock.now() + lease / 3;
+        match signs.live().await {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Taken => return error,
+            Err(error) => tracing::warn!(%error, "a sign of life could not be given"),
+        }
+        clock.sleep_until(next).await;
+    }
+}
+
+/// What a worker does with a fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Hand {
+    Drives,
+    Looks,
+}
+
+/// A fleet that a worker knows of.
+struct Known {
+    /// While nobody has it in hand.
+    keeper: Option<Keeper>,
+    /// When it is to be seen to again.
+    due: Timestamp,
+    /// When the provider is to be asked again at the latest, of one in which nothing is amiss.
+    look_at: Timestamp,
+    /// Whether it had a rollout when it was read last.
+    hand: Hand,
+    /// How often in a row that failed.
+    failures: u32,
+}
+
+struct Worker {
+    controller: Controller,
+    lease: Lease,
+    leaves: watch::Receiver<bool>,
+    rivals: Arc<Mutex<Rivals>>,
+    fleets: BTreeMap<FleetId, Known>,
+    /// How many are in hand.
+    hands: BTreeMap<(Place, Hand), usize>,
+    tasks: FuturesUnordered<BoxFuture<'static, Tended>>,
+    list_at: Timestamp,
+}
+
+/// A fleet that was seen to.
+struct Tended {
+    keeper: Keeper,
+    hand: Hand,
+    looked: bool,
+    ended: Result<Next>,
+}
+
+/// When a fleet is to be seen to again.
+enum Next {
+    Now,
+    Soon,
+    /// It is read soon, and looked at only after a rest.
+    Rests,
+}
+
+impl Worker {
+    async fn run(&mut self) -> std::convert::Infallible {
+        loop {
+            let clock = self.controller.clock.clone();
+            let now = clock.now();
+            if self.lease.holds(now) {
+                if now >= self.list_at {
+                    self.list_at = now + self.controller.poll;
+                    if let Err(error) = self.list().await {
+                        tracing::warn!(%error, "the fleets could not be listed");
+                    }
+                }
+                self.begin();
+            }
+            // Not before the next fleet that is not in hand.
+            let due = self.fleets.values().filter(|known| known.keeper.is_some()).map(|known| known.due).min();
+            let next = due.map_or(self.list_at, |due| due.min(self.list_at)).max(now + Duration::from_millis(100));
+            let time = clock.sleep_until(next);
+            if self.tasks.is_empty() {
+                time.await;
+                continue;
+            }
+            if let Either::Left((Some(tended), _)) = select(self.tasks.next(), time).await {
+                self.took(tended);
+                while let Some(Some(tended)) = self.tasks.next().now_or_never() {
+                    self.took(tended);
+                }
+            }
+        }
+    }
+
+    /// Finds the fleets of the places that are served.
+    async fn list(&mut self) -> Result<()> {
+        let places: Vec<Place> = self.controller.providers.keys().cloned().collect();
+        for place in places {
+            let prefix = FleetId::new(place.clone(), "").stream();
+            let mut after: Option<StreamId> = None;
+            loop {
+                let streams = self.controller.journal.list(prefix.as_str(), after.as_ref(), PAGE).await?;
+                for name in streams.iter().filter_map(|stream| stream.as_str().strip_prefix(prefix.as_str())) {
+                    let (fleet, now) = (FleetId::new(place.clone(), name), self.controller.clock.now());
+                    let known = || Known {
+                        keeper: Some(Keeper::new(&self.controller, &fleet)),
+                        due: now,
+                        look_at: now,
+                        hand: Hand::Looks,
+                        failures: 0,
+                    };
+                    self.fleets.entry(fleet.clone()).or_insert_with(known);
+                }
+                match streams.last().filter(|_| streams.len() == PAGE) {
+                    Some(last) => after = Some(last.clone()),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in hand who is due, who has waited longest first, as many as may be.
+    fn begin(&mut self) {
+        let now = self.controller.clock.now();
+        let mut due: Vec<_> = self.fleets.iter_mut().filter(|(_, known)| known.keeper.is_some() && known.due <= now).collect();
+        due.sort_by_key(|(_, known)| known.due);
+        for (fleet, known) in due {
+            let (hand, looks) = (known.hand, now >= known.look_at);
+            let hands = self.hands.entry((fleet.place().clone(), hand)).or_default();
+            if *hands >= self.controller.at_once {
+                continue;
+            }
+            if let Some(keeper) = known.keeper.take() {
+                *hands += 1;
+                let (rivals, lease, leaves) = (self.rivals.clone(), self.lease.clone(), self.leaves.clone());
+                self.tasks.push(tend(keeper, hand, looks, rivals, lease, leaves).boxed());
+            }
+        }
+    }
+
+    fn took(&mut self, tended: Tended) {
+        let Tended { keeper, hand, looked, ended } = tended;
+        let (now, poll) = (self.controller.clock.now(), self.controller.poll);
+        let fleet = keeper.fleet().clone();
+        if let Some(hands) = self.hands.get_mut(&(fleet.place().clone(), hand)) {
+            *hands = hands.saturating_sub(1);
+        }
+        let Some(known) = self.fleets.get_mut(&fleet) else { return };
+        known.keeper = Some(keeper);
+        known.failures = if ended.is_ok() { 0 } else { known.failures + 1 };
+        match ended {
+            Ok(Next::Now) => (known.due, known.look_at, known.hand) = (now, now, Hand::Drives),
+            Ok(Next::Soon) => (known.due, known.look_at, known.hand) = (now + poll, now + poll, Hand::Looks),
+            Ok(Next::Rests) => {
+                (known.due, known.hand) = (now + poll, Hand::Looks);
+                if looked {
+                    known.look_at = now + REST.max(poll);
+                }
+            }
+            Err(error) => {
+                let wait =
+                    if error.retry() == Retry::Never { Duration::from_secs(300) } else { backoff(known.failures).max(poll) };
+                tracing::warn!(%error, %fleet, "a fleet could not be looked after");
+                (known.due, known.look_at, known.hand) = (now + wait, now, Hand::Looks);
+            }
+        }
+    }
+}
+
+/// Sees to a fleet once: if nobody else has it, it is claimed, its rollout driven to its end, or looked at.
+async fn tend(
+    mut keeper: Keeper,
+    hand: Hand,
+    looks: bool,
+    rivals: Arc<Mutex<Rivals>>,
+    lease: Lease,
+    leaves: watch::Receiver<bool>,
+) -> Tended {
+    let ended = tend_to(&mut keeper, hand, looks, &rivals, lease, leaves).await;
+    Tended { keeper, hand, looked: looks, ended }
+}
+
+async fn tend_to(
+    keeper: &mut Keeper,
+    hand: Hand,
+    looks: bool,
+    rivals: &Mutex<Rivals>,
+    lease: Lease,
+    leaves: watch::Receiver<bool>,
+) -> Result<Next> {
+    let (controller, fleet) = (keeper.controller().clone(), keeper.fleet().clone());
+    let mut loaded = controller.load(&fleet).await?;
+    let state = &loaded.state;
+    let runs = state.rollout().is_some();
+    if !runs && (state.kept().is_none() || state.proven().is_none()) {
+        return Ok(Next::Rests);
+    }
+    if controller.news.is_driven(&fleet) || !rivals.lock().await.leave(&controller, &loaded).await? {
+        return Ok(Next::Rests);
+    }
+    if runs && asks(state) && !is_answered(&controller, state).await? {
+        return Ok(Next::Rests);
+    }
+    // It waits until there is a hand for it.
+    if runs && hand == Hand::Looks {
+        return Ok(Next::Now);
+    }
+    if !runs {
+        if !looks {
+            return Ok(Next::Rests);
+        }
+        if state.owner() != Some(&controller.owner) {
+            loaded = claim(&controller, &loaded).await?;
+        }
+    }
+    let epoch = loaded.state.epoch();
+    Ok(match keeper.once(&loaded, Post::Worker(lease, leaves, epoch)).await? {
+        Kept::Well => Next::Rests,
+        Kept::Watched => Next::Soon,
+        Kept::Ended => Next::Now,
+        Kept::Asks(need) => {
+            tracing::warn!(%fleet, %need, "a person must decide");
+            Next::Soon
+        }
+    })
+}
+
+/// Whether a rollout waits for a person.
+fn asks(state: &FleetState) -> bool {
+    matches!(state.rollout().map(|running| &running.phase), Some(Phase::Held { why: Hold::Needs(_), .. }))
+}
+
+/// Whether there is something in a fleet's inbox.
+async fn is_answered(controller: &Controller, state: &FleetState) -> Result<bool> {
+    let inbox = state.fleet().inbox();
+    Ok(!controller.journal.load(&inbox, After::Version(state.inbox_read())).await?.records.is_empty())
+}
+
+/// Claims a fleet in which no rollout runs: nothing of it is owed.
+async fn claim(controller: &Controller, loaded: &LoadedState) -> Result<Arc<LoadedState>> {
+    let mut state = loaded.state.clone();
+    let at = controller.clock.now().max(state.at());
+    let event = Event::Claimed { owner: controller.owner.clone(), echo_until: at };
+    let recorded = Recorded { v: 1, at, epoch: Epoch(state.epoch().0 + 1), event };
+    state.evolve(&recorded)?;
+    let (stream, records) = (state.fleet().stream(), vec![load::encode(&recorded)?]);
+    let write = load::write_id(&controller.owner, &stream, loaded.head, &records);
+    let append = Append { stream, expected: loaded.head, write, records };
+    match load::append(&*controller.journal, &*controller.clock, append).await? {
+        Appended::Done(head) => {
+            let claimed = Arc::new(LoadedState { state, head, snapshot: loaded.snapshot });
+            controller.known.keep(&claimed);
+            controller.news.post(claimed.state.fleet(), head);
+            Ok(claimed)
+        }
+        Appended::Conflict(_) => Err(fenced(state.fleet())),
+    }
+}
