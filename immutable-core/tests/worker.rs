@@ -310,3 +310,58 @@ fn two_of_one_name_are_refused() {
         assert_eq!(error.to_string(), "another worker bears the name one; give each its own, with `Controller::owner`");
     });
 }
+
+/// Numbers that follow from a seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+#[test]
+fn ten_workers_that_die_and_freeze_bring_a_thousand_fleets_to_their_end() {
+    let stage = Stage::booting(20);
+    let (fleets, mut random) = (1000, Random(7));
+    let name = |nth: u64| format!("web-{nth}");
+    stage.clock.run(async {
+        for nth in 0..fleets {
+            stage.start(&name(nth), &stage.web).await;
+        }
+        let crew: Vec<_> = (0..40).map(|nth| Process::of(stage.worker(&format!("worker-{nth}")).at_once(150))).collect();
+        // Ten at a time: whoever dies is replaced by the next.
+        crew[10..].iter().for_each(|process| process.freeze());
+        beside(&crew, async {
+            let (mut at_work, mut next): (Vec<usize>, usize) = ((0..10).collect(), 10);
+            for _ in 0..60 {
+                stage.pass(10 + random.below(10)).await;
+                let seat = random.below(10) as usize;
+                if next < crew.len() && random.below(2) == 0 {
+                    crew[at_work[seat]].kill();
+                    at_work[seat] = next;
+                    crew[next].thaw();
+                    next += 1;
+                } else {
+                    crew[at_work[seat]].freeze();
+                    stage.pass(random.below(90)).await;
+                    crew[at_work[seat]].thaw();
+                }
+            }
+            assert!(next > 20, "{next} have worked");
+            stage.pass(600).await;
+        })
+        .await;
+        for nth in 0..fleets {
+            assert_eq!(stage.last(&name(nth)).await, Some(Outcome::Succeeded), "{nth}");
+            assert_eq!(stage.cloud.sizes(stage.fleet(&name(nth)).id()).into_values().collect::<Vec<_>>(), [3], "{nth}");
+        }
+        assert_eq!(stage.run(&stage.web), 3000);
+        let mut taken_over = 0;
+        for nth in 0..fleets {
+            taken_over += stage.owners(&name(nth)).await.len() - 1;
+        }
+        assert!(taken_over > 500, "{taken_over} times another has taken a fleet");
+    });
+}
