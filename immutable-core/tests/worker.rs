@@ -60,7 +60,7 @@ impl Stage {
     /// One that is told late of what it has written: between that and what it sends then it may be frozen.
     fn slow(&self, name: &str) -> Controller {
         let journal = Slow(self.cloud.journal(), self.clock.clone());
-        Controller::new(&self.cloud, journal).with_clock(Arc::new(self.clock.clone())).owner(name)
+        Controller::new(&self.cloud, journal).with_clock(self.cloud.clock()).owner(name)
     }
 
     /// How the last rollout of a fleet ended, if it has.
@@ -330,7 +330,8 @@ fn ten_workers_that_die_and_freeze_bring_a_thousand_fleets_to_their_end() {
         for nth in 0..fleets {
             stage.start(&name(nth), &stage.web).await;
         }
-        let crew: Vec<_> = (0..40).map(|nth| Process::of(stage.worker(&format!("worker-{nth}")).at_once(150))).collect();
+        let crew: Vec<_> =
+            (0..40).map(|nth| Process::of(stage.worker(&format!("worker-{nth}")).at_once(150).poll(15 * SECOND))).collect();
         // Ten at a time: whoever dies is replaced by the next.
         crew[10..].iter().for_each(|process| process.freeze());
         beside(&crew, async {

@@ -183,7 +183,9 @@ pub(super) fn silence(phase: &Phase) -> Duration {
 /// How much longer whoever drove a fleet before may send, if another takes it at once. A worker's sign may be as new as can be; of who drives alone the last
 /// record tells, by clocks that agree.
 pub(super) async fn left_of(controller: &Controller, state: &FleetState, now: Timestamp) -> Result<Duration> {
-    let Some(other) = state.owner().filter(|owner| **owner != controller.owner) else {
+    let other = state.owner().filter(|owner| **owner != controller.owner);
+    // Nothing is left that could be sent.
+    let Some(other) = other.filter(|_| state.owed().next().is_some()) else {
         return Ok(Duration::ZERO);
     };
     Ok(match Rivals::default().sign(controller, other).await? {
