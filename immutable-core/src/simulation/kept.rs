@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::expect::{Expected, label};
+use super::mishaps::Crash;
 use super::oracle::Breach;
 use super::play::Play;
 use super::process::Board;
@@ -123,7 +124,7 @@ impl Play<'_> {
         for life in 0.. {
             let controller = self.controller(board, life);
             match board.live(controller.keep(&self.fleet)).await {
-                Err(down) => {
+                Err(Crash { down, .. }) => {
                     self.ledger.script(self.now(), || format!("the process dies; nobody keeps it for {down} s"));
                     self.pass(Duration::from_secs(down)).await;
                     board.revive();

@@ -4,8 +4,10 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{join3, select};
+use futures_util::future::{Either, join3, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::mishaps::{Crash, Moment};
 use super::play::Play;
 use super::process::Board;
 use super::stage::Stage;
@@ -18,6 +20,9 @@ use crate::time::{Clock, Timestamp};
 
 /// How often a rollout may be taken up again, besides for the crashes of its script: also by a journal that refuses everything for an hour.
 const LIVES: u32 = 500;
+
+/// For how long those who are still frozen, or have woken up, are waited for when it has ended.
+const LAST_SLEEPER: Duration = Duration::from_secs(600);
 
 impl Play<'_> {
     /// Lets a rollout take the place of the one before it, at its time, if that runs by then.
@@ -64,25 +69,43 @@ impl Play<'_> {
     ) -> Result<Outcome, String> {
         let lives = LIVES + u32::try_from(self.script.crashes.len()).unwrap_or(0);
         let mut last = String::new();
+        // Frozen processes, which wake up and carry on as if nothing had happened.
+        let mut sleepers = FuturesUnordered::new();
         for life in 0..lives {
             let controller = self.controller(board, life);
             if life == 0 {
                 // It drove the rollout before this one too; whoever takes its place reads all of the journal.
                 self.ledger.tell(&controller);
             }
-            match board.live(self.drive(&controller, fleet, artifact, before)).await {
-                Err(down) => {
-                    self.ledger.script(self.now(), || format!("the process dies; nobody drives for {down} s"));
-                    self.pass(Duration::from_secs(down)).await;
+            let mut process = Box::pin(async move { self.drive(&controller, fleet, artifact, before).await });
+            match awake(&mut sleepers, board.live(process.as_mut())).await {
+                Err(Crash { down, sleeps, at, .. }) => {
+                    let freezes = sleeps.filter(|_| matches!(at, Moment::Await(_) | Moment::Seconds(_)));
+                    let how = if freezes.is_some() { "is frozen" } else { "dies" };
+                    self.ledger.script(self.now(), || format!("the process {how}; nobody drives for {down} s"));
+                    if let Some(seconds) = freezes {
+                        let thaws = self.clock.sleep_until(self.now() + Duration::from_secs(seconds.max(down + 1)));
+                        sleepers.push(async move {
+                            thaws.await;
+                            self.ledger.script(self.now(), || "the frozen process wakes up".to_owned());
+                            process.await
+                        });
+                    }
+                    awake(&mut sleepers, self.pass(Duration::from_secs(down))).await;
                     board.revive();
                 }
                 Ok(Ok(outcome)) => match stage.answer_at().filter(|_| matches!(outcome, Outcome::Needs(_))) {
-                    Some(at) => self.pass((at + Duration::from_secs(1)).since(self.now())).await,
+                    Some(at) => awake(&mut sleepers, self.pass((at + Duration::from_secs(1)).since(self.now()))).await,
                     // It was answered at the very moment at which it was asked.
                     None if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.is_answered()) => {
                         self.pass(Duration::from_secs(1)).await;
                     }
-                    None => return Ok(outcome),
+                    None => {
+                        // Whoever wakes up later finds out that it is over; whoever lost a call to the journal waits for ever.
+                        let mut ends = pin!(async { while sleepers.next().await.is_some() {} });
+                        select(ends.as_mut(), self.clock.sleep_until(self.now() + LAST_SLEEPER)).await;
+                        return Ok(outcome);
+                    }
                 },
                 Ok(Err(error)) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -130,6 +153,20 @@ impl Play<'_> {
             None => {
                 self.ledger.scene(|scene| scene.last().cloned()).ok_or_else(|| Error::invalid("it neither runs nor has ended"))
             }
+        }
+    }
+}
+
+/// Waits for something while those who were frozen do what they do once they wake up.
+async fn awake<T>(sleepers: &mut FuturesUnordered<impl Future>, done: impl Future<Output = T>) -> T {
+    let mut done = pin!(done);
+    loop {
+        if sleepers.is_empty() {
+            return done.await;
+        }
+        match select(done.as_mut(), sleepers.next()).await {
+            Either::Left((done, _)) => return done,
+            Either::Right(_) => {}
         }
     }
 }

@@ -54,7 +54,7 @@ impl Wire {
     }
 }
 
-/// The process that drives a rollout dies, and after a while another carries on.
+/// The process that drives a rollout dies, or is frozen, and after a while another carries on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -65,12 +65,21 @@ pub struct Crash {
     pub at: Moment,
     /// How long nobody drives it.
     pub down: u64,
+    /// After how many seconds it wakes up, if it was frozen: it does not know that another has carried on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sleeps: Option<u64>,
 }
 
 impl Crash {
     /// During a rollout at a moment; nobody drives it for so many seconds.
     pub const fn new(rollout: usize, at: Moment, down: u64) -> Self {
-        Self { rollout, at, down }
+        Self { rollout, at, down, sleeps: None }
+    }
+
+    /// It is frozen, and wakes up after so many seconds; at a call it dies all the same.
+    pub const fn sleeps(mut self, seconds: u64) -> Self {
+        self.sleeps = Some(seconds);
+        self
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::ledger::Ledger;
-use super::mishaps::{Fate, Mishap, Moment};
+use super::mishaps::{Crash, Fate, Mishap, Moment};
 use super::script::Script;
 use crate::conformance::{self, Fault, Faulty};
 use crate::error::Result;
@@ -31,17 +31,17 @@ pub(super) struct Board(Arc<Mutex<State>>);
 struct State {
     calls: Vec<conformance::Call>,
     awaits: u32,
-    /// Deaths that are still to come: when, and for how long.
-    deaths: Vec<(Moment, u64)>,
+    /// Deaths that are still to come.
+    deaths: Vec<Crash>,
     fates: Vec<Fate>,
-    /// For how long, once it is dead.
-    dead: Option<u64>,
+    /// Of what, once it is dead.
+    dead: Option<Crash>,
     waker: Option<Waker>,
 }
 
 impl Board {
     pub(super) fn new(script: &Script, rollout: usize) -> Self {
-        let deaths = script.crashes.iter().filter(|crash| crash.rollout == rollout).map(|crash| (crash.at, crash.down));
+        let deaths = script.crashes.iter().filter(|crash| crash.rollout == rollout).copied();
         let fates = script.fates.iter().filter(|fate| fate.rollout == rollout).copied().collect();
         let deaths = deaths.collect();
         Self(Arc::new(Mutex::new(State { calls: Vec::new(), awaits: 0, deaths, fates, dead: None, waker: None })))
@@ -51,8 +51,8 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a process run until it is done, or dead: then for how many seconds nobody takes its place.
-    pub(super) async fn live<T>(&self, process: impl Future<Output = T>) -> std::result::Result<T, u64> {
+    /// Lets a process run until it is done, or dead: then of what.
+    pub(super) async fn live<T>(&self, process: impl Future<Output = T>) -> std::result::Result<T, Crash> {
         let mut process = pin!(process);
         poll_fn(|context| {
             // Who was killed by somebody else does nothing more.
@@ -65,7 +65,7 @@ impl Board {
             let awaits = state.awaits;
             state.die(|at| at == Moment::Await(awaits));
             match state.dead {
-                Some(down) => Poll::Ready(Err(down)),
+                Some(crash) => Poll::Ready(Err(crash)),
                 None => {
                     match &mut state.waker {
                         Some(waker) => waker.clone_from(context.waker()),
@@ -92,8 +92,12 @@ impl Board {
     /// Dies at the times that the script names.
     pub(super) async fn dies_in_time(&self, clock: &dyn Clock, opened: Timestamp) {
         loop {
-            let next =
-                self.lock().deaths.iter().filter_map(|(at, _)| if let Moment::Seconds(at) = at { Some(*at) } else { None }).min();
+            let next = self
+                .lock()
+                .deaths
+                .iter()
+                .filter_map(|crash| if let Moment::Seconds(at) = crash.at { Some(at) } else { None })
+                .min();
             let Some(next) = next else { return pending().await };
             clock.sleep_until(opened + Duration::from_secs(next)).await;
             self.lock().die(|at| at == Moment::Seconds(next));
@@ -139,11 +143,11 @@ impl Board {
 
 impl State {
     fn die(&mut self, of: impl Fn(Moment) -> bool) {
-        while let Some(at) = self.deaths.iter().position(|(at, _)| of(*at)) {
-            let (_, down) = self.deaths.remove(at);
+        while let Some(at) = self.deaths.iter().position(|crash| of(crash.at)) {
+            let crash = self.deaths.remove(at);
             // Who is dead does not die again.
             if self.dead.is_none() {
-                self.dead = Some(down);
+                self.dead = Some(crash);
                 self.waker.take().into_iter().for_each(Waker::wake);
             }
         }

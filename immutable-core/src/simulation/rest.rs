@@ -172,7 +172,7 @@ impl Play<'_> {
         }
     }
 
-    /// Whether somebody has changed weights or upkeep since anybody looked.
+    /// Whether somebody has changed weights or upkeep since anybody looked, or bears our mark.
     fn drifted(&self) -> bool {
         let pool = self.pool_seen();
         let weights =
@@ -185,7 +185,7 @@ impl Play<'_> {
                 _ => false,
             })
         };
-        self.ledger.state(|state| Some(weights(state) || upkeep(state))).unwrap_or(true)
+        !seen.strangers.is_empty() || self.ledger.state(|state| Some(weights(state) || upkeep(state))).unwrap_or(true)
     }
 
     pub(super) fn end(&self) -> End {

@@ -40,6 +40,7 @@ const GENERATORS: &[(&str, u32, Generator)] = &[
     ("greed", 15, greed),
     ("dark", 15, dark),
     ("outage", 15, outage),
+    ("sleepers", 6, sleepers),
     ("mixed", 25, mixed),
     ("revoked", 25, revoked),
     ("weights", 6, weights),
@@ -322,6 +323,19 @@ fn dark(random: &mut Random, script: &mut Script) {
     let healing = at + 20 + u64::from(random.below(60));
     let what = if random.below(2) == 0 { Trouble::Partial(lasting(random)) } else { Trouble::Silence(lasting(random)) };
     script.disturbances.push(Disturbance::new(rollout, healing, what));
+}
+
+/// The process is frozen, another carries on, and the first wakes up.
+fn sleepers(random: &mut Random, script: &mut Script) {
+    for _ in 0..=random.below(2) {
+        let rollout = script.first_disturbed();
+        let at = match random.below(2) {
+            0 => Moment::Await(random.below(200)),
+            _ => Moment::Seconds(u64::from(random.below(900))),
+        };
+        let down = u64::from(random.below(200));
+        script.crashes.push(Crash::new(rollout, at, down).sleeps(down + 1 + u64::from(random.below(200))));
+    }
 }
 
 /// The process dies, and just before another takes its place machines fall ill.
