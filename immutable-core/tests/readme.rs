@@ -126,6 +126,33 @@ mod on_a_journal_that_lasts {
     }
 }
 
+mod in_a_worker {
+    use immutable_core::{Controller, Result};
+
+    /// In any number of processes: what one leaves behind, killed, frozen or told to stop, another carries on.
+    async fn work(controller: Controller, name: &str, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        controller.owner(name).work(shutdown).await
+    }
+
+    use immutable_core::{Fleet, MemoryCloud, Outcome, Strategy};
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_carries_on_what_another_has_left() -> Result<()> {
+        let cloud = MemoryCloud::new();
+        let web = cloud.bake("acmeinc/web", "1.0.0")?;
+        let fleet = Fleet::new("web", cloud.place()).size(3);
+        let person = cloud.controller();
+        let rollout = person.start(person.plan(&fleet, &web, Strategy::rolling()).await?).await?;
+        work(cloud.controller(), "worker-1", tokio::time::sleep(Duration::from_secs(20))).await?;
+        assert!(person.state(fleet.id()).await?.rollout().is_some());
+        work(cloud.controller(), "worker-2", tokio::time::sleep(Duration::from_secs(600))).await?;
+        assert_eq!(rollout.drive().await?, Outcome::Succeeded);
+        assert_eq!(cloud.running(), [(web.digest(), 3)].into());
+        Ok(())
+    }
+}
+
 #[cfg(feature = "simulation")]
 mod in_a_simulation {
     #[test]
@@ -147,7 +174,7 @@ fn the_readme_says_the_same() {
     let strip = |text: &str| text.split_whitespace().collect::<String>();
     let (readme, here) = (include_str!("../../README.md"), strip(include_str!("readme.rs")));
     let programs: Vec<_> = readme.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
-    assert_eq!(programs.len(), 4);
+    assert_eq!(programs.len(), 5);
     for program in programs {
         assert!(here.contains(&strip(program)), "the README's program is not the one that is run here:\n{program}");
     }

@@ -109,7 +109,7 @@ impl Signs {
                 return Err(Error::new(ErrorKind::Taken, why));
             }
         }
-        if self.head.0 % SIGNS == 0 {
+        if self.head.0.is_multiple_of(SIGNS) {
             let compact = Compact { stream, at: self.head, snapshot: record, keep: Keep::Nothing };
             // They only take room.
             if let Err(error) = self.journal.compact(compact).await {
