@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{BoxFuture, Either, join_all, select};
 use immutable_core::id::{StreamId, StreamVersion, WriteId};
 use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
 use immutable_core::memory::MemoryOptions;
@@ -117,13 +117,13 @@ impl Journal for Slow {
 }
 
 /// A process that can be stopped for a while, as a machine that is moved is, and killed.
-struct Process<'a> {
-    works: Mutex<Option<Pin<Box<dyn Future<Output = immutable_core::Result<()>> + 'a>>>>,
+struct Process {
+    works: Mutex<Option<BoxFuture<'static, immutable_core::Result<()>>>>,
     frozen: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl<'a> Process<'a> {
+impl Process {
     fn of(controller: Controller) -> Arc<Self> {
         let works = Box::pin(async move { controller.work(pending()).await });
         Arc::new(Self { works: Mutex::new(Some(works)), frozen: AtomicBool::new(false), waker: Mutex::new(None) })
@@ -161,7 +161,7 @@ impl<'a> Process<'a> {
 }
 
 /// Lets processes live for as long as a story takes.
-async fn beside<T>(processes: &[Arc<Process<'_>>], story: impl Future<Output = T>) -> T {
+async fn beside<T>(processes: &[Arc<Process>], story: impl Future<Output = T>) -> T {
     let lives = pin!(join_all(processes.iter().map(|process| process.lives())));
     match select(lives, pin!(story)).await {
         Either::Left((ended, _)) => panic!("a worker ended: {ended:?}"),
