@@ -183,6 +183,9 @@ impl Driver {
                 }
                 return Ok(Some(outcome));
             }
+            if self.lease.is_lost() {
+                return Err(self.fenced());
+            }
             if self.is_leaving() {
                 // What is under way is answered, and what is answered is written.
                 if self.in_flight.is_empty() {

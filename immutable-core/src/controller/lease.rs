@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Controller;
@@ -23,25 +23,54 @@ pub(super) const ALONE: Duration = Duration::from_secs(110);
 /// Signs are forgotten once so many more have come.
 const SIGNS: u64 = 64;
 
-/// Until when somebody may send. Clones share it.
+/// Until when somebody may send. Clones share it. Once it was over another may have what was driven by it, so what was begun before is not gone on with
+/// when it holds again: that is another term.
 #[derive(Clone, Debug)]
-pub(super) struct Lease(Arc<AtomicI64>);
+pub(super) struct Lease {
+    shared: Arc<Shared>,
+    term: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    until: AtomicI64,
+    term: AtomicU64,
+}
 
 impl Default for Lease {
     /// One that is over.
     fn default() -> Self {
-        Self(Arc::new(AtomicI64::new(i64::MIN)))
+        Self { shared: Arc::new(Shared { until: AtomicI64::new(i64::MIN), term: AtomicU64::new(0) }), term: 0 }
     }
 }
 
 impl Lease {
+    /// Whether it holds, without a break since this term began.
     pub(super) fn holds(&self, now: Timestamp) -> bool {
-        now.as_millis() < self.0.load(Ordering::Acquire)
+        !self.is_lost() && now.as_millis() < self.shared.until.load(Ordering::Acquire)
     }
 
-    /// It holds until then, if it does not for longer.
+    /// Whether it was over since this term began, and holds again.
+    pub(super) fn is_lost(&self) -> bool {
+        self.shared.term.load(Ordering::Acquire) != self.term
+    }
+
+    /// It holds until then, if it does not for longer. This one's term goes on: whoever says so has made sure that nobody else has what it is for.
     pub(super) fn lasts(&self, until: Timestamp) {
-        self.0.fetch_max(until.as_millis(), Ordering::AcqRel);
+        self.shared.until.fetch_max(until.as_millis(), Ordering::AcqRel);
+    }
+
+    /// As [`lasts`](Self::lasts), said now: in another term, if it was over.
+    fn renewed(&self, until: Timestamp, now: Timestamp) {
+        if now.as_millis() >= self.shared.until.load(Ordering::Acquire) {
+            self.shared.term.fetch_add(1, Ordering::AcqRel);
+        }
+        self.lasts(until);
+    }
+
+    /// The same, in the term that it is in now.
+    pub(super) fn term(&self) -> Self {
+        Self { shared: self.shared.clone(), term: self.shared.term.load(Ordering::Acquire) }
     }
 }
 
@@ -87,7 +116,7 @@ impl Signs {
         let began = self.clock.now();
         self.say(Sign::Lives { for_ms: u64::try_from(self.lasts.as_millis()).unwrap_or(u64::MAX) }).await?;
         // A tenth less than it said: clocks do not run alike.
-        self.lease.lasts(began + self.lasts.mul_f64(0.9));
+        self.lease.renewed(began + self.lasts.mul_f64(0.9), self.clock.now());
         Ok(())
     }
 
@@ -199,6 +228,24 @@ pub(super) async fn left_of(controller: &Controller, state: &FleetState, now: Ti
 mod tests {
     use super::*;
     use crate::rollout::Need;
+
+    #[test]
+    fn what_was_begun_before_a_lease_was_over_is_not_gone_on_with() {
+        let at = Timestamp::from_millis;
+        let (shared, now) = (Lease::default(), at(0));
+        assert!(!shared.holds(now) && !shared.is_lost());
+        shared.renewed(at(30), at(0));
+        let first = shared.term();
+        assert!(first.holds(at(29)) && !first.holds(at(30)));
+        shared.renewed(at(50), at(20));
+        assert!(first.holds(at(49)), "in time");
+        shared.renewed(at(90), at(60));
+        assert!(!first.holds(at(70)) && first.is_lost(), "another may have had it from 50 to 60");
+        let second = shared.term();
+        assert!(second.holds(at(70)) && !second.is_lost());
+        shared.renewed(at(80), at(95));
+        assert!(second.is_lost() && !shared.term().holds(at(95)), "a sign that took longer than it says");
+    }
 
     #[test]
     fn whoever_drives_a_rollout_has_its_time() {

@@ -159,7 +159,7 @@ impl Worker {
         loop {
             let clock = self.controller.clock.clone();
             let now = clock.now();
-            if self.lease.holds(now) {
+            if self.lease.term().holds(now) {
                 if now >= self.list_at {
                     self.list_at = now + self.controller.poll;
                     if let Err(error) = self.list().await {
@@ -226,7 +226,7 @@ impl Worker {
             }
             if let Some(keeper) = known.keeper.take() {
                 *hands += 1;
-                let (rivals, lease, leaves) = (self.rivals.clone(), self.lease.clone(), self.leaves.clone());
+                let (rivals, lease, leaves) = (self.rivals.clone(), self.lease.term(), self.leaves.clone());
                 self.tasks.push(tend(keeper, hand, looks, rivals, lease, leaves).boxed());
             }
         }
