@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -29,8 +30,8 @@ use super::wire::{Ask, Failed, Hello, Look, Sent, TheDestroyed, TheEnsured, TheR
 /// What was sent longer ago than this is refused, as of a cloud that wants each request signed anew.
 const SIGNED_FOR: Duration = Duration::from_secs(3);
 
-/// The most that a call is held up on its way, as every other is, in milliseconds.
-const HELD_UP: u32 = 12_000;
+/// For how many milliseconds a call is held up on its way, as every other is.
+const HELD_UP: Range<u32> = 4_000..12_000;
 
 /// The most that the cloud itself takes for a call.
 pub(crate) const LATENCY: Duration = Duration::from_millis(500);
@@ -64,7 +65,7 @@ impl Served {
                 let serves = async {
                     // Whoever asks may be dead by the time it is done: it is done all the same.
                     while let Ok((stream, _)) = listener.accept().await {
-                        let held_up = if random.below(2) == 0 { random.millis(0, HELD_UP) } else { Duration::ZERO };
+                        let held_up = if random.below(2) == 0 { random.millis(HELD_UP) } else { Duration::ZERO };
                         tokio::spawn(answer(stream, cloud.clone(), factor, sender.clone(), held_up));
                     }
                 };

@@ -9,6 +9,7 @@ mod cloud;
 mod truth;
 mod wire;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,8 +66,8 @@ impl Random {
         u32::try_from((((bits ^ (bits >> 31)) >> 32) * u64::from(bound)) >> 32).unwrap()
     }
 
-    fn millis(&mut self, from: u32, to: u32) -> Duration {
-        Duration::from_millis((from + self.below(to - from)).into())
+    fn millis(&mut self, range: Range<u32>) -> Duration {
+        Duration::from_millis((range.start + self.below(range.end - range.start)).into())
     }
 }
 
@@ -118,13 +119,16 @@ impl Story {
         self.folder.0.join("journal.db")
     }
 
-    /// A first release; a good one; one that is never healthy, and goes back; another size.
+    /// A first release; a good one; one that is never healthy, and goes back; another size. The first two show whatever is broken.
     fn play(mut self) -> Result<Tally, String> {
         let (size, next) = (3 + self.random.below(3), 1 + self.random.below(7));
         let [first, good, bad] = ["1.0.0", "1.1.0", "1.2.0"].map(|version| self.cloud.bake("acmeinc/web", version).unwrap());
         self.cloud.never_healthy(&bad);
         self.rollout(&first, size, (&first, size, &Outcome::Succeeded))?;
         self.rollout(&good, size, (&good, size, &Outcome::Succeeded))?;
+        if self.broken != Broken::Nothing {
+            return Ok(self.tally);
+        }
         self.rollout(&bad, size, (&good, size, &Outcome::RolledBack))?;
         self.rollout(&good, next, (&good, next, &Outcome::Succeeded))?;
         Ok(self.tally)
@@ -161,7 +165,7 @@ impl Story {
             // Half of them die as a call arrives.
             let (lives, at_a_call) = match self.random.below(2) {
                 _ if nth == KILLS => (PATIENCE, false),
-                0 => (self.random.millis(0, 700), false),
+                0 => (self.random.millis(0..700), false),
                 _ => (Duration::from_secs(2), true),
             };
             while self.served.calls.try_recv().is_ok() {}
@@ -248,19 +252,22 @@ fn kill_whoever_drives_and_every_rollout_ends_right() {
     assert!(kills >= 200 && claims >= 100 && again >= 20, "that proves little");
 }
 
-/// Whether stories in which whoever drives is so broken end wrong, some of them for this reason.
-fn is_noticed(broken: Broken, why: &str) {
+/// Whether some story in which whoever drives is so broken ends wrong for this reason. It takes a kill at the wrong moment.
+fn is_noticed(broken: Broken, why: &str) -> bool {
     // Those in which the cloud compares nothing.
-    let told = play_all([0, 2, 4, 6], broken);
-    assert!(told.iter().any(|told| told.as_ref().is_err_and(|told| told.contains(why))), "{told:#?}");
+    let seeds: Vec<u64> = (0..72).map(|nth| nth * 2).collect();
+    seeds.chunks(6).any(|seeds| {
+        let told = play_all(seeds.iter().copied(), broken);
+        told.iter().any(|told| told.as_ref().is_err_and(|told| told.contains(why)))
+    })
 }
 
 #[test]
 fn kill_whoever_acknowledges_before_it_writes_and_it_is_noticed() {
-    is_noticed(Broken::Acknowledges, "the journal knows of it since");
+    assert!(is_noticed(Broken::Acknowledges, "the journal knows of"));
 }
 
 #[test]
 fn kill_whoever_forgets_late_calls_and_it_is_noticed() {
-    is_noticed(Broken::Forgets, "took effect twice");
+    assert!(is_noticed(Broken::Forgets, "took effect twice"));
 }
