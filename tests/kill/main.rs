@@ -23,7 +23,7 @@ use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Sq
 
 use child::Broken;
 use cloud::Served;
-use truth::Machines;
+use truth::Truth;
 
 /// How much faster the cloud's time is than ours: a rollout of two minutes takes seconds.
 const FACTOR: u32 = 30;
@@ -33,6 +33,9 @@ const KILLS: u32 = 40;
 
 /// How long one that is left alone may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More of the cloud's time than any story takes.
+const NEVER: Duration = Duration::from_secs(24 * 3600);
 
 /// A folder that goes when it is dropped.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ struct Story {
     served: Served,
     folder: Folder,
     broken: Broken,
-    machines: Machines,
+    truth: Truth,
     processes: u32,
     tally: Tally,
 }
@@ -111,8 +114,8 @@ impl Story {
         };
         let cloud = MemoryCloud::with(options);
         let served = Served::new(&cloud, FACTOR, Random(seed)).unwrap();
-        let (folder, machines, random) = (Folder::new(), Machines::default(), Random(seed));
-        Self { random, clock, cloud, served, folder, broken, machines, processes: 0, tally: Tally::default() }
+        let (folder, truth, random) = (Folder::new(), Truth::default(), Random(seed));
+        Self { random, clock, cloud, served, folder, broken, truth, processes: 0, tally: Tally::default() }
     }
 
     fn file(&self) -> PathBuf {
@@ -137,6 +140,8 @@ impl Story {
     fn rollout(&mut self, to: &Artifact, size: u32, (runs, of, ends): (&Artifact, u32, &Outcome)) -> Result<(), String> {
         let fleet = Fleet::new("web", self.cloud.place()).size(size).min_ready(Duration::from_secs(1));
         let strategy = Strategy::rolling().max_surge(1 + self.random.below(2)).max_unavailable(self.random.below(2));
+        // On a machine that has much else to do, 20 minutes of the cloud's time may pass before one process hears an answer.
+        let strategy = strategy.progress_deadline(NEVER).rollback_deadline(NEVER).leave_deadline(NEVER);
         let (plan, rollout) = self.with_controller(async |controller| {
             let plan = controller.plan(&fleet, to, strategy).await.unwrap();
             (plan.clone(), controller.start(plan).await.unwrap().id())
@@ -151,7 +156,7 @@ impl Story {
             history.into_iter().map(|(_, recorded)| recorded).collect::<Vec<Recorded>>()
         });
         let effects = self.cloud.take_effects();
-        truth::hold(&mut self.machines, &effects, &stream, plan.budget()).map_err(context)?;
+        self.truth.hold(&effects, &stream, plan.budget()).map_err(context)?;
         driven.map_err(context)?;
         let count = |of: fn(&Event) -> bool| stream.iter().filter(|recorded| of(&recorded.event)).count() as u64;
         self.tally.claims = count(|event| matches!(event, Event::Claimed { .. }));

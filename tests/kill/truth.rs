@@ -27,48 +27,71 @@ enum Kind {
     Left(InstanceKey),
 }
 
-/// Who there is in the cloud.
+/// What is known of one fleet and its cloud, from the first moment on.
 #[derive(Debug, Default)]
-pub(crate) struct Machines {
+pub(crate) struct Truth {
+    /// How much of the stream was read.
+    read: usize,
+    journaled: BTreeMap<OpId, Journaled>,
     alive: BTreeSet<InstanceKey>,
     /// Of those, who leaves, and who is healthy and does not.
     leave: BTreeSet<InstanceKey>,
     serve: BTreeSet<InstanceKey>,
 }
 
-/// Holds the effects of one rollout against its fleet's whole stream. The machines are who there was before; then who there is after.
-pub(crate) fn hold(machines: &mut Machines, effects: &[Effect], stream: &[Recorded], budget: Budget) -> Result<(), String> {
-    let mut journaled = BTreeMap::new();
-    for Recorded { at, event, .. } in stream {
-        if let Event::Owed { op, call, .. } = event {
-            let owed = Journaled { at: *at, call: call.clone(), done: BTreeSet::new(), launched: 0 };
-            if journaled.insert(*op, owed).is_some() {
-                return Err(format!("the journal owes op {op} twice"));
+impl Truth {
+    /// Holds what happened since, under this budget, against the whole stream.
+    pub(crate) fn hold(&mut self, effects: &[Effect], stream: &[Recorded], budget: Budget) -> Result<(), String> {
+        for Recorded { at, event, .. } in stream.iter().skip(self.read) {
+            if let Event::Owed { op, call, .. } = event {
+                let owed = Journaled { at: *at, call: call.clone(), done: BTreeSet::new(), launched: 0 };
+                if self.journaled.insert(*op, owed).is_some() {
+                    return Err(format!("the journal owes op {op} twice"));
+                }
             }
         }
+        self.read = stream.len();
+        effects.iter().try_for_each(|effect| self.happens(effect, budget).map_err(|why| format!("{why}: {effect}")))
     }
-    for effect in effects {
-        let wrong = |what: &str| Err(format!("{what}: {effect}"));
-        let served = machines.serve.len();
-        machines.follow(effect);
-        if let What::Launched(_) = effect.what
-            && machines.alive.len() > budget.ceiling as usize
-        {
-            return wrong(&format!("above the ceiling of {}", budget.ceiling));
+
+    fn happens(&mut self, effect: &Effect, budget: Budget) -> Result<(), String> {
+        let served = self.serve.len();
+        self.follow(effect);
+        if matches!(effect.what, What::Launched(_)) && self.alive.len() > budget.ceiling as usize {
+            return Err(format!("above the ceiling of {}", budget.ceiling));
         }
-        let Cause::Call(op) = effect.by else { continue };
-        let Some(owed) = journaled.get_mut(&op) else {
-            return wrong("the journal knows of no such op");
-        };
+        let Cause::Call(op) = effect.by else { return Ok(()) };
+        let owed = self.journaled.get_mut(&op).ok_or("the journal knows of no such op")?;
         if effect.at < owed.at {
-            return wrong(&format!("the journal knows of it since {}, which is later", owed.at));
+            return Err(format!("the journal knows of it since {}, which is later", owed.at));
         }
-        owed.takes(op, effect).map_err(|why| format!("{why}: {effect}"))?;
-        if machines.serve.len() < served.min(budget.floor as usize) {
-            return wrong(&format!("below the floor of {}", budget.floor));
+        owed.takes(op, effect)?;
+        if self.serve.len() < served.min(budget.floor as usize) {
+            return Err(format!("below the floor of {}", budget.floor));
+        }
+        Ok(())
+    }
+    fn follow(&mut self, effect: &Effect) {
+        match &effect.what {
+            What::Launched(key) => {
+                self.alive.insert(key.clone());
+            }
+            What::Lives(key, Life::Leaving) => {
+                self.leave.insert(key.clone());
+                self.serve.remove(key);
+            }
+            What::Lives(key, Life::Gone) => [&mut self.alive, &mut self.leave, &mut self.serve].into_iter().for_each(|set| {
+                set.remove(key);
+            }),
+            What::Judged(key, Verdict::Healthy) if !self.leave.contains(key) => {
+                self.serve.insert(key.clone());
+            }
+            What::Judged(key, _) => {
+                self.serve.remove(key);
+            }
+            _ => {}
         }
     }
-    Ok(())
 }
 
 impl Journaled {
@@ -99,29 +122,5 @@ impl Journaled {
         let kind = kind.ok_or_else(|| format!("op {op} did not ask for it"))?;
         let done = matches!(effect.what, What::Deleted) || self.done.insert(kind);
         if done { Ok(()) } else { Err(format!("op {op} took effect twice")) }
-    }
-}
-
-impl Machines {
-    fn follow(&mut self, effect: &Effect) {
-        match &effect.what {
-            What::Launched(key) => {
-                self.alive.insert(key.clone());
-            }
-            What::Lives(key, Life::Leaving) => {
-                self.leave.insert(key.clone());
-                self.serve.remove(key);
-            }
-            What::Lives(key, Life::Gone) => [&mut self.alive, &mut self.leave, &mut self.serve].into_iter().for_each(|set| {
-                set.remove(key);
-            }),
-            What::Judged(key, Verdict::Healthy) if !self.leave.contains(key) => {
-                self.serve.insert(key.clone());
-            }
-            What::Judged(key, _) => {
-                self.serve.remove(key);
-            }
-            _ => {}
-        }
     }
 }
