@@ -442,7 +442,7 @@ impl Driver {
         for event in events {
             let claims = matches!(event, Event::Claimed { .. });
             let epoch = crate::id::Epoch(self.state.epoch().0 + u64::from(claims));
-            let recorded = Recorded { v: 1, at: self.now(), epoch, event };
+            let recorded = Recorded { v: Recorded::FORMAT, at: self.now(), epoch, event };
             self.state.evolve(&recorded).map_err(|illegal| {
                 Error::new(ErrorKind::Internal, "the engine decided what cannot follow; please report this").with_source(illegal)
             })?;
