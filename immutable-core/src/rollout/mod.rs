@@ -15,6 +15,8 @@ mod event;
 mod evolve;
 mod explain;
 mod keep;
+#[cfg(test)]
+pub(crate) mod kinds;
 mod lint;
 mod phase;
 mod plan;

@@ -154,6 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_that_says_more_than_is_known_here_is_not_carried_out() {
+        let opened = include_str!("../../tests/golden/journal.jsonl").lines().next().unwrap();
+        Recorded::read(opened.as_bytes()).unwrap();
+        for (place, more) in [("plan", "\"plan\":{"), ("strategy", "\"strategy\":{"), ("fleet", "\"fleet\":{")] {
+            assert!(opened.contains(more), "{opened}");
+            let newer = opened.replacen(more, &format!("{more}\"luck\":1,"), 1);
+            let refused = Recorded::read(newer.as_bytes()).unwrap_err();
+            assert!(refused.source().unwrap().to_string().contains("unknown field `luck`"), "{place}: {refused}");
+        }
+    }
+
+    #[test]
     fn what_is_damaged_is_told_from_what_is_newer() {
         let cut = record(1, r#""watched""#);
         for bytes in [&cut[..cut.len() - 1], b"", b"\xff", b"{}", b"[1]", br#"{"v":0}"#, br#"{"v":"1"}"#] {
