@@ -57,7 +57,7 @@ impl FleetState {
     /// come next. The state is then as it was.
     pub fn evolve(&mut self, recorded: &Recorded) -> Result<(), IllegalEvent> {
         let Recorded { v, at, epoch, event } = recorded;
-        ensure(*v == Recorded::FORMAT, || format!("a record of format {v}; this version goes by format {}", Recorded::FORMAT))?;
+        ensure(*v == Recorded::FORMAT, || format!("a record of format {v}; this version reads format {}", Recorded::FORMAT))?;
         ensure(*at >= self.at, || format!("it is of {at}, the event before it of {}", self.at))?;
         let claims = matches!(event, Event::Claimed { .. });
         let epoch_now = if claims { Epoch(self.epoch.0 + 1) } else { self.epoch };
