@@ -1,13 +1,16 @@
 //! Whole rollouts, and their parts, through the public API in virtual time. Figures: `cargo bench`.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use immutable_core::id::{StreamVersion, WriteId};
+use immutable_core::journal::{After, Append, Journal as _};
 use immutable_core::memory::MemoryOptions;
 use immutable_core::rollout::{Facts, FleetState, Percent, Seen, decide};
 use immutable_core::time::{Clock as _, VirtualClock};
-use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Strategy, Timestamp};
+use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, MemoryJournal, Outcome, Plan, Strategy, Timestamp};
 
 /// A fleet that runs 1.0.0, and what it takes to replace it.
 struct Stage {
@@ -155,5 +158,50 @@ fn folds(criterion: &mut Criterion) {
     assert_eq!(stage.state().owed().count(), 0);
 }
 
-criterion_group!(benches, rollouts, plans, decisions, folds, makespans);
+/// A million events: ten times a fleet's stream of a hundred thousand, of as many rollouts as that takes, from the first record on and without a snapshot.
+fn million(criterion: &mut Criterion) {
+    const EVENTS: usize = 100_000;
+    const TIMES: usize = 10;
+    let stage = Stage::new(100);
+    let stream = stage.fleet.id().stream();
+    let load = || stage.clock.run(stage.cloud.journal().load(&stream, After::Version(StreamVersion(0)))).expect("a stream");
+    let mut version = 1;
+    while load().head.0 < EVENTS as u64 {
+        for _ in 0..50 {
+            version += 1;
+            let next = stage.cloud.bake("acmeinc/web", &format!("1.{version}.0")).expect("a version");
+            assert_eq!(stage.run(stage.plan(&next)), Outcome::Succeeded);
+        }
+    }
+    let mut records = load().records;
+    records.truncate(EVENTS);
+    let bytes: usize = records.iter().map(|record| record.len()).sum();
+    let journal = MemoryJournal::new();
+    let append = Append { stream: stream.clone(), expected: StreamVersion(0), write: WriteId([1; 16]), records };
+    stage.clock.run(journal.append(append)).expect("written");
+    let controller = || Controller::new(&stage.cloud, journal.clone()).with_clock(Arc::new(stage.clock.clone()));
+    let history = stage.clock.run(controller().history(stage.fleet.id())).expect("a history");
+    let name = format!("{} events, {} bytes each", EVENTS * TIMES, bytes / EVENTS);
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(10).throughput(Throughput::Elements((EVENTS * TIMES) as u64));
+    group.bench_function("folded", |bencher| {
+        bencher.iter(|| {
+            for _ in 0..TIMES {
+                let mut state = FleetState::new(stage.fleet.id().clone());
+                history.iter().try_for_each(|(_, recorded)| state.evolve(recorded)).expect("a legal history");
+                black_box(&state);
+            }
+        });
+    });
+    group.bench_function("read from a journal in memory, and folded", |bencher| {
+        bencher.iter(|| {
+            for _ in 0..TIMES {
+                black_box(stage.clock.run(controller().state(stage.fleet.id())).expect("a state"));
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, rollouts, plans, decisions, folds, million, makespans);
 criterion_main!(benches);

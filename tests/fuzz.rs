@@ -31,7 +31,10 @@ fn manifests_are_read_or_refused_and_twice_the_same() {
 
 #[test]
 fn records_survive_being_written_and_a_fleet_takes_them_in_whole_or_not_at_all() {
-    replay(fuzz::journals, &["tests/fuzz/kept/journals", "immutable-core/tests/golden"]);
+    replay(
+        fuzz::journals,
+        &["tests/fuzz/kept/journals", "immutable-core/tests/golden", "immutable-core/tests/golden/journals/0.1.0"],
+    );
 }
 
 #[test]

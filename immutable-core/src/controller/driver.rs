@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable, select};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::execute::execute;
 use super::lease::{self, ALONE, Lease};
@@ -42,6 +43,11 @@ pub(super) enum Post {
 
 /// Drives a rollout to its end; nothing of that if its worker leaves before.
 pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId, post: Post) -> Result<Option<Outcome>> {
+    let span = tracing::info_span!("rollout", %fleet, %rollout);
+    drive_on(controller, fleet, rollout, post).instrument(span).await
+}
+
+async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, post: Post) -> Result<Option<Outcome>> {
     let provider = controller.provider(fleet.place())?;
     let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now();
@@ -500,7 +506,7 @@ impl Driver {
         for event in events {
             let claims = matches!(event, Event::Claimed { .. });
             let epoch = crate::id::Epoch(self.state.epoch().0 + u64::from(claims));
-            let recorded = Recorded { v: 1, at: self.now(), epoch, event };
+            let recorded = Recorded { v: Recorded::FORMAT, at: self.now(), epoch, event };
             self.state.evolve(&recorded).map_err(|illegal| {
                 Error::new(ErrorKind::Internal, "the engine decided what cannot follow; please report this").with_source(illegal)
             })?;

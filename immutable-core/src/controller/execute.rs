@@ -28,7 +28,7 @@ pub(super) async fn execute(
         return None;
     }
     let generation = call.generation().map(tracing::field::display);
-    let span = tracing::debug_span!("call", fleet = %op.fleet, generation, op = %op.id);
+    let span = tracing::debug_span!("call", fleet = %op.fleet, generation, op = %op.id, what = %call);
     let lifetime = match (&call, &provider.traffic) {
         (Call::Route(_) | Call::Drain { .. }, Some(traffic)) => traffic.capabilities().request_lifetime,
         _ => provider.fleets.capabilities().request_lifetime,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Controller;
-use super::load::{self, LoadedState, decode, encode};
+use super::load::{self, LoadedState, corrupt, encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{OwnerId, StreamId, StreamVersion};
 use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
@@ -180,7 +180,8 @@ impl Rivals {
         // What was written after this was asked for is not in it.
         let now = controller.clock.steady();
         let last: Option<&Record> = loaded.records.last().or(loaded.snapshot.as_ref().map(|(_, sign)| sign));
-        let sign = last.map(|sign| decode::<Sign>(&stream, loaded.head, sign)).transpose()?;
+        let unreadable = |why| corrupt(&stream, loaded.head, "it is no sign of a worker").with_source(why);
+        let sign = last.map(|sign| serde_json::from_slice::<Sign>(sign).map_err(unreadable)).transpose()?;
         let known = self.signs.entry(owner.clone()).or_insert((loaded.head, sign, now));
         if known.0 != loaded.head {
             *known = (loaded.head, sign, now);

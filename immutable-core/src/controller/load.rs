@@ -9,7 +9,7 @@ use crate::error::{Applied, Error, ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
 use crate::id::{OwnerId, StreamId, StreamVersion, WriteId};
 use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
-use crate::rollout::{FleetState, Recorded};
+use crate::rollout::{FleetState, Recorded, Unreadable};
 use crate::time::Clock;
 
 /// How often a lost race is run again.
@@ -47,6 +47,9 @@ impl Known {
     }
 }
 
+/// The format of snapshots that this version writes and reads.
+const SNAPSHOT: u32 = 1;
+
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Snapshot {
     v: u32,
@@ -72,18 +75,18 @@ pub(super) async fn state(journal: &dyn Journal, known: &Known, fleet: &FleetId)
             Arc::new(LoadedState { state: FleetState::new(fleet.clone()), head, snapshot })
         }
         (None, Some((version, bytes))) => {
-            let snapshot: Snapshot = decode(&stream, version, &bytes)?;
-            if snapshot.v != 1 || snapshot.state.fleet() != fleet {
-                return Err(corrupt(&stream, version, "it is not a snapshot of this fleet in format 1"));
-            }
-            Arc::new(LoadedState { state: snapshot.state, head: version, snapshot: version })
+            let state = restore(fleet, &bytes).map_err(|why| {
+                let what = format!("snapshot at record {version} of {stream}: {why}");
+                Error::new(ErrorKind::Corrupt, what).with_source(why)
+            })?;
+            Arc::new(LoadedState { state, head: version, snapshot: version })
         }
     };
     if !loaded.records.is_empty() {
         let LoadedState { state, head, .. } = Arc::make_mut(&mut read);
         for record in &loaded.records {
             head.0 += 1;
-            let recorded: Recorded = decode(&stream, *head, record)?;
+            let recorded = recorded(&stream, *head, record)?;
             state
                 .evolve(&recorded)
                 .map_err(|illegal| corrupt(&stream, *head, "it cannot follow the record before it").with_source(illegal))?;
@@ -94,24 +97,40 @@ pub(super) async fn state(journal: &dyn Journal, known: &Known, fleet: &FleetId)
 }
 
 /// The records of a stream after a version, each with the version after it.
-pub(super) async fn records<T: serde::de::DeserializeOwned>(
+pub(super) async fn records(
     journal: &dyn Journal,
     stream: &StreamId,
     after: StreamVersion,
-) -> Result<Vec<(StreamVersion, T)>> {
+) -> Result<Vec<(StreamVersion, Recorded)>> {
     let loaded = journal.load(stream, After::Version(after)).await?;
-    let numbered = loaded.records.iter().zip(after.0 + 1..);
-    numbered.map(|(record, version)| Ok((StreamVersion(version), decode(stream, StreamVersion(version), record)?))).collect()
+    let numbered = (after.0 + 1..).map(StreamVersion).zip(&loaded.records);
+    numbered.map(|(version, record)| Ok((version, recorded(stream, version, record)?))).collect()
 }
 
-pub(super) fn decode<T: serde::de::DeserializeOwned>(stream: &StreamId, version: StreamVersion, bytes: &[u8]) -> Result<T> {
-    let unreadable = || corrupt(stream, version, "it cannot be read");
-    // Looked through for bad UTF-8 once, and not string by string.
-    let text = std::str::from_utf8(bytes).map_err(|why| unreadable().with_source(why))?;
-    serde_json::from_str(text).map_err(|why| unreadable().with_source(why))
+fn recorded(stream: &StreamId, version: StreamVersion, record: &[u8]) -> Result<Recorded> {
+    Recorded::read(record).map_err(|why| corrupt(stream, version, &why.to_string()).with_source(why))
 }
 
-fn corrupt(stream: &StreamId, version: StreamVersion, what: &str) -> Error {
+/// The state that a snapshot holds.
+fn restore(fleet: &FleetId, bytes: &[u8]) -> Result<FleetState, Unreadable> {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        v: u64,
+    }
+    match serde_json::from_slice::<Snapshot>(bytes) {
+        Ok(Snapshot { v: SNAPSHOT, state }) if state.fleet() == fleet => Ok(state),
+        Ok(Snapshot { v: SNAPSHOT, state }) => Err(Unreadable::damaged(format!("it is of fleet {}", state.fleet()))),
+        // What a later format means by the same fields is not known here.
+        read => match (serde_json::from_slice(bytes), read) {
+            (Ok(Format { v }), _) if v > u64::from(SNAPSHOT) => Err(Unreadable::newer(v, SNAPSHOT)),
+            (Ok(Format { v: 1.. }), Err(why)) => Err(Unreadable::unknown(SNAPSHOT, why)),
+            (Ok(_), _) => Err(Unreadable::damaged("it says no format")),
+            (Err(why), _) => Err(Unreadable::damaged(why)),
+        },
+    }
+}
+
+pub(super) fn corrupt(stream: &StreamId, version: StreamVersion, what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("record {version} of {stream}: {what}"))
 }
 
@@ -163,7 +182,7 @@ pub(super) async fn snapshot(journal: &dyn Journal, known: &Known, now: LoadedSt
         return Ok(());
     }
     let stream = state.fleet().stream();
-    let snapshot = Snapshot { v: 1, state };
+    let snapshot = Snapshot { v: SNAPSHOT, state };
     let record = encode(&snapshot)?;
     journal.compact(Compact { stream, at: head, snapshot: record, keep: Keep::Everything }).await?;
     known.keep(&Arc::new(LoadedState { state: snapshot.state, head, snapshot: head }));

@@ -7,6 +7,7 @@ mod commands;
 mod driver;
 mod events;
 mod execute;
+mod explain;
 mod judges;
 mod keep;
 mod lease;
@@ -269,7 +270,7 @@ impl Controller {
             let opened = Event::Opened { rollout, plan: Box::new(plan.clone()) };
             let mut records = Vec::new();
             for event in ended.into_iter().chain([opened]) {
-                let recorded = Recorded { v: 1, at, epoch, event };
+                let recorded = Recorded { v: Recorded::FORMAT, at, epoch, event };
                 state.evolve(&recorded)?;
                 records.push(load::encode(&recorded)?);
             }
@@ -305,7 +306,7 @@ impl Controller {
         Ok(id.map(|id| Rollout { controller: self.clone(), fleet: fleet.clone(), id, since: loaded.head }))
     }
 
-    /// Everything that was journaled of a fleet, with the version after each record.
+    /// Everything that was journaled of a fleet, with the version after each record. [`Story`](crate::rollout::Story) prints it for people.
     ///
     /// # Errors
     /// What the journal fails with; [`NotFound`](ErrorKind::NotFound) if old records were dropped.
@@ -448,6 +449,9 @@ impl Rollout {
     ///
     /// May be dropped at any await and called again, here or in another process: what was journaled is carried on, and nothing is done
     /// twice. Of two that drive at once the later one goes on.
+    ///
+    /// What happens meanwhile is inside of a `tracing` span, `rollout`, that names fleet and rollout, at level `INFO`; each call to a provider is inside of one
+    /// more, `call`, that names generation and op and says what is asked, at level `DEBUG`.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if this controller lacks the traffic switch of the fleet's pool, or a [judge](Controller::judge) of a step

@@ -11,6 +11,7 @@ use crate::id::{PoolId, Zone, read_text};
 
 /// What "the same", "proven" and "failing" are said of: what was built and how its machines are made, never the image alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Release {
     /// The artifact's digest.
     pub artifact: Digest,
@@ -76,6 +77,7 @@ impl<'de> serde::Deserialize<'de> for GroupId {
 
 /// Everything that is fixed about a generation when it is made.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GenerationSpec {
     /// Whose generation.
     pub fleet: FleetId,
@@ -124,6 +126,7 @@ impl GenerationSpec {
 
 /// One group of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GroupSpec {
     /// Its number within the generation.
     pub cell: u16,
@@ -145,6 +148,7 @@ pub enum Placement {
 
 /// What the provider may do to a generation's groups by itself. Always the whole wanted set, never a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upkeep {
     /// Replace instances that fail.
     pub heal: bool,

@@ -116,6 +116,7 @@ impl<'de> serde::Deserialize<'de> for FleetId {
 /// # Ok::<(), immutable_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fleet {
     id: FleetId,
     size: Option<u32>,

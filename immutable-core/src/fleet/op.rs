@@ -50,7 +50,7 @@ impl Op {
 
 /// The only three things that may happen to a size. Lowering always names who leaves; a provider never chooses.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Resize {
     /// Launch `to - from` more.
     Raise {
@@ -174,6 +174,7 @@ pub enum Destroyed {
 
 /// Something that [`preflight`](crate::provider::FleetProvider::preflight) found.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Finding {
     /// What, as a sentence.
     pub what: String,
@@ -183,6 +184,7 @@ pub struct Finding {
 
 /// Why something failed, so that the right one is charged for it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trouble {
     /// Whose fault.
     pub class: FailureClass,

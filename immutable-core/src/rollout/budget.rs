@@ -167,6 +167,7 @@ impl<'de> serde::Deserialize<'de> for Amount {
 
 /// What a rollout may do to a fleet's size, resolved for a desired size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
     /// How many instances the fleet should have.
     pub desired: u32,

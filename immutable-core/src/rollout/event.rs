@@ -15,8 +15,9 @@ use crate::time::Timestamp;
 
 /// An event with its time and its owner's epoch: one record of a fleet's journal, as one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recorded {
-    /// The format of the record: 1.
+    /// The format of the record: [`FORMAT`](Self::FORMAT).
     pub v: u32,
     /// When it was decided, by its owner's clock and never before the record before it.
     pub at: Timestamp,
@@ -28,7 +29,7 @@ pub struct Recorded {
 
 /// A fact about a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Event {
     /// An owner drives the fleet from here on; whatever an earlier one writes later is illegal.
@@ -128,7 +129,7 @@ pub enum Event {
 
 /// What was seen and cannot be read again, at most once a tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Noted {
     /// Instances seen for the first time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -187,6 +188,7 @@ impl Noted {
 
 /// One failure.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Charge {
     /// In which group.
     pub group: GroupId,
@@ -204,7 +206,7 @@ pub struct Charge {
 
 /// A call to a provider, with every parameter: what is sent again after a crash is this.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Call {
     /// Make a generation.
@@ -252,7 +254,7 @@ impl Call {
 
 /// The answer to a call.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum OpResult {
     /// It was done.
     Done {
@@ -289,6 +291,7 @@ pub enum OpResult {
 
 /// Why a call was not done.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Refused {
     /// What kind of error.
     pub kind: ErrorKind,

@@ -13,16 +13,22 @@ pub(crate) mod decide;
 mod envelope;
 mod event;
 mod evolve;
+mod explain;
 mod keep;
+#[cfg(test)]
+pub(crate) mod kinds;
 mod lint;
 mod phase;
 mod plan;
+mod record;
 mod report;
 mod seen;
 mod settle;
 mod since;
 mod state;
+mod story;
 mod strategy;
+mod words;
 
 pub use budget::{Amount, AmountError, Budget, Percent, PercentError};
 pub use command::{AbortTo, Command, CommandId, Fate, What, command};
@@ -31,12 +37,14 @@ pub use envelope::{Envelope, Takes};
 pub use event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
 pub use evolve::IllegalEvent;
 pub(crate) use evolve::backoff;
+pub use explain::{Explanation, OwedCall, Ownership, ProvenSince, Running};
 pub use keep::{Amiss, Standing, amiss};
 pub(crate) use keep::{Found, found};
 pub use lint::{Lint, Warning};
 pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 pub use plan::{Basis, Plan, PlanFor, PlannedStep, Subject, Wanted};
 pub(crate) use plan::{busy, keeps_nothing};
+pub(crate) use record::Unreadable;
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Answer, Facts, Seen};
 pub use settle::settle;
@@ -44,6 +52,7 @@ pub(crate) use since::Since;
 pub use state::{
     Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
 };
+pub use story::Story;
 pub use strategy::{
     Analyse, Approve, Check, EachZone, Old, OnFirstFailure, OnResize, Otherwise, Shortage, Step, Strategy, Supersede,
 };

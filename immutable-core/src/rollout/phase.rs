@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Where a rollout is.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Phase {
     /// The wanted generation is being made; nothing is launched.
@@ -94,7 +94,7 @@ impl Phase {
 
 /// How far a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum StepState {
     /// Sizes are on their way to the goal.
@@ -119,7 +119,7 @@ pub enum StepState {
 
 /// Why a rollout goes back.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum RevertCause {
     /// Too many instances failed by the release's fault.
@@ -154,7 +154,7 @@ impl fmt::Display for RevertCause {
 
 /// To which end a rollout finishes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Ending {
     /// The wanted release has the fleet.
@@ -179,7 +179,7 @@ pub enum Ending {
 
 /// Why nothing moves.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Hold {
     /// A person must decide; until then nothing is sent, and what is owed stays owed.
@@ -193,7 +193,7 @@ pub enum Hold {
 
 /// What a person is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Need {
     /// The release failed and there is no proven one to go back to.
@@ -266,7 +266,7 @@ impl fmt::Display for Need {
 
 /// How a rollout ended.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[must_use]
 #[non_exhaustive]
 pub enum Outcome {

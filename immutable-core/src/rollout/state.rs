@@ -262,6 +262,9 @@ pub struct Owed {
 pub struct RolloutState {
     /// Its number.
     pub id: RolloutId,
+    /// When it began.
+    #[serde(default)]
+    pub begun: Timestamp,
     /// All of its plan.
     pub plan: Arc<Plan>,
     /// The generation that the plan makes or uses.
@@ -270,6 +273,9 @@ pub struct RolloutState {
     pub baseline: Option<Proven>,
     /// Where it is.
     pub phase: Phase,
+    /// Since when.
+    #[serde(default)]
+    pub moved: Timestamp,
     /// The most ready instances that this step has had.
     pub best: u32,
     /// Whether it has launched anything of what is wanted, or found it there.

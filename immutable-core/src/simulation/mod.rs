@@ -30,6 +30,8 @@
 mod draw;
 mod expect;
 mod failure;
+#[cfg(test)]
+mod golden;
 mod judge;
 mod kept;
 mod ledger;

@@ -57,7 +57,7 @@ impl FleetState {
     /// come next. The state is then as it was.
     pub fn evolve(&mut self, recorded: &Recorded) -> Result<(), IllegalEvent> {
         let Recorded { v, at, epoch, event } = recorded;
-        ensure(*v == 1, || format!("a record of format {v}; this version reads format 1"))?;
+        ensure(*v == Recorded::FORMAT, || format!("a record of format {v}; this version reads format {}", Recorded::FORMAT))?;
         ensure(*at >= self.at, || format!("it is of {at}, the event before it of {}", self.at))?;
         let claims = matches!(event, Event::Claimed { .. });
         let epoch_now = if claims { Epoch(self.epoch.0 + 1) } else { self.epoch };
@@ -163,10 +163,12 @@ impl FleetState {
         self.next_rollout += 1;
         self.rollout = Some(RolloutState {
             id: *rollout,
+            begun: at,
             plan: Arc::new((**plan).clone()),
             wanted,
             baseline: self.proven.clone(),
             phase: Phase::Preparing { give_up_at: at + plan.strategy().progress_deadline },
+            moved: at,
             best: 0,
             launched,
             resized: None,
@@ -419,7 +421,7 @@ impl FleetState {
         let wanted = self.generations.get(&rollout.wanted);
         let burnt = wanted.is_some_and(|wanted| wanted.charged.keys().any(|class| burns(*class)));
         let judged = matches!(to, Phase::Reverting { why: RevertCause::Judged(_), .. });
-        rollout.phase = to.clone();
+        (rollout.phase, rollout.moved) = (to.clone(), at);
         if let (Some(why), Some(release)) = (blamed.filter(|_| burnt || judged), wanted.map(GenerationState::release)) {
             self.note_failed(release, at, why);
         }

@@ -27,6 +27,7 @@ use crate::rollout::strategy::{Step, Strategy, Supersede};
 ///
 /// It is bound to its [`Basis`]: what the fleet was when it was made. Started on anything else it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     format: Format,
     fleet: Fleet,
@@ -73,6 +74,7 @@ impl TryFrom<u32> for Format {
 
 /// An artifact, as a plan names it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Subject {
     /// Its name.
     pub name: ArtifactName,
@@ -101,7 +103,7 @@ impl fmt::Display for Subject {
 
 /// The generation that gets the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Wanted {
     /// One that is made.
     New(Arc<GenerationSpec>),
@@ -121,6 +123,7 @@ impl Wanted {
 
 /// One step, and what the fleet may look like during it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlannedStep {
     /// The step.
     pub step: Step,
@@ -137,6 +140,7 @@ pub struct PlannedStep {
 
 /// What the fleet was when the plan was made: what is proven, what exists, what is desired. Not its instances.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Basis {
     /// The proven release.
     pub proven: Option<Release>,

@@ -30,6 +30,7 @@ pub use step::{Analyse, Approve, Check, EachZone, Old, Otherwise, Step};
 /// # Ok::<(), immutable_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Strategy {
     pub(crate) max_surge: Amount,
     pub(crate) max_unavailable: Amount,

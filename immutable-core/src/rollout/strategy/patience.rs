@@ -9,6 +9,7 @@ use crate::time::{Human, human};
 
 /// Spares beside those that boot for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Hedge {
     pub(crate) spares: Amount,
     #[serde(with = "human")]

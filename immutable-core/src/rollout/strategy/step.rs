@@ -11,7 +11,7 @@ use crate::time::{Human, Timestamp, human};
 
 /// One step. It is left when what it says is so.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Step {
     /// The wanted release has this share of the fleet's size.
@@ -56,6 +56,7 @@ pub enum Step {
 
 /// One zone after the other, and what must hold before the next. After the last nothing must: what else is wanted stands behind it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EachZone {
     /// How long it bakes after the first.
     #[serde(default, with = "human", skip_serializing_if = "Duration::is_zero")]
@@ -107,6 +108,7 @@ impl Old {
 
 /// A check by a [judge](crate::provider::Judge): it is asked until it says yes or no.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Check {
     pub(crate) judge: Arc<str>,
     #[serde(with = "human")]
@@ -137,6 +139,7 @@ impl Check {
 
 /// An analysis by a [judge](crate::provider::Judge), which is asked again and again: no is no at once, yes is yes at the end.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Analyse {
     pub(crate) judge: Arc<str>,
     #[serde(rename = "for", with = "human")]
@@ -193,6 +196,7 @@ impl Analyse {
 
 /// An approval by some of those who are named.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Approve {
     pub(crate) by: BTreeSet<Actor>,
     pub(crate) least: u32,

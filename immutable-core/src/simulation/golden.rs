@@ -1,0 +1,147 @@
+//! Makes the golden journals of this version: as few simulated worlds as hold every kind of fact that happens in them, and a scene for each other.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::Simulation;
+use super::expect::Patience;
+use super::play::Play;
+use crate::artifact::{Artifact, Built, Provenance};
+use crate::fleet::Fleet;
+use crate::id::StreamVersion;
+use crate::journal::{After, Journal};
+use crate::memory::{MemoryCloud, MemoryOptions};
+use crate::rollout::kinds::{all, folder, of};
+use crate::rollout::{AbortTo, FleetState, Outcome, Recorded, Strategy};
+use crate::time::{Timestamp, VirtualClock};
+
+/// So many worlds are looked through: 4 minutes.
+const SEEDS: u64 = 4000;
+
+struct Journaled {
+    name: String,
+    state: FleetState,
+    records: Vec<Recorded>,
+}
+
+impl Journaled {
+    /// What is in a fleet's journal.
+    fn read(name: impl Into<String>, clock: &VirtualClock, cloud: &MemoryCloud, state: FleetState) -> Self {
+        let after = After::Version(StreamVersion(0));
+        let loaded = clock.run(cloud.journal().load(&state.fleet().stream(), after)).unwrap();
+        let records = loaded.records.iter().map(|record| Recorded::read(record).unwrap());
+        let mut journaled = Self { name: name.into(), state, records: records.collect() };
+        let Self { state, records, .. } = &mut journaled;
+        records.iter().for_each(|recorded| state.evolve(recorded).unwrap());
+        journaled
+    }
+
+    /// At the end of a simulated world.
+    fn world(seed: u64) -> Self {
+        let simulation = Simulation::new().instances(0..=3);
+        let script = simulation.script(seed);
+        let play = Play::new(&simulation, &script, Patience::Configured, false);
+        let (clock, cloud, fleet) = (play.clock.clone(), play.cloud.clone(), play.fleet.clone());
+        let _ = play.play();
+        Self::read(format!("world-{seed}"), &clock, &cloud, FleetState::new(fleet))
+    }
+
+    fn kinds(&self) -> BTreeSet<&'static str> {
+        self.records.iter().flat_map(of).collect()
+    }
+
+    fn write(&self) {
+        let Self { name, state, records } = self;
+        let folder = folder().join(env!("CARGO_PKG_VERSION"));
+        let lines: String = records.iter().map(|recorded| serde_json::to_string(recorded).unwrap() + "\n").collect();
+        fs::write(folder.join(format!("{name}.jsonl")), lines).unwrap();
+        let state = serde_json::to_string_pretty(state).unwrap() + "\n";
+        fs::write(folder.join(format!("{name}.state.json")), state).unwrap();
+    }
+}
+
+/// What happens in no world that is drawn.
+fn scenes() -> [Journaled; 2] {
+    let cloud = || {
+        let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
+        let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
+        (clock, cloud)
+    };
+    let plain = Strategy::rolling().max_surge(1);
+    [
+        {
+            let (clock, cloud) = cloud();
+            let (fleet, controller) = (Fleet::new("web", cloud.place()).size(2), cloud.controller().owner("deployer"));
+            clock.run(async {
+                let one = cloud.bake("acmeinc/web", "1.0.0").unwrap();
+                let plan = controller.plan(&fleet, &one, plain.clone()).await.unwrap();
+                assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
+                let built = Built::new(Provenance::new("test", "1.1.0")).irreversible("schema 12");
+                let two = Artifact::new(one.name().clone(), "1.1.0".parse().unwrap(), built).unwrap();
+                let two = cloud.import(&two).unwrap();
+                let plan = controller.plan(&fleet, &two, plain.clone()).await.unwrap();
+                let rollout = controller.start(plan).await.unwrap();
+                rollout.abort(AbortTo::Nothing, "bob").await.unwrap();
+                let stopped = async {
+                    let mut reports = rollout.reports();
+                    while let Some(report) = futures_util::StreamExt::next(&mut reports).await {
+                        if report.counts.ready > 0 {
+                            rollout.abort(AbortTo::Back, "bob").await.unwrap();
+                            break;
+                        }
+                    }
+                };
+                let (asks, ()) = futures_util::join!(rollout.drive(), stopped);
+                assert!(matches!(asks.unwrap(), Outcome::Needs(_)));
+                rollout.retry("ann").await.unwrap();
+                assert_eq!(rollout.drive().await.unwrap(), Outcome::Succeeded);
+            });
+            Journaled::read("irreversible", &clock, &cloud, FleetState::new(fleet.id().clone()))
+        },
+        {
+            let (clock, cloud) = cloud();
+            let pool = cloud.pool("web");
+            let [api, web] = ["api", "web"].map(|name| Fleet::new(name, cloud.place()).size(2));
+            let controller = cloud.controller().owner("deployer");
+            clock.run(async {
+                let [one, two] = ["1.0.0", "1.1.0"].map(|version| cloud.bake("acmeinc/web", version).unwrap());
+                // The pool is the other's, and refuses.
+                for (fleet, artifact, asks) in [
+                    (api.pool(pool.clone()), &one, false),
+                    (web.clone(), &one, false),
+                    (web.clone().pool(pool.clone()), &two, true),
+                ] {
+                    let plan = controller.plan(&fleet, artifact, plain.clone()).await.unwrap();
+                    assert_eq!(matches!(controller.run(plan).await.unwrap(), Outcome::Needs(_)), asks);
+                }
+            });
+            Journaled::read("pool-of-another", &clock, &cloud, FleetState::new(web.id().clone()))
+        },
+    ]
+}
+
+#[test]
+#[ignore = "writes the golden journals of a new version; see ARCHITECTURE.md"]
+fn golden_journals_of_this_version() {
+    let folder = folder().join(env!("CARGO_PKG_VERSION"));
+    assert!(!folder.exists(), "{} is there, and what was released is never written again; raise the version", folder.display());
+    let (mut missing, mut chosen) = (all(), Vec::from(scenes()));
+    chosen.iter().for_each(|scene| missing.retain(|kind| !scene.kinds().contains(kind)));
+    let worlds: Vec<_> = (0..SEEDS)
+        .map(|seed| {
+            let world = Journaled::world(seed);
+            (seed, world.records.len(), world.kinds())
+        })
+        .collect();
+    loop {
+        // Each holds as much as can be of what is missing, and is short.
+        let new = |kinds: &BTreeSet<_>| kinds.intersection(&missing).count();
+        let best = worlds.iter().max_by_key(|(_, length, kinds)| (new(kinds), usize::MAX - length));
+        let Some((seed, _, kinds)) = best.filter(|(_, _, kinds)| new(kinds) > 0) else { break };
+        chosen.push(Journaled::world(*seed));
+        missing.retain(|kind| !kinds.contains(kind));
+    }
+    assert!(missing.is_empty(), "nothing of this happened in {SEEDS} worlds, write a scene: {missing:?}");
+    fs::create_dir_all(&folder).unwrap();
+    chosen.iter().for_each(Journaled::write);
+}
