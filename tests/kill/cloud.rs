@@ -39,7 +39,7 @@ const HELD_UP: Range<u32> = 4_000..12_000;
 /// The most that the cloud itself takes for a call.
 pub(crate) const LATENCY: Duration = Duration::from_millis(500);
 
-/// What no call outlives that was sent.
+/// What no call outlives that was sent: what it may be old, held up and worked on.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(17);
 
 type Answer = std::result::Result<serde_json::Value, Failed>;
@@ -94,26 +94,30 @@ async fn answer(stream: TcpStream, cloud: MemoryCloud, factor: u32, calls: mpsc:
         // Nobody may be listening.
         let _ = calls.send(());
     }
-    let told = match expired(&cloud, &ask) {
-        Some(error) => Err(error),
-        None => {
+    let told = async {
+        not_older(&cloud, &ask, SIGNED_FOR)?;
+        if ask.sent().is_some() {
             let clock = cloud.clock();
-            if ask.sent().is_some() {
-                clock.sleep_until(clock.now() + held_up).await;
-            }
-            told(&cloud, factor, ask).await
+            clock.sleep_until(clock.now() + held_up).await;
         }
+        // On a busy machine it may have slept for longer.
+        not_older(&cloud, &ask, SIGNED_FOR + Duration::from_millis(HELD_UP.end.into()))?;
+        told(&cloud, factor, ask).await
     };
-    let told = told.map_err(|error| Failed::from(&error));
+    let told = told.await.map_err(|error| Failed::from(&error));
     let told: Answer = told.map(|told| told.expect("it has a JSON form"));
     let told = serde_json::to_vec(&told).expect("it has a JSON form");
     drop(stream.write_all(&told).await);
 }
 
-fn expired(cloud: &MemoryCloud, ask: &Ask) -> Option<Error> {
-    let age = cloud.clock().now().since(ask.sent()?.at);
-    let error = || Error::new(ErrorKind::Unreachable, "its signature has expired").with_applied(Applied::No);
-    (age > SIGNED_FOR).then(error)
+/// Refuses a call that was sent longer ago.
+fn not_older(cloud: &MemoryCloud, ask: &Ask, than: Duration) -> Result<()> {
+    match ask.sent() {
+        Some(sent) if cloud.clock().now().since(sent.at) > than => {
+            Err(Error::new(ErrorKind::Unreachable, "its signature has expired").with_applied(Applied::No))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn told(cloud: &MemoryCloud, factor: u32, ask: Ask) -> Result<serde_json::Result<serde_json::Value>> {

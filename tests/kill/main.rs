@@ -160,7 +160,7 @@ impl Story {
         driven.map_err(context)?;
         let count = |of: fn(&Event) -> bool| stream.iter().filter(|recorded| of(&recorded.event)).count() as u64;
         self.tally.claims = count(|event| matches!(event, Event::Claimed { .. }));
-        self.tally.again = self.cloud.calls().total() - count(|event| matches!(event, Event::Owed { .. }));
+        self.tally.again = self.cloud.calls().total().saturating_sub(count(|event| matches!(event, Event::Owed { .. })));
         self.has_ended(&fleet, &stream, (runs, of, ends)).map_err(context)
     }
 
