@@ -129,12 +129,14 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct SystemClock {
     wall: Timestamp,
     start: tokio::time::Instant,
+    /// By how many milliseconds the system's time has been ahead of that at the most.
+    ahead: Arc<AtomicI64>,
 }
 
 impl SystemClock {
     /// Starts from the system's time.
     pub fn new() -> Self {
-        Self { wall: wall(), start: tokio::time::Instant::now() }
+        Self { wall: wall(), start: tokio::time::Instant::now(), ahead: Arc::default() }
     }
 }
 
@@ -150,8 +152,11 @@ impl Clock for SystemClock {
     }
 
     fn now(&self) -> Timestamp {
-        // The monotonic reading keeps it from going backwards; the wall's catches up after the machine slept.
-        (self.wall + self.start.elapsed()).max(wall())
+        // The monotonic reading keeps it from going backwards; the wall's catches up after the machine slept, and is not followed back.
+        let steady = self.steady();
+        let ahead = i64::try_from(wall().since(steady).as_millis()).unwrap_or(0);
+        let ahead = self.ahead.fetch_max(ahead, Ordering::AcqRel).max(ahead);
+        steady + Duration::from_millis(u64::try_from(ahead).unwrap_or(0))
     }
 
     fn sleep_until(&self, until: Timestamp) -> Sleep {

@@ -174,7 +174,7 @@ fn the_readme_says_the_same() {
     let strip = |text: &str| text.split_whitespace().collect::<String>();
     let (readme, here) = (include_str!("../../README.md"), strip(include_str!("readme.rs")));
     let programs: Vec<_> = readme.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
-    assert_eq!(programs.len(), 5);
+    assert_eq!(programs.len(), 6);
     for program in programs {
         assert!(here.contains(&strip(program)), "the README's program is not the one that is run here:\n{program}");
     }

@@ -14,7 +14,7 @@ use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded,
 use immutable_core::memory::MemoryOptions;
 use immutable_core::rollout::Event;
 use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, ErrorKind, Fleet, MemoryCloud, Outcome, Strategy, Timestamp};
+use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Strategy, Timestamp};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -75,7 +75,7 @@ impl Stage {
         let mut owners: Vec<_> = history
             .iter()
             .filter_map(|(_, recorded)| match &recorded.event {
-                Event::Claimed { owner, .. } => Some(owner.to_string()),
+                Event::Claimed { owner, .. } => owner.to_string().split('.').next().map(str::to_owned),
                 _ => None,
             })
             .collect();
@@ -297,16 +297,24 @@ fn who_thaws_does_no_more_than_who_never_slept_wherever_it_froze() {
 }
 
 #[test]
-fn two_of_one_name_are_refused() {
+fn who_comes_back_under_its_old_name_waits_for_who_went_as_anybody_does() {
     let stage = Stage::new();
     stage.clock.run(async {
-        let error = beside(&[Process::of(stage.worker("one"))], async {
-            stage.pass(10).await;
-            stage.worker("one").work(pending()).await.unwrap_err()
+        stage.start("web", &stage.web).await;
+        let (first, again) = (Process::of(stage.worker("one")), Process::of(stage.worker("one")));
+        again.freeze();
+        beside(&[first.clone(), again.clone()], async {
+            stage.pass(70).await;
+            first.kill();
+            again.thaw();
+            let claims = async || stage.cloud.controller().state(stage.fleet("web").id()).await.unwrap().epoch();
+            let before = claims().await;
+            stage.pass(15).await;
+            assert_eq!(claims().await, before, "who went may only be frozen");
+            stage.pass(900).await;
+            assert_eq!(stage.last("web").await, Some(Outcome::Succeeded));
         })
         .await;
-        assert_eq!(error.kind(), ErrorKind::Taken);
-        assert_eq!(error.to_string(), "another worker bears the name one; give each its own, with `Controller::owner`");
     });
 }
 

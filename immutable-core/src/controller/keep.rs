@@ -62,10 +62,10 @@ impl Controller {
     /// [`Rollout::drive`](super::Rollout::drive), but for [`Fenced`](ErrorKind::Fenced): that another controller has claimed the fleet is no error for who
     /// only keeps it; what the journal fails with for longer than 5 minutes. A provider's and a registry's failures are no errors here.
     pub async fn keep(&self, fleet: &FleetId) -> Result<Need> {
-        let (mut keeper, mut rivals) = (Keeper::new(self, fleet), Rivals::default());
+        let (mut keeper, rivals) = (Keeper::new(self, fleet), Rivals::default());
         let mut well_at = self.clock.now();
         loop {
-            match keeper.beside(&mut rivals).await {
+            match keeper.beside(&rivals).await {
                 Ok(Kept::Asks(need)) => return Ok(need),
                 Ok(_) => well_at = self.clock.now(),
                 Err(error) if is_final(&error, self.clock.now().since(well_at)) => return Err(error),
@@ -125,7 +125,7 @@ impl Keeper {
     }
 
     /// As [`once`](Self::once), beside others who may drive what runs.
-    async fn beside(&mut self, rivals: &mut Rivals) -> Result<Kept> {
+    async fn beside(&mut self, rivals: &Rivals) -> Result<Kept> {
         let loaded = self.controller.load(&self.fleet).await?;
         let driven = loaded.state.rollout().is_some()
             && (self.controller.news.is_driven(&self.fleet) || !rivals.leave(&self.controller, &loaded).await?);
@@ -161,11 +161,16 @@ impl Keeper {
         if let Some(need) = self.is_revoked(&proven.spec).await {
             return Ok(Kept::Asks(need));
         }
+        if matches!(&post, Post::Worker(_, leaves, _) if *leaves.borrow()) {
+            return Ok(Kept::Watched);
+        }
         tracing::info!(fleet = %self.fleet, amiss = amiss.what.join("; "), "it is set right");
         let provider = controller.provider(self.fleet.place())?;
         let switch = provider.traffic.as_ref().map(|traffic| traffic.capabilities());
         let plan = Plan::keeping(state, &amiss, provider.fleets.capabilities(), switch)?;
         match controller.begin(plan).await {
+            // It is driven by the hand for that.
+            Ok(_) if matches!(post, Post::Worker(..)) => Ok(Kept::Ended),
             Ok(rollout) => self.drive(rollout.id, true, post).await,
             // Somebody was faster.
             Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Stale) => Ok(Kept::Watched),

@@ -5,13 +5,17 @@
 //! have seen its last sign for as long as it said that it holds, it holds no more. Whoever drives one rollout alone says so by what it appends.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use super::Controller;
 use super::load::{self, LoadedState, corrupt, encode};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Applied, Error, ErrorKind, Result};
 use crate::id::{OwnerId, StreamId, StreamVersion};
 use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
 use crate::rollout::{FleetState, Hold, MAX_VIEW_AGE, Phase};
@@ -80,6 +84,8 @@ impl Lease {
 enum Sign {
     /// It lives, and may send for so long after this was written.
     Lives {
+        /// Which sign of its this is: no two are the same.
+        nth: u64,
         /// In milliseconds.
         for_ms: u64,
     },
@@ -87,16 +93,26 @@ enum Sign {
     Left,
 }
 
+/// What cannot be read a later version has written: it holds for as long as any may.
+const UNREADABLE: Sign = Sign::Lives { nth: 0, for_ms: 600_000 };
+
 fn stream(owner: &OwnerId) -> StreamId {
     StreamId::new(format!("worker/{owner}"))
 }
 
-/// The signs of life of a worker.
+/// A name that nobody else bears, and that begins with this one: who comes back under an old name is not who went.
+pub(super) fn named(owner: &OwnerId) -> OwnerId {
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), owner.as_str());
+    OwnerId::new(format!("{owner}.{random:016x}"))
+}
+
+/// The signs of life of a worker. Nobody else writes to its stream.
 pub(super) struct Signs {
     owner: OwnerId,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     head: StreamVersion,
+    nth: u64,
     lasts: Duration,
     lease: Lease,
 }
@@ -104,7 +120,7 @@ pub(super) struct Signs {
 impl Signs {
     pub(super) fn new(controller: &Controller, lasts: Duration) -> Self {
         let Controller { owner, journal, clock, .. } = controller.clone();
-        Self { owner, journal, clock, head: StreamVersion(0), lasts, lease: Lease::default() }
+        Self { owner, journal, clock, head: StreamVersion(0), nth: 0, lasts, lease: Lease::default() }
     }
 
     pub(super) fn lease(&self) -> Lease {
@@ -112,30 +128,50 @@ impl Signs {
     }
 
     /// Says that it lives. What it may do it may from when it began to say so: nobody has seen it before.
-    pub(super) async fn live(&mut self) -> Result<()> {
+    async fn live(&mut self) -> Result<()> {
         let began = self.clock.now();
-        self.say(Sign::Lives { for_ms: u64::try_from(self.lasts.as_millis()).unwrap_or(u64::MAX) }).await?;
+        self.nth += 1;
+        let for_ms = u64::try_from(self.lasts.as_millis()).unwrap_or(u64::MAX);
+        self.say(Sign::Lives { nth: self.nth, for_ms }).await?;
         // A tenth less than it said: clocks do not run alike.
         self.lease.renewed(began + self.lasts.mul_f64(0.9), self.clock.now());
         Ok(())
     }
 
+    /// Says every third of the lease that it lives, for as long as this is polled.
+    pub(super) async fn go_on(&mut self) -> Infallible {
+        loop {
+            let next = self.clock.now() + self.lasts / 3;
+            let clock = self.clock.clone();
+            // What takes longer is of no use: the next says more.
+            if let Err(error) = in_time(&*clock, next, self.live()).await {
+                tracing::warn!(%error, "a sign of life could not be given");
+            }
+            clock.sleep_until(next).await;
+        }
+    }
+
     /// Says that it sends nothing more.
     pub(super) async fn leave(&mut self) -> Result<()> {
-        self.say(Sign::Left).await
+        let clock = self.clock.clone();
+        in_time(&*clock, clock.now() + TO_LEAVE, self.say(Sign::Left)).await
     }
 
     async fn say(&mut self, sign: Sign) -> Result<()> {
         let stream = stream(&self.owner);
         let record = encode(&sign)?;
-        let records = vec![record.clone()];
-        let write = load::write_id(&self.owner, &stream, self.head, &records);
-        let append = Append { stream: stream.clone(), expected: self.head, write, records };
-        match load::append(&*self.journal, &*self.clock, append).await? {
-            Appended::Done(head) => self.head = head,
-            Appended::Conflict(_) => {
-                let why = format!("another worker bears the name {}; give each its own, with `Controller::owner`", self.owner);
-                return Err(Error::new(ErrorKind::Taken, why));
+        loop {
+            let records = vec![record.clone()];
+            let write = load::write_id(&self.owner, &stream, self.head, &records);
+            let append = Append { stream: stream.clone(), expected: self.head, write, records };
+            match load::append(&*self.journal, &*self.clock, append).await? {
+                Appended::Done(head) => {
+                    self.head = head;
+                    break;
+                }
+                // One that was given up has landed.
+                Appended::Conflict(head) if head > self.head => self.head = head,
+                Appended::Conflict(head) => return Err(corrupt(&stream, head, "it has fewer signs than were given")),
             }
         }
         if self.head.0.is_multiple_of(SIGNS) {
@@ -149,50 +185,90 @@ impl Signs {
     }
 }
 
+/// How long a worker tries to say that it leaves.
+const TO_LEAVE: Duration = Duration::from_secs(10);
+
+/// What takes longer than until then is given up.
+pub(super) async fn in_time<T>(clock: &dyn Clock, until: Timestamp, done: impl Future<Output = Result<T>>) -> Result<T> {
+    match select(pin!(done), clock.sleep_until(until)).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => {
+            Err(Error::new(ErrorKind::Unreachable, "the journal does not answer in time").with_applied(Applied::Unknown))
+        }
+    }
+}
+
 /// How the signs of others were when they were read, and since when they are so by our own clock.
 #[derive(Debug, Default)]
-pub(super) struct Rivals {
-    signs: BTreeMap<OwnerId, (StreamVersion, Option<Sign>, Timestamp)>,
+pub(super) struct Rivals(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    signs: BTreeMap<OwnerId, Read>,
     /// Of fleets that others drive alone: how far the stream was, and since when.
     heads: BTreeMap<StreamId, (StreamVersion, Timestamp)>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    head: StreamVersion,
+    sign: Option<Sign>,
+    since: Timestamp,
+}
+
+impl Read {
+    /// Whether by this the worker may send still.
+    fn may_send(&self, now: Timestamp) -> bool {
+        matches!(self.sign, Some(Sign::Lives { for_ms, .. }) if now.since(self.since) < Duration::from_millis(for_ms))
+    }
+}
+
 impl Rivals {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a fleet may be taken: nobody else drives it, as far as anybody can tell.
-    pub(super) async fn leave(&mut self, controller: &Controller, loaded: &LoadedState) -> Result<bool> {
+    pub(super) async fn leave(&self, controller: &Controller, loaded: &LoadedState) -> Result<bool> {
         let LoadedState { state, head, .. } = loaded;
         let Some(other) = state.owner().filter(|owner| **owner != controller.owner) else {
             return Ok(true);
         };
-        let sign = self.sign(controller, other).await?;
-        let now = controller.clock.steady();
-        match sign {
-            (Some(Sign::Left), _) => Ok(true),
-            (Some(Sign::Lives { for_ms }), since) => Ok(now.since(since) >= Duration::from_millis(for_ms)),
-            (None, _) => Ok(self.is_silent(state, *head, now)),
+        // Who lived long enough ago lives still: only that it is dead wants a look.
+        let known = self.lock().signs.get(other).copied();
+        if known.is_some_and(|known| known.may_send(controller.clock.steady())) {
+            return Ok(false);
         }
+        let read = self.read(controller, other).await?;
+        let now = controller.clock.steady();
+        Ok(match read.sign {
+            Some(_) => !read.may_send(now),
+            None => self.is_silent(state, *head, now),
+        })
     }
 
     /// The last sign of a worker, and since when it is the last.
-    async fn sign(&mut self, controller: &Controller, owner: &OwnerId) -> Result<(Option<Sign>, Timestamp)> {
+    async fn read(&self, controller: &Controller, owner: &OwnerId) -> Result<Read> {
         let stream = stream(owner);
         let loaded = controller.journal.load(&stream, After::Snapshot).await?;
         // What was written after this was asked for is not in it.
         let now = controller.clock.steady();
         let last: Option<&Record> = loaded.records.last().or(loaded.snapshot.as_ref().map(|(_, sign)| sign));
-        let unreadable = |why| corrupt(&stream, loaded.head, "it is no sign of a worker").with_source(why);
-        let sign = last.map(|sign| serde_json::from_slice::<Sign>(sign).map_err(unreadable)).transpose()?;
-        let known = self.signs.entry(owner.clone()).or_insert((loaded.head, sign, now));
-        if known.0 != loaded.head {
-            *known = (loaded.head, sign, now);
+        let sign = last.map(|sign| serde_json::from_slice(sign).unwrap_or(UNREADABLE));
+        let read = Read { head: loaded.head, sign, since: now };
+        let mut seen = self.lock();
+        let known = seen.signs.entry(owner.clone()).or_insert(read);
+        if known.head < read.head {
+            *known = read;
         }
-        Ok((known.1, known.2))
+        Ok(*known)
     }
 
     /// Whether nobody has written to a fleet's stream for as long as whoever drives its rollout alone would at the latest.
-    fn is_silent(&mut self, state: &FleetState, head: StreamVersion, now: Timestamp) -> bool {
+    fn is_silent(&self, state: &FleetState, head: StreamVersion, now: Timestamp) -> bool {
         let Some(running) = state.rollout() else { return true };
-        let known = self.heads.entry(state.fleet().stream()).or_insert((head, now));
+        let mut seen = self.lock();
+        let known = seen.heads.entry(state.fleet().stream()).or_insert((head, now));
         if known.0 != head {
             *known = (head, now);
         }
@@ -218,10 +294,12 @@ pub(super) async fn left_of(controller: &Controller, state: &FleetState, now: Ti
     let Some(other) = other.filter(|_| state.owed().next().is_some()) else {
         return Ok(Duration::ZERO);
     };
-    Ok(match Rivals::default().sign(controller, other).await? {
-        (Some(Sign::Left), _) => Duration::ZERO,
-        (Some(Sign::Lives { for_ms }), _) => Duration::from_millis(for_ms),
-        (None, _) => (state.at() + ALONE).since(now),
+    // What it has written last it may go on with, whatever it says until it finds out.
+    let alone = (state.at() + ALONE).since(now);
+    Ok(match Rivals::default().read(controller, other).await?.sign {
+        Some(Sign::Left) => Duration::ZERO,
+        Some(Sign::Lives { for_ms, .. }) => Duration::from_millis(for_ms).max(alone),
+        None => alone,
     })
 }
 

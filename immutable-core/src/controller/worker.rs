@@ -1,26 +1,27 @@
 //! A worker: it takes the fleets that nobody else has, keeps them, and drives their rollouts.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use super::Controller;
 use super::driver::{Post, fenced};
 use super::keep::{Keeper, Kept};
-use super::lease::{Lease, Rivals, Signs};
+use super::lease::{Lease, Rivals, Signs, in_time, named};
 use super::load::{self, LoadedState};
 use crate::artifact::Place;
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
 use crate::id::{Epoch, StreamId};
 use crate::journal::{After, Append, Appended};
-use crate::rollout::{Event, FleetState, Hold, Phase, Recorded, backoff};
-use crate::time::{Clock, Timestamp};
+use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, Recorded, backoff};
+use crate::time::Timestamp;
 
 /// How often a fleet in which nothing is amiss is looked at.
 const REST: Duration = Duration::from_secs(30);
@@ -30,8 +31,8 @@ const PAGE: usize = 1000;
 
 impl Controller {
     /// Works until `shutdown` completes: takes every fleet of the places that it serves which no other worker has, drives its rollouts,
-    /// and [keeps](Self::keep) it between them. Any number of workers may work on one journal, each in a process of its own or several in one; each needs a
-    /// name of its own ([`owner`](Self::owner)).
+    /// and [keeps](Self::keep) it between them. Any number of workers may work on one journal, each in a process of its own or several in one. Its name
+    /// ([`owner`](Self::owner)) is for people; in the journal something that no other has follows it.
     ///
     /// A worker says every third of its [lease](Self::lease) that it lives, in one record for all of its fleets. Who does not for the whole of it has lost
     /// them: others have watched its last sign by their own clocks, so no clocks need to agree. It sends nothing after nine tenths of it, whatever it was
@@ -48,60 +49,40 @@ impl Controller {
     /// ```
     ///
     /// # Errors
-    /// [`Taken`](ErrorKind::Taken) if another worker bears its name; nothing else ends it: what fails is tried again, and told to `tracing`.
+    /// None yet: what fails is tried again, and told to `tracing`.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-        let mut signs = Signs::new(self, self.lease);
+        // Nobody else is this worker, not even the same process once it has begun anew.
+        let controller = self.clone().owner(named(&self.owner).as_str());
+        let mut signs = Signs::new(&controller, self.lease);
         let (leaves, left) = watch::channel(false);
+        let now = self.clock.now();
         let mut worker = Worker {
-            controller: self.clone(),
+            controller,
             lease: signs.lease(),
             leaves: left,
             rivals: Arc::default(),
             fleets: BTreeMap::new(),
             hands: BTreeMap::new(),
             tasks: FuturesUnordered::new(),
-            list_at: self.clock.now(),
+            list_at: Some(now),
         };
-        let mut shutdown = pin!(shutdown);
         {
-            // Nothing is claimed before it was said that it lives.
-            let mut lives = pin!(live(&mut signs, self.lease, &*self.clock));
-            let mut works = pin!(worker.run());
-            match select(shutdown.as_mut(), select(lives.as_mut(), works.as_mut())).await {
-                Either::Right((Either::Left((error, _)), _)) => return Err(error),
-                Either::Right((Either::Right((never, _)), _)) => match never {},
-                Either::Left(_) => {}
+            // It lives while it waits for what was sent, too, but begins nothing then.
+            let mut lives = pin!(signs.go_on());
+            {
+                let (works, shutdown) = (pin!(worker.run()), pin!(shutdown));
+                select(lives.as_mut(), select(works, shutdown)).await;
             }
-        }
-        let _ = leaves.send(true);
-        // It lives while it waits for what was sent, but begins nothing.
-        let until = self.clock.now() + self.call_timeout + Duration::from_secs(5);
-        {
-            let mut lives = pin!(live(&mut signs, self.lease, &*self.clock));
-            let mut ends = pin!(async { while worker.tasks.next().await.is_some() {} });
-            let waits = select(ends.as_mut(), self.clock.sleep_until(until));
-            if let Either::Left((error, _)) = select(lives.as_mut(), waits).await {
-                return Err(error);
-            }
+            let _ = leaves.send(true);
+            let until = self.clock.now() + self.call_timeout + Duration::from_secs(5);
+            let ends = pin!(async { while worker.tasks.next().await.is_some() {} });
+            select(lives, select(ends, self.clock.sleep_until(until))).await;
         }
         drop(worker);
         if let Err(error) = signs.leave().await {
             tracing::warn!(%error, "the fleets could not be handed over; others take them when the lease is over");
         }
         Ok(())
-    }
-}
-
-/// Says every third of a lease that a worker lives. Only that another bears its name ends this.
-async fn live(signs: &mut Signs, lease: Duration, clock: &dyn Clock) -> Error {
-    loop {
-        let next = clock.now() + lease / 3;
-        match signs.live().await {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Taken => return error,
-            Err(error) => tracing::warn!(%error, "a sign of life could not be given"),
-        }
-        clock.sleep_until(next).await;
     }
 }
 
@@ -130,12 +111,18 @@ struct Worker {
     controller: Controller,
     lease: Lease,
     leaves: watch::Receiver<bool>,
-    rivals: Arc<Mutex<Rivals>>,
+    rivals: Arc<Rivals>,
     fleets: BTreeMap<FleetId, Known>,
     /// How many are in hand.
     hands: BTreeMap<(Place, Hand), usize>,
-    tasks: FuturesUnordered<BoxFuture<'static, Tended>>,
-    list_at: Timestamp,
+    tasks: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// When the fleets are listed next; nothing while they are.
+    list_at: Option<Timestamp>,
+}
+
+enum Done {
+    Tended(Box<Tended>),
+    Listed(Result<Vec<FleetId>>),
 }
 
 /// A fleet that was seen to.
@@ -155,62 +142,56 @@ enum Next {
 }
 
 impl Worker {
-    async fn run(&mut self) -> std::convert::Infallible {
+    async fn run(&mut self) -> Infallible {
         loop {
             let clock = self.controller.clock.clone();
             let now = clock.now();
             if self.lease.term().holds(now) {
-                if now >= self.list_at {
-                    self.list_at = now + self.controller.poll;
-                    if let Err(error) = self.list().await {
-                        tracing::warn!(%error, "the fleets could not be listed");
-                    }
+                if self.list_at.is_some_and(|at| now >= at) {
+                    self.list_at = None;
+                    let until = now + MAX_VIEW_AGE;
+                    let (controller, clock) = (self.controller.clone(), clock.clone());
+                    let list = async move { Done::Listed(in_time(&*clock, until, list(&controller)).await) };
+                    self.tasks.push(list.boxed());
                 }
                 self.begin();
             }
             // Not before the next fleet that is not in hand.
-            let due = self.fleets.values().filter(|known| known.keeper.is_some()).map(|known| known.due).min();
-            let next = due.map_or(self.list_at, |due| due.min(self.list_at)).max(now + Duration::from_millis(100));
+            let due = self.fleets.values().filter(|known| known.keeper.is_some()).map(|known| known.due);
+            let next = due.chain(self.list_at).min().unwrap_or(now + MAX_VIEW_AGE).max(now + Duration::from_millis(100));
             let time = clock.sleep_until(next);
             if self.tasks.is_empty() {
                 time.await;
                 continue;
             }
-            if let Either::Left((Some(tended), _)) = select(self.tasks.next(), time).await {
-                self.took(tended);
-                while let Some(Some(tended)) = self.tasks.next().now_or_never() {
-                    self.took(tended);
+            if let Either::Left((Some(done), _)) = select(self.tasks.next(), time).await {
+                self.take(done);
+                while let Some(Some(done)) = self.tasks.next().now_or_never() {
+                    self.take(done);
                 }
             }
         }
     }
 
-    /// Finds the fleets of the places that are served.
-    async fn list(&mut self) -> Result<()> {
-        let places: Vec<Place> = self.controller.providers.keys().cloned().collect();
-        for place in places {
-            let prefix = FleetId::new(place.clone(), "").stream();
-            let mut after: Option<StreamId> = None;
-            loop {
-                let streams = self.controller.journal.list(prefix.as_str(), after.as_ref(), PAGE).await?;
-                for name in streams.iter().filter_map(|stream| stream.as_str().strip_prefix(prefix.as_str())) {
-                    let (fleet, now) = (FleetId::new(place.clone(), name), self.controller.clock.now());
-                    let known = || Known {
-                        keeper: Some(Keeper::new(&self.controller, &fleet)),
-                        due: now,
-                        look_at: now,
-                        hand: Hand::Looks,
-                        failures: 0,
-                    };
-                    self.fleets.entry(fleet.clone()).or_insert_with(known);
-                }
-                match streams.last().filter(|_| streams.len() == PAGE) {
-                    Some(last) => after = Some(last.clone()),
-                    None => break,
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Tended(tended) => self.took(*tended),
+            Done::Listed(fleets) => {
+                let now = self.controller.clock.now();
+                self.list_at = Some(now + self.controller.poll);
+                match fleets {
+                    Ok(fleets) => fleets.into_iter().for_each(|fleet| self.knows(fleet, now)),
+                    Err(error) => tracing::warn!(%error, "the fleets could not be listed"),
                 }
             }
         }
-        Ok(())
+    }
+
+    fn knows(&mut self, fleet: FleetId, now: Timestamp) {
+        if !self.fleets.contains_key(&fleet) {
+            let keeper = Some(Keeper::new(&self.controller, &fleet));
+            self.fleets.insert(fleet, Known { keeper, due: now, look_at: now, hand: Hand::Looks, failures: 0 });
+        }
     }
 
     /// Takes in hand who is due, who has waited longest first, as many as may be.
@@ -227,7 +208,8 @@ impl Worker {
             if let Some(keeper) = known.keeper.take() {
                 *hands += 1;
                 let (rivals, lease, leaves) = (self.rivals.clone(), self.lease.term(), self.leaves.clone());
-                self.tasks.push(tend(keeper, hand, looks, rivals, lease, leaves).boxed());
+                self.tasks
+                    .push(tend(keeper, hand, looks, rivals, lease, leaves).map(|tended| Done::Tended(Box::new(tended))).boxed());
             }
         }
     }
@@ -251,6 +233,8 @@ impl Worker {
                     known.look_at = now + REST.max(poll);
                 }
             }
+            // Somebody was faster.
+            Err(error) if error.kind() == ErrorKind::Fenced => (known.due, known.failures) = (now + poll, 0),
             Err(error) => {
                 let wait =
                     if error.retry() == Retry::Never { Duration::from_secs(300) } else { backoff(known.failures).max(poll) };
@@ -266,7 +250,7 @@ async fn tend(
     mut keeper: Keeper,
     hand: Hand,
     looks: bool,
-    rivals: Arc<Mutex<Rivals>>,
+    rivals: Arc<Rivals>,
     lease: Lease,
     leaves: watch::Receiver<bool>,
 ) -> Tended {
@@ -278,7 +262,7 @@ async fn tend_to(
     keeper: &mut Keeper,
     hand: Hand,
     looks: bool,
-    rivals: &Mutex<Rivals>,
+    rivals: &Rivals,
     lease: Lease,
     leaves: watch::Receiver<bool>,
 ) -> Result<Next> {
@@ -289,7 +273,7 @@ async fn tend_to(
     if !runs && (state.kept().is_none() || state.proven().is_none()) {
         return Ok(Next::Rests);
     }
-    if controller.news.is_driven(&fleet) || !rivals.lock().await.leave(&controller, &loaded).await? {
+    if controller.news.is_driven(&fleet) || !rivals.leave(&controller, &loaded).await? {
         return Ok(Next::Rests);
     }
     if runs && asks(state) && !is_answered(&controller, state).await? {
@@ -298,6 +282,10 @@ async fn tend_to(
     // It waits until there is a hand for it.
     if runs && hand == Hand::Looks {
         return Ok(Next::Now);
+    }
+    // Nothing new is begun by who leaves.
+    if *leaves.borrow() {
+        return Ok(Next::Rests);
     }
     if !runs {
         if !looks {
@@ -317,6 +305,25 @@ async fn tend_to(
             Next::Soon
         }
     })
+}
+
+/// The fleets of the places that are served.
+async fn list(controller: &Controller) -> Result<Vec<FleetId>> {
+    let mut fleets = Vec::new();
+    for place in controller.providers.keys() {
+        let prefix = FleetId::new(place.clone(), "").stream();
+        let mut after: Option<StreamId> = None;
+        loop {
+            let streams = controller.journal.list(prefix.as_str(), after.as_ref(), PAGE).await?;
+            let names = streams.iter().filter_map(|stream| stream.as_str().strip_prefix(prefix.as_str()));
+            fleets.extend(names.map(|name| FleetId::new(place.clone(), name)));
+            match streams.last().filter(|_| streams.len() == PAGE) {
+                Some(last) => after = Some(last.clone()),
+                None => break,
+            }
+        }
+    }
+    Ok(fleets)
 }
 
 /// Whether a rollout waits for a person.
