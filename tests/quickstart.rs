@@ -16,6 +16,11 @@ fn its_transcript_is_the_golden_one() {
     built::is_golden("quickstart", "rolled back to acmeinc/web 1.1.0: 12 of 12 proven");
 }
 
+#[test]
+fn what_a_fleet_says_of_itself_is_the_golden_transcript() {
+    built::is_golden("explain", "    69  2026-11-21T04:08:36.000Z  deployer: the rollout ended: succeeded");
+}
+
 /// What it says of a manifest made of the one it ships for 1.1.0.
 fn said_of(name: &str, change: impl FnOnce(String) -> String) -> (bool, String) {
     let shipped = std::fs::read_to_string(repository().join("examples/manifests/acmeinc-web-1.1.0.json")).expect("a manifest");

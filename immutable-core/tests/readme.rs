@@ -126,6 +126,40 @@ mod on_a_journal_that_lasts {
     }
 }
 
+mod from_anywhere {
+    use futures_util::StreamExt;
+    use immutable_core::fleet::FleetId;
+    use immutable_core::id::StreamVersion;
+    use immutable_core::rollout::Story;
+    use immutable_core::{Controller, Result};
+
+    async fn look(controller: &Controller, fleet: &FleetId) -> Result<()> {
+        println!("{}", controller.explain(fleet).await?); // what is proven, what it waits for, who is asked what, what would answer
+        print!("{}", Story::of(&controller.history(fleet).await?)); // a line for each record: when, who, what
+        let mut events = controller.events(fleet, StreamVersion(0)); // all that was, then what comes, rollout after rollout
+        while let Some(event) = events.next().await {
+            let (version, recorded) = event?;
+            println!("{version} {recorded}"); // or send it on; from this version it goes on after a restart
+        }
+        Ok(())
+    }
+
+    use immutable_core::{Fleet, MemoryCloud, Outcome, Strategy};
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_sees_all_of_it() -> Result<()> {
+        let cloud = MemoryCloud::new();
+        let (controller, web) = (cloud.controller(), cloud.bake("acmeinc/web", "1.0.0")?);
+        let fleet = Fleet::new("web", cloud.place()).size(3);
+        let plan = controller.plan(&fleet, &web, Strategy::rolling()).await?;
+        assert_eq!(controller.run(plan).await?, Outcome::Succeeded);
+        // It goes on for as long as anybody listens.
+        let listens = tokio::time::timeout(std::time::Duration::from_secs(60), look(&controller, fleet.id())).await;
+        assert!(listens.is_err());
+        Ok(())
+    }
+}
+
 mod in_a_worker {
     use immutable_core::{Controller, Result};
 
