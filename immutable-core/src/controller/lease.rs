@@ -214,6 +214,8 @@ struct Read {
     head: StreamVersion,
     sign: Option<Sign>,
     since: Timestamp,
+    /// When it was read last.
+    at: Timestamp,
 }
 
 impl Read {
@@ -234,9 +236,9 @@ impl Rivals {
         let Some(other) = state.owner().filter(|owner| **owner != controller.owner) else {
             return Ok(true);
         };
-        // Who lived long enough ago lives still: only that it is dead wants a look.
-        let known = self.lock().signs.get(other).copied();
-        if known.is_some_and(|known| known.may_send(controller.clock.steady())) {
+        // Of many fleets of one worker its signs are read once.
+        let (known, now) = (self.lock().signs.get(other).copied(), controller.clock.steady());
+        if known.is_some_and(|known| known.may_send(now) && now.since(known.at) < controller.poll) {
             return Ok(false);
         }
         let read = self.read(controller, other).await?;
@@ -255,12 +257,13 @@ impl Rivals {
         let now = controller.clock.steady();
         let last: Option<&Record> = loaded.records.last().or(loaded.snapshot.as_ref().map(|(_, sign)| sign));
         let sign = last.map(|sign| serde_json::from_slice(sign).unwrap_or(UNREADABLE));
-        let read = Read { head: loaded.head, sign, since: now };
+        let read = Read { head: loaded.head, sign, since: now, at: now };
         let mut seen = self.lock();
         let known = seen.signs.entry(owner.clone()).or_insert(read);
         if known.head < read.head {
             *known = read;
         }
+        known.at = now;
         Ok(*known)
     }
 
