@@ -43,7 +43,7 @@ impl Controller {
     /// [call timeout](Self::call_timeout); and the fleets are free for others at once. Dropped instead, it is as if the process had died.
     ///
     /// ```no_run
-    /// # async fn worker(controller: immutable_core::Controller, shutdown: impl Future<Output = ()>) -> immutable_core::Result<()> {
+    /// # async fn worker(controller: immutable_core::Controller, shutdown: impl Future<Output = ()> + Send) -> immutable_core::Result<()> {
     /// controller.owner("worker-1").work(shutdown).await
     /// # }
     /// ```
