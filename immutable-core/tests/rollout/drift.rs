@@ -117,10 +117,8 @@ fn where_nothing_heals_a_size_falls_with_its_members() {
     assert!(ends("d+ e+ f+", 4).says_decide(&stage).contains("held"));
 }
 
-#[test]
-fn after_a_call_that_failed_nobody_can_tell_whose_change_it_is() {
-    let mut stage = finished(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
-    stage.owe(raise(2, 3, 4));
+/// The last call was not done.
+fn fails(stage: &mut Stage) {
     stage.settle(immutable_core::rollout::OpResult::Failed(immutable_core::rollout::Refused {
         kind: immutable_core::ErrorKind::Internal,
         retry: immutable_core::error::Retry::Backoff,
@@ -128,6 +126,13 @@ fn after_a_call_that_failed_nobody_can_tell_whose_change_it_is() {
         found: None,
         echo_until: None,
     }));
+}
+
+#[test]
+fn after_a_call_that_failed_nobody_can_tell_whose_change_it_is() {
+    let mut stage = finished(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
+    stage.owe(raise(2, 3, 4));
+    fails(&mut stage);
     stage.pass(90);
     assert!(!ends("d+ e+ f+ g:", 4).says_decide(&stage).contains("held"));
 }
@@ -383,13 +388,7 @@ fn who_is_to_be_replaced_in_a_zone_is_replaced_there() {
 fn a_call_that_failed_elsewhere_hides_nothing() {
     let mut stage = Stage::rolling_of(Stage::fleet(3).on_drift(Drift::Size, OnDrift::Pause), all_new());
     stage.owe(raise(2, 0, 1));
-    stage.settle(immutable_core::rollout::OpResult::Failed(immutable_core::rollout::Refused {
-        kind: immutable_core::ErrorKind::Internal,
-        retry: immutable_core::error::Retry::Backoff,
-        what: "no".into(),
-        found: None,
-        echo_until: None,
-    }));
+    fails(&mut stage);
     stage.pass(90);
     let held = |stage: &Stage, look: Look| look.says_decide(stage).contains("held");
     assert!(held(&stage, look().group(1, 5, "a+ b+ c+").group(2, 0, "")), "another group");
