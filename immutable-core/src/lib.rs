@@ -48,6 +48,8 @@
 //! - `sqlite`: [`SqliteJournal`](journal), a journal in one file. Compiles SQLite.
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
+// What it has to say goes to whoever embeds it.
+#![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod analysis;
 pub mod artifact;

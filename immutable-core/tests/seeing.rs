@@ -1,11 +1,8 @@
-//! Seeing what happens and why: spans, a fleet's events, how it stands, its story; and what is refused that a newer version wrote.
+//! Seeing what happens and why: a fleet's events, how it stands, its story; and what is refused that a newer version wrote.
 
-use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,9 +16,6 @@ use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{
     Controller, Error, ErrorKind, Fleet, MemoryCloud, MemoryJournal, Outcome, Plan, Result, Rollout, Strategy, Timestamp,
 };
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
 
 struct Stage {
     clock: VirtualClock,
@@ -83,85 +77,6 @@ fn play_in<T>(latency: Duration, story: impl AsyncFnOnce(&Stage) -> T) -> T {
     let stage = Stage::new(latency);
     let clock = stage.clock.clone();
     clock.run(story(&stage))
-}
-
-/// Collects spans, each with what it is inside of.
-#[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Collected>>);
-
-#[derive(Default)]
-struct Collected {
-    spans: Vec<Seen>,
-    inside: Vec<usize>,
-}
-
-struct Seen {
-    name: &'static str,
-    fields: BTreeMap<&'static str, String>,
-    inside: Option<usize>,
-}
-
-impl Visit for Seen {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.fields.insert(field.name(), format!("{value:?}"));
-    }
-}
-
-impl Subscriber for Spans {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let Collected { spans, inside } = &mut *self.0.lock().unwrap();
-        let mut seen = Seen { name: span.metadata().name(), fields: BTreeMap::new(), inside: inside.last().copied() };
-        span.record(&mut seen);
-        spans.push(seen);
-        Id::from_u64(spans.len() as u64)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &tracing::Event<'_>) {}
-
-    fn enter(&self, span: &Id) {
-        self.0.lock().unwrap().inside.push(span.into_u64() as usize - 1);
-    }
-
-    fn exit(&self, span: &Id) {
-        assert_eq!(self.0.lock().unwrap().inside.pop(), Some(span.into_u64() as usize - 1));
-    }
-}
-
-#[test]
-fn each_call_is_inside_of_its_rollout() {
-    let spans = Spans::default();
-    tracing::subscriber::with_default(spans.clone(), || {
-        play(async |stage| {
-            stage.deploy("1.0.0").await;
-            stage.deploy("1.1.0").await;
-        });
-    });
-    let Collected { spans, inside } = &*spans.0.lock().unwrap();
-    assert!(inside.is_empty());
-    let rollouts: Vec<_> = spans.iter().filter(|span| span.name == "rollout").collect();
-    assert_eq!(rollouts.len(), 2);
-    for (number, rollout) in (1..).zip(&rollouts) {
-        assert_eq!(rollout.fields["fleet"], "memory/local/local/web");
-        assert_eq!(rollout.fields["rollout"], number.to_string());
-        assert_eq!(rollout.inside, None);
-    }
-    let calls: Vec<_> = spans.iter().filter(|span| span.name == "call").collect();
-    assert!(calls.len() > 10);
-    for call in &calls {
-        assert_eq!(call.inside.map(|at| spans[at].name), Some("rollout"));
-        assert!(call.fields.contains_key("op") && call.fields.contains_key("generation"), "{:?}", call.fields);
-    }
-    let said = |call: &Seen| (call.fields["generation"].clone(), call.fields["op"].clone(), call.fields["what"].clone());
-    assert_eq!(said(calls[0]), ("0001".into(), "1".into(), "make generation 0001 of acmeinc/web 1.0.0".into()));
-    assert_eq!(spans[calls[calls.len() - 1].inside.unwrap()].fields["rollout"], "2");
 }
 
 #[test]
