@@ -227,8 +227,8 @@ impl Settings {
             group_size_max: self.group_size_max,
             zonal: true,
             heals: self.heals,
-            // Sizes are compared and tokens remembered.
-            request_lifetime: Duration::ZERO,
+            // Where sizes are compared and tokens remembered, what comes late does nothing.
+            request_lifetime: if self.guarded { Duration::ZERO } else { self.latency.most() / 2 },
             adopt: false,
         }
     }

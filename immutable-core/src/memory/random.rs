@@ -42,6 +42,15 @@ impl Delay {
     pub(super) fn is_none(self) -> bool {
         self == Self::NONE
     }
+
+    /// What no draw is beyond; of a log-normal one none in 10¹⁵.
+    pub(super) fn most(self) -> Duration {
+        match self {
+            Self::Constant(delay) => delay,
+            Self::Uniform(one, other) => one.max(other),
+            Self::LogNormal { median, sigma } => scaled(median, (sigma * 8.0).exp()),
+        }
+    }
 }
 
 impl From<Duration> for Delay {

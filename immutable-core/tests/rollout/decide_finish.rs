@@ -1,7 +1,10 @@
 //! `decide` over the end: upkeep, proof, removal, and calls that are judged again.
 
+use immutable_core::ErrorKind;
+use immutable_core::error::Retry;
 use immutable_core::fleet::{GenerationId, Heals, Ticket, Upkeep};
-use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Phase, RevertCause, StepState, Strategy};
+use immutable_core::id::OpId;
+use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Phase, Refused, RevertCause, StepState, Strategy, settle};
 
 use super::kit::{MINUTE, Stage, done, give_up, in_two_steps, lower, raise, removed};
 use super::sight::{Look, look, row};
@@ -331,6 +334,53 @@ fn an_old_raise_is_judged_again() {
     row("a copy may still arrive", &echo, &above(), over);
     echo.pass(120);
     row("none can", &echo, &above(), &format!("{noted}\n{withdrawn}\nowed 6 lower 0001.0 4 by z"));
+}
+
+#[test]
+fn what_an_uncertain_resize_has_done_is_seen_though_every_further_copy_is_refused() {
+    let mut raised = Stage::rolling(Strategy::rolling().max_surge(1));
+    raised.owe(raise(2, 0, 1));
+    let done = || look().group(1, 3, "a+ b+ c+").group(2, 1, "d:");
+    let appeared = "noted appeared 0002.0 d";
+    let mut unsent = raised.clone();
+    unsent.pass(60);
+    row("it was never sent", &unsent, &done(), &format!("{appeared}\nrenewed 5 +90s"));
+    let echo_until = Some(raised.now + 2 * MINUTE);
+    raised.settle(OpResult::Unknown { echo_until });
+    let refused = Refused {
+        kind: ErrorKind::Denied,
+        retry: Retry::Backoff,
+        what: "the signature has expired".into(),
+        found: None,
+        echo_until: None,
+    };
+    raised.pass(60);
+    assert!(
+        settle(&raised.state, OpId(5), OpResult::Failed(refused.clone()), raised.now).is_empty(),
+        "one copy says nothing of another"
+    );
+    row("a copy may still arrive", &raised, &done(), &format!("{appeared}\nrenewed 5 +90s"));
+    raised.pass(60);
+    assert!(settle(&raised.state, OpId(5), OpResult::Failed(refused), raised.now).is_empty(), "one was done before, perhaps");
+    row("none can", &raised, &done(), &format!("{appeared}\nsettled 5 done Some(1)"));
+    row("another is under way", &raised, &done().in_flight(5), &format!("{appeared}\nrenewed 5 +150s"));
+    row(
+        "the provider works, perhaps on this very call",
+        &raised,
+        &look().group(1, 3, "a+ b+ c+").group(2, 1, "d:").busy(),
+        &format!("{appeared}\nrenewed 5 +150s"),
+    );
+    row("nothing was done", &raised, &look().group(1, 3, "a+ b+ c+").group(2, 0, ""), "renewed 5 +150s");
+
+    let mut lowered = Stage::rolling(Strategy::rolling().max_surge(1));
+    lowered.ready(2, "d");
+    lowered.note(|noted| noted.progress = Some(1));
+    lowered.owe(lower(1, 3, "a"));
+    lowered.settle(OpResult::Unknown { echo_until: None });
+    lowered.pass(60);
+    let with = |old: &str| look().group(1, 2, old).group(2, 1, "d+");
+    row("the named leaves", &lowered, &with("a< b+ c+"), "settled 6 done Some(2)");
+    row("the named is there", &lowered, &with("a+ b+ c+"), "renewed 6 +100s");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::error::ErrorKind;
 use crate::fleet::{Destroyed, Ticket, TicketState};
+use crate::memory::Delay;
 
 #[test]
 fn the_same_token_again_is_the_same_call() {
@@ -78,6 +79,16 @@ fn a_dropped_call_still_takes_effect_if_it_was_ever_polled() {
     assert_eq!((lab.cloud.launched(), lab.cloud.sizes(&lab.fleet)), (2, [(GROUP, 2)].into()));
     assert_eq!(lab.clock.run(lab.cloud.resize(&op, &raise)).unwrap().size, 2, "and may be sent again");
     assert_eq!(lab.cloud.launched(), 2);
+}
+
+#[test]
+fn a_copy_that_nothing_guards_against_says_how_long_it_may_be_on_its_way() {
+    let lifetime = |options: MemoryOptions| lab_with(options).cloud.capabilities().request_lifetime;
+    assert_eq!(lifetime(options().latency(seconds(4))), Duration::ZERO);
+    assert_eq!(lifetime(options().latency(seconds(4)).unguarded()), seconds(2));
+    assert_eq!(lifetime(options().latency(Delay::Uniform(seconds(6), seconds(2))).unguarded()), seconds(3));
+    let tail = Delay::LogNormal { median: seconds(2), sigma: 0.5 };
+    assert_eq!(lifetime(options().latency(tail).unguarded()), seconds(1).mul_f64(4_f64.exp()));
 }
 
 #[test]

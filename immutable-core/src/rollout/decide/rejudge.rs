@@ -27,10 +27,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             continue;
         }
         let under_way = view.seen.in_flight.is_some_and(|in_flight| in_flight.contains(&op));
-        let event = match stands(view, proposal.promised, owed) {
-            Some(true) => Some(Event::Renewed { op, basis: view.seen.as_of }),
-            Some(false) if !under_way => withdrawn(view, owed).map(|result| Event::Settled { op, result }),
-            _ => None,
+        let stands = stands(view, proposal.promised, owed);
+        let came = stands.filter(|_| !under_way).and_then(|_| came_to(view, owed));
+        let event = match (stands, came) {
+            // Each copy may be refused from now on, and what an earlier one has done is there to be seen.
+            (Some(true), Some(result @ OpResult::Done { .. })) if owed.uncertain => Some(Event::Settled { op, result }),
+            (Some(true), _) => Some(Event::Renewed { op, basis: view.seen.as_of }),
+            (_, came) => came.map(|result| Event::Settled { op, result }),
         };
         match event {
             Some(event) => proposal.judged.push(event),
@@ -103,8 +106,8 @@ fn serves(view: &View<'_>, group: GroupId, key: &InstanceKey) -> bool {
     well && traffic.seen.and_then(|seen| seen.target(key)) == Some(TargetState::Attached)
 }
 
-/// What a call that may no longer happen came to, once no copy of it can arrive any more, and none that was accepted is still being done.
-fn withdrawn(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
+/// What a call came to, once no copy of it can arrive any more, and none that was accepted is still being done. What was not done is withdrawn.
+fn came_to(view: &View<'_>, owed: &Owed) -> Option<OpResult> {
     let resize = match &owed.call {
         Call::Resize(resize) => resize,
         Call::Route(route) => {
