@@ -207,6 +207,8 @@ struct Seen {
     signs: BTreeMap<OwnerId, Read>,
     /// Of fleets that others drive alone: how far the stream was, and since when.
     heads: BTreeMap<StreamId, (StreamVersion, Timestamp)>,
+    /// Something came while it was watched.
+    moved: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +251,11 @@ impl Rivals {
         })
     }
 
+    /// Whether anybody who was watched has given a sign of life since.
+    pub(super) fn live(&self) -> bool {
+        self.lock().moved
+    }
+
     /// The last sign of a worker, and since when it is the last.
     async fn read(&self, controller: &Controller, owner: &OwnerId) -> Result<Read> {
         let stream = stream(owner);
@@ -260,11 +267,14 @@ impl Rivals {
         let read = Read { head: loaded.head, sign, since: now, at: now };
         let mut seen = self.lock();
         let known = seen.signs.entry(owner.clone()).or_insert(read);
-        if known.head < read.head {
+        let moved = known.head < read.head;
+        if moved {
             *known = read;
         }
         known.at = now;
-        Ok(*known)
+        let known = *known;
+        seen.moved |= moved && known.may_send(now);
+        Ok(known)
     }
 
     /// Whether nobody has written to a fleet's stream for as long as whoever drives its rollout alone would at the latest.
@@ -272,10 +282,13 @@ impl Rivals {
         let Some(running) = state.rollout() else { return true };
         let mut seen = self.lock();
         let known = seen.heads.entry(state.fleet().stream()).or_insert((head, now));
-        if known.0 != head {
+        let moved = known.0 != head;
+        if moved {
             *known = (head, now);
         }
-        now.since(known.1) >= silence(&running.phase)
+        let since = known.1;
+        seen.moved |= moved;
+        now.since(since) >= silence(&running.phase)
     }
 }
 

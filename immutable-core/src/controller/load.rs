@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::Controller;
 use crate::artifact::sha256;
 use crate::error::{Applied, Error, ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
-use crate::id::{OwnerId, StreamId, StreamVersion, WriteId};
+use crate::id::{Epoch, OwnerId, StreamId, StreamVersion, WriteId};
 use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
-use crate::rollout::{FleetState, Recorded, Unreadable};
+use crate::rollout::{Event, FleetState, Recorded, Unreadable};
 use crate::time::Clock;
 
 /// How often a lost race is run again.
@@ -173,6 +174,30 @@ pub(super) async fn append(journal: &dyn Journal, clock: &dyn Clock, append: App
         clock.sleep_until(clock.now() + pause).await;
         pause = (pause * 2).min(Duration::from_secs(10));
     }
+}
+
+/// Writes events after what was read of a fleet, and says how it is then; nothing if somebody else has written since.
+pub(super) async fn write(controller: &Controller, read: &LoadedState, events: Vec<Event>) -> Result<Option<Arc<LoadedState>>> {
+    let Controller { clock, journal, known, news, owner, .. } = controller;
+    let mut state = read.state.clone();
+    let at = clock.now().max(state.at());
+    let mut records = Vec::with_capacity(events.len());
+    for event in events {
+        let epoch = Epoch(state.epoch().0 + u64::from(matches!(event, Event::Claimed { .. })));
+        let recorded = Recorded { v: Recorded::FORMAT, at, epoch, event };
+        state.evolve(&recorded)?;
+        records.push(encode(&recorded)?);
+    }
+    let stream = state.fleet().stream();
+    let write = write_id(owner, &stream, read.head, &records);
+    let append = self::append(&**journal, &**clock, Append { stream, expected: read.head, write, records });
+    let Appended::Done(head) = append.await? else {
+        return Ok(None);
+    };
+    let written = Arc::new(LoadedState { state, head, snapshot: read.snapshot });
+    known.keep(&written);
+    news.post(written.state.fleet(), head);
+    Ok(Some(written))
 }
 
 /// Stores a snapshot if enough has happened since the last. The records stay: they are the audit trail.

@@ -8,6 +8,7 @@ mod driver;
 mod events;
 mod execute;
 mod explain;
+mod janitor;
 mod judges;
 mod keep;
 mod lease;
@@ -28,13 +29,14 @@ use crate::artifact::{Artifact, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Fleet, FleetId, Follows, GenerationSpec};
 use crate::id::{Actor, OwnerId, RolloutId, StreamVersion};
-use crate::journal::{Append, Appended, Journal};
+use crate::journal::Journal;
 use crate::provider::{ImageSeen, ImageStage, Judge, Provider, SizeSource};
 use crate::registry::{ImageRegistry, JournalRegistry, Status};
 use crate::rollout::{Decision, Event, FleetState, MAX_VIEW_AGE, Outcome, Plan, PlanFor, Recorded, Seen, Strategy, Wanted, busy};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 pub use events::{Events, Reports};
+pub use janitor::Restored;
 
 /// Plans rollouts, starts them and drives them. Clones share everything; so they do what was read of each fleet, of which only what is
 /// new is read again.
@@ -258,31 +260,19 @@ impl Controller {
         let fleet = plan.fleet().id().clone();
         for _ in 0..load::TRIES {
             let loaded = self.load(&fleet).await?;
-            let mut state = loaded.state.clone();
+            let state = &loaded.state;
             // One that has begun since is not what the plan was to replace.
             if let Some(running) = state.rollout().filter(|running| plan.basis().running != Some(running.id)) {
-                return Err(busy(&state, running));
+                return Err(busy(state, running));
             }
-            plan.check_basis(&state)?;
+            plan.check_basis(state)?;
             let rollout = state.next_rollout();
-            let (at, epoch) = (self.clock.now().max(state.at()), state.epoch());
             let ended = state.rollout().map(|_| Event::Ended { outcome: Outcome::Superseded { by: rollout } });
             let opened = Event::Opened { rollout, plan: Box::new(plan.clone()) };
-            let mut records = Vec::new();
-            for event in ended.into_iter().chain([opened]) {
-                let recorded = Recorded { v: Recorded::FORMAT, at, epoch, event };
-                state.evolve(&recorded)?;
-                records.push(load::encode(&recorded)?);
-            }
-            let stream = fleet.stream();
-            let write = load::write_id(&self.owner, &stream, loaded.head, &records);
-            let append = Append { stream, expected: loaded.head, write, records };
-            if let Appended::Done(head) = load::append(&*self.journal, &*self.clock, append).await? {
-                self.known.keep(&Arc::new(load::LoadedState { state, head, snapshot: loaded.snapshot }));
-                self.news.post(&fleet, head);
+            if let Some(begun) = load::write(self, &loaded, ended.into_iter().chain([opened]).collect()).await? {
                 // Whoever drives the one that is replaced hears of it.
                 self.news.command(&fleet);
-                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: head });
+                return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: begun.head });
             }
         }
         Err(Error::new(ErrorKind::Busy, format!("fleet {fleet} is written to by too many; try again")))

@@ -18,9 +18,9 @@ use super::load::{self, LoadedState};
 use crate::artifact::Place;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
-use crate::id::{Epoch, StreamId};
-use crate::journal::{After, Append, Appended};
-use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, Recorded, backoff};
+use crate::id::StreamId;
+use crate::journal::After;
+use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, backoff};
 use crate::time::Timestamp;
 
 /// How often a fleet in which nothing is amiss is looked at.
@@ -339,21 +339,7 @@ async fn is_answered(controller: &Controller, state: &FleetState) -> Result<bool
 
 /// Claims a fleet in which no rollout runs: nothing of it is owed.
 async fn claim(controller: &Controller, loaded: &LoadedState) -> Result<Arc<LoadedState>> {
-    let mut state = loaded.state.clone();
-    let at = controller.clock.now().max(state.at());
-    let event = Event::Claimed { owner: controller.owner.clone(), echo_until: at };
-    let recorded = Recorded { v: 1, at, epoch: Epoch(state.epoch().0 + 1), event };
-    state.evolve(&recorded)?;
-    let (stream, records) = (state.fleet().stream(), vec![load::encode(&recorded)?]);
-    let write = load::write_id(&controller.owner, &stream, loaded.head, &records);
-    let append = Append { stream, expected: loaded.head, write, records };
-    match load::append(&*controller.journal, &*controller.clock, append).await? {
-        Appended::Done(head) => {
-            let claimed = Arc::new(LoadedState { state, head, snapshot: loaded.snapshot });
-            controller.known.keep(&claimed);
-            controller.news.post(claimed.state.fleet(), head);
-            Ok(claimed)
-        }
-        Appended::Conflict(_) => Err(fenced(state.fleet())),
-    }
+    let echo_until = controller.clock.now().max(loaded.state.at());
+    let claimed = Event::Claimed { owner: controller.owner.clone(), echo_until };
+    load::write(controller, loaded, vec![claimed]).await?.ok_or_else(|| fenced(loaded.state.fleet()))
 }

@@ -28,6 +28,7 @@ mod since;
 mod state;
 mod story;
 mod strategy;
+mod upkeep;
 mod words;
 
 pub use budget::{Amount, AmountError, Budget, Percent, PercentError};
@@ -56,3 +57,4 @@ pub use story::Story;
 pub use strategy::{
     Analyse, Approve, Check, EachZone, Old, OnFirstFailure, OnResize, Otherwise, Shortage, Step, Strategy, Supersede,
 };
+pub(crate) use upkeep::upkeep_taken;

@@ -226,9 +226,12 @@ impl FleetState {
             Call::Upkeep(generation, _) | Call::Destroy(generation) => {
                 let life = self.generations.get(generation).map(|generation| generation.life);
                 ensure(life.is_some(), || format!("op {op} is about generation {generation}, which is unknown"))?;
-                ensure(!self.generation_busy(*generation), || {
-                    format!("op {op} is owed on generation {generation}, which is busy")
-                })?;
+                // What is owed of a size does not touch upkeep, and whoever gives that back carries on no size.
+                let busy = match call {
+                    Call::Upkeep(..) => self.wholly_busy(*generation),
+                    _ => self.generation_busy(*generation),
+                };
+                ensure(!busy, || format!("op {op} is owed on generation {generation}, which is busy"))?;
             }
         }
         self.next_op = OpId(op.0 + 1);
