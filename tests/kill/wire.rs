@@ -175,7 +175,7 @@ enum TheVerdict {
 pub(crate) struct Look {
     groups: Vec<Group>,
     incidents: Vec<(Arc<str>, GroupId, Option<InstanceKey>, Trouble)>,
-    strangers: Vec<(NativeRef, Option<GenerationId>)>,
+    strangers: Vec<(NativeRef, Option<GenerationId>, Option<GroupId>)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -218,7 +218,7 @@ impl From<Observation> for Look {
         Self {
             groups: seen.groups.into_iter().map(group).collect(),
             incidents: seen.incidents.into_iter().map(incident).collect(),
-            strangers: seen.strangers.into_iter().map(|Stranger { what, claims }| (what, claims)).collect(),
+            strangers: seen.strangers.into_iter().map(|Stranger { what, claims, orphan }| (what, claims, orphan)).collect(),
         }
     }
 }
@@ -233,7 +233,7 @@ impl From<Look> for Observation {
         Self {
             groups: look.groups.into_iter().map(group).collect(),
             incidents: look.incidents.into_iter().map(incident).collect(),
-            strangers: look.strangers.into_iter().map(|(what, claims)| Stranger { what, claims }).collect(),
+            strangers: look.strangers.into_iter().map(|(what, claims, orphan)| Stranger { what, claims, orphan }).collect(),
         }
     }
 }

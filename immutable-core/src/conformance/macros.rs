@@ -173,6 +173,7 @@ macro_rules! __fleet_cases {
             a_destroy_of_the_empty_ends_absent
             a_destroy_of_the_absent_is_gone
             observe_has_one_entry_for_each_group_known
+            what_was_made_and_is_not_known_is_an_orphan
             an_unknown_group_is_absent
             instances_come_in_ascending_order
             what_a_whole_view_leaves_out_is_gone

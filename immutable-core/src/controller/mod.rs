@@ -15,6 +15,7 @@ mod lease;
 mod load;
 mod look;
 mod news;
+mod orphans;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use crate::time::{Clock, SystemClock, Timestamp};
 
 pub use events::{Events, Reports};
 pub use janitor::Restored;
+pub use orphans::Orphan;
 
 /// Plans rollouts, starts them and drives them. Clones share everything; so they do what was read of each fleet, of which only what is
 /// new is read again.

@@ -193,4 +193,6 @@ pub struct Stranger {
     pub what: NativeRef,
     /// The generation that its name or mark claims.
     pub claims: Option<GenerationId>,
+    /// Which of the fleet's groups it was made as, by the mark that is set on whatever is made; `None` of what somebody else has made.
+    pub orphan: Option<GroupId>,
 }

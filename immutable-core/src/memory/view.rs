@@ -86,8 +86,11 @@ impl World {
         let unknown = self.groups_of(fleet).filter(|group| !known.contains(&group.id));
         let foreign = self.strangers.iter().filter(|((of, _), _)| of == fleet);
         let strangers = foreign
-            .map(|((_, claims), what)| Stranger { what: what.clone(), claims: Some(*claims) })
-            .chain(unknown.map(|group| Stranger { what: NativeRef::new(group.name.clone()), claims: Some(group.id.generation) }))
+            .map(|((_, claims), what)| Stranger { what: what.clone(), claims: Some(*claims), orphan: None })
+            .chain(unknown.map(|Group { name, id, .. }| {
+                let what = NativeRef::new(name.clone());
+                Stranger { what, claims: Some(id.generation), orphan: Some(*id) }
+            }))
             .collect();
         Observation { groups, incidents, strangers }
     }

@@ -90,6 +90,16 @@ pub enum Event {
     Noted(Box<Noted>),
     /// Nothing was new for a minute, and somebody watched: by this a successor tells for how long nobody did.
     Watched,
+    /// Somebody has asked for something to be removed that is marked as the fleet's and that its journal does not know. The call is sent once this is journaled,
+    /// and is not owed: nothing of the fleet rests on what comes of it.
+    Condemned {
+        /// Its id.
+        op: OpId,
+        /// The call: members are named to leave, slots given up, or the generation is removed.
+        call: Call,
+        /// Who has asked for it.
+        by: Actor,
+    },
     /// A gate's judge has spoken.
     Judged {
         /// Of which step's gate.

@@ -30,6 +30,7 @@ kinds!(EVENTS, event(Event) {
     Event::Settled { .. } => "event settled",
     Event::Noted(_) => "event noted",
     Event::Watched => "event watched",
+    Event::Condemned { .. } => "event condemned",
     Event::Judged { .. } => "event judged",
     Event::Approved { .. } => "event approved",
     Event::Moved { .. } => "event moved",

@@ -54,6 +54,7 @@ impl Display for Event {
             Self::Settled { op, result } => write!(f, "call {op} {result}"),
             Self::Noted(noted) => write!(f, "{noted}"),
             Self::Watched => f.write_str("nothing is new"),
+            Self::Condemned { op, call, by } => write!(f, "{by} has call {op} made about what the journal does not know: {call}"),
             Self::Judged { step, judgement, .. } => write!(f, "the judge of step {} says {judgement}", number(*step)),
             Self::Approved { step, by } => write!(f, "{by} approves step {}", number(*step)),
             Self::Moved { to } => write!(f, "{to}"),

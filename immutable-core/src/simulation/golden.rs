@@ -7,10 +7,11 @@ use super::Simulation;
 use super::expect::Patience;
 use super::play::Play;
 use crate::artifact::{Artifact, Built, Provenance};
-use crate::fleet::Fleet;
-use crate::id::StreamVersion;
+use crate::fleet::{Fleet, GenerationId, Op};
+use crate::id::{Epoch, OpId, StreamVersion};
 use crate::journal::{After, Journal};
 use crate::memory::{MemoryCloud, MemoryOptions};
+use crate::provider::FleetProvider;
 use crate::rollout::kinds::{all, folder, of};
 use crate::rollout::{AbortTo, FleetState, Outcome, Recorded, Strategy};
 use crate::time::{Timestamp, VirtualClock};
@@ -61,7 +62,7 @@ impl Journaled {
 }
 
 /// What happens in no world that is drawn.
-fn scenes() -> [Journaled; 2] {
+fn scenes() -> [Journaled; 3] {
     let cloud = || {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
         let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
@@ -116,6 +117,22 @@ fn scenes() -> [Journaled; 2] {
                 }
             });
             Journaled::read("pool-of-another", &clock, &cloud, FleetState::new(web.id().clone()))
+        },
+        {
+            let (clock, cloud) = cloud();
+            let (fleet, controller) = (Fleet::new("web", cloud.place()).size(1), cloud.controller().owner("deployer"));
+            clock.run(async {
+                let one = cloud.bake("acmeinc/web", "1.0.0").unwrap();
+                let plan = controller.plan(&fleet, &one, plain.clone()).await.unwrap();
+                assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
+                let state = controller.state(fleet.id()).await.unwrap();
+                let mut spec = (*state.generations().values().next().unwrap().spec).clone();
+                spec.id = GenerationId(5);
+                // Somebody has copied it.
+                cloud.ensure_generation(&Op::new(fleet.id(), OpId(99), Epoch(9)), &spec).await.unwrap();
+                controller.remove_orphan(fleet.id(), spec.id, "ann").await.unwrap();
+            });
+            Journaled::read("orphan", &clock, &cloud, FleetState::new(fleet.id().clone()))
         },
     ]
 }

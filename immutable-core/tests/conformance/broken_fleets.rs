@@ -39,6 +39,7 @@ enum Flaw {
     KeepsWhatItDestroys,
     FailsOnWhatIsDestroyed,
     LeavesAbsentGroupsOut,
+    TellsNoOrphans,
     ShowsMoreThanAsked,
     ShowsThemBackwards,
     HidesThoseWhoLeave,
@@ -82,6 +83,7 @@ const CAUGHT: &[(Flaw, &str)] = &[
     (FailsOnWhatIsDestroyed, "a_destroy_of_the_absent_is_gone"),
     (LeavesAbsentGroupsOut, "observe_has_one_entry_for_each_group_known"),
     (LeavesAbsentGroupsOut, "an_unknown_group_is_absent"),
+    (TellsNoOrphans, "what_was_made_and_is_not_known_is_an_orphan"),
     (ShowsMoreThanAsked, "observe_has_one_entry_for_each_group_known"),
     (ShowsThemBackwards, "instances_come_in_ascending_order"),
     (HidesThoseWhoLeave, "what_a_whole_view_leaves_out_is_gone"),
@@ -282,6 +284,9 @@ impl FleetProvider for Broken {
         let mut state = self.seen.lock().unwrap();
         if self.flaw == LeavesAbsentGroupsOut {
             seen.groups.retain(|group| group.state != GroupState::Absent);
+        }
+        if self.flaw == TellsNoOrphans {
+            seen.strangers.iter_mut().for_each(|stranger| stranger.orphan = None);
         }
         for group in &mut seen.groups {
             let instances = Arc::make_mut(&mut group.instances);

@@ -236,7 +236,12 @@ impl FleetProvider for Racks {
             let instances = group.map_or(Vec::new(), |group| group.machines.iter().map(|one| instance(group, one)).collect());
             GroupSeen { group: *id, age: Duration::ZERO, coverage: Coverage::Whole, state, instances: Arc::new(instances) }
         };
-        Ok(Observation { groups: known.iter().map(see).collect(), ..Observation::default() })
+        let unknown = world.groups.keys().filter(|(of, id)| of == fleet && !known.contains(id));
+        let strangers = unknown.map(|(_, id)| {
+            let (what, claims) = (NativeRef::new(id.to_string()), Some(id.generation));
+            Stranger { what, claims, orphan: Some(*id) }
+        });
+        Ok(Observation { groups: known.iter().map(see).collect(), strangers: strangers.collect(), ..Observation::default() })
     }
 }
 

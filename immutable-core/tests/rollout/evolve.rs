@@ -119,11 +119,13 @@ fn a_call_is_owed_in_its_turn_on_what_is_there_and_not_busy() {
     let mut busy = stage.clone();
     busy.owe(raise(2, 0, 1));
     refused(&busy, owed(6, raise(2, 0, 1)), "group 0002.0 is resized and busy");
+    refused(&busy, owed(6, Call::Destroy(GenerationId(2))), "op 6 is owed on generation 0002, which is busy");
+    busy.owe(Call::Upkeep(GenerationId(2), Upkeep::NONE));
     for call in [Call::Upkeep(GenerationId(2), Upkeep::NONE), Call::Destroy(GenerationId(2))] {
-        refused(&busy, owed(6, call), "op 6 is owed on generation 0002, which is busy");
+        refused(&busy, owed(7, call), "op 7 is owed on generation 0002, which is busy");
     }
     let known = busy.state.generations()[&GenerationId(2)].spec.clone();
-    refused(&busy, owed(6, Call::Ensure(known)), "generation 0002 is busy");
+    refused(&busy, owed(7, Call::Ensure(known)), "generation 0002 is busy");
     for call in [Call::Upkeep(GenerationId(3), Upkeep::NONE), Call::Destroy(GenerationId(3))] {
         refused(&stage, owed(5, call), "op 5 is about generation 0003, which is unknown");
     }
@@ -394,4 +396,19 @@ fn a_deadline_that_passed_while_nobody_watched_is_not_missed() {
     stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until: stage.now + MINUTE });
     assert_eq!(until(&stage).since(before).as_secs(), 3540, "but for the minute in which somebody may have");
     assert_eq!((stage.state.epoch(), stage.state.owner().unwrap().as_str()), (Epoch(3), "two"));
+}
+
+#[test]
+fn what_is_unknown_is_removed_only_while_nothing_moves_and_nothing_that_is_known_is() {
+    let condemned = |op, call| Event::Condemned { op: OpId(op), call, by: "ann".into() };
+    refused(&rolling(), condemned(5, Call::Destroy(GenerationId(9))), "about what is unknown while a rollout runs");
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+    let next = stage.next_op().0;
+    refused(&stage, condemned(next + 1, Call::Destroy(GenerationId(9))), "the next is");
+    refused(&stage, condemned(next, Call::Destroy(GenerationId(1))), "the fleet's own");
+    refused(&stage, condemned(next, lower(1, 3, "a")), "the fleet's own");
+    refused(&stage, condemned(next, raise(9, 0, 1)), "removes nothing");
+    refused(&stage, condemned(next, Call::Upkeep(GenerationId(9), Upkeep::NONE)), "removes nothing");
+    stage.apply(condemned(next, lower(9, 1, "z")));
+    stage.apply(condemned(next + 1, Call::Destroy(GenerationId(9))));
 }

@@ -251,7 +251,7 @@ impl Look {
 
     /// Something else bears the fleet's mark.
     pub(super) fn stranger(mut self, name: &str) -> Self {
-        self.fleet.strangers.push(Stranger { what: NativeRef::new(name), claims: None });
+        self.fleet.strangers.push(Stranger { what: NativeRef::new(name), claims: None, orphan: None });
         self
     }
 

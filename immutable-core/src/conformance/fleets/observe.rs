@@ -23,6 +23,28 @@ pub(super) async fn observe_has_one_entry_for_each_group_known(trial: &Trial) ->
     Ok(())
 }
 
+pub(super) async fn what_was_made_and_is_not_known_is_an_orphan(trial: &Trial) -> Verdict {
+    let wide = trial.spec_of(1, 0, 2)?;
+    trial.make(&wide).await?;
+    let other = trial.made(2, 1).await?;
+    let all: BTreeSet<GroupId> = wide.group_ids().chain([other.group]).collect();
+    for known in [all.clone(), wide.group_ids().collect(), [other.group].into(), BTreeSet::new()] {
+        let deadline = trial.patience.deadline();
+        loop {
+            let seen = trial.look(&wide.fleet, &known).await?;
+            let orphans: BTreeSet<GroupId> = seen.strangers.iter().filter_map(|stranger| stranger.orphan).collect();
+            let unknown: BTreeSet<GroupId> = all.difference(&known).copied().collect();
+            if orphans == unknown {
+                break;
+            }
+            let told = "a group that was made and is not among the known must be told as a stranger, with which group it is";
+            require!(trial.patience.clock.now() < deadline, "{told}: of {unknown:?} it tells {orphans:?}");
+            trial.patience.pause().await;
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn an_unknown_group_is_absent(trial: &Trial) -> Verdict {
     trial.make(&trial.spec(1)?).await?;
     for (generation, cell) in [(2, 0), (1, 1), (11, 0)] {

@@ -69,6 +69,7 @@ fn a_name_that_is_taken_is_never_adopted() {
     let strangers = lab.observe([]).strangers;
     assert_eq!(strangers.len(), 1);
     assert_eq!((&strangers[0].what, strangers[0].claims), (&NativeRef::from("web-0001"), Some(GenerationId(1))));
+    assert_eq!(strangers[0].orphan, None, "somebody else has made it");
     assert!(matches!(lab.see().state, GroupState::Present { spec: None, .. }));
     assert_eq!(kind(lab.raise(0, 1)), ErrorKind::Taken);
     assert_eq!(lab.cloud.launched(), 0);
