@@ -9,10 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, join_all, select};
+use immutable_core::analysis::Judgement;
 use immutable_core::id::{StreamId, StreamVersion, WriteId};
 use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
 use immutable_core::memory::MemoryOptions;
-use immutable_core::rollout::Event;
+use immutable_core::provider::judge_fn;
+use immutable_core::rollout::{Check, Event, Percent, Step};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Strategy, Timestamp};
 
@@ -375,5 +377,61 @@ fn ten_workers_that_die_and_freeze_bring_a_thousand_fleets_to_their_end() {
             taken_over += stage.owners(&name(nth)).await.len() - 1;
         }
         assert!(taken_over > 500, "{taken_over} times another has taken a fleet");
+    });
+}
+
+fn percent(percent: u32) -> Percent {
+    Percent::new(percent).unwrap()
+}
+
+#[test]
+fn a_fleet_goes_to_whoever_can_drive_it() {
+    let stage = Stage::new();
+    let judged = |controller: Controller| controller.judge("watch", judge_fn(|_| async { Ok(Judgement::pass("it is well")) }));
+    let workers = [Process::of(stage.worker("unable")), Process::of(judged(stage.worker("able")))];
+    stage.clock.run(async {
+        stage.start("web", &stage.web).await;
+        beside(&workers[..1], stage.pass(300)).await;
+        assert_eq!((stage.last("web").await, stage.owners("web").await.len()), (Some(Outcome::Succeeded), 1), "and keeps it");
+        beside(&workers, async {
+            let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+            let person = judged(stage.cloud.controller());
+            let check = Strategy::new([Step::scale(percent(100)), Check::by("watch").into()]).max_surge(1);
+            let plan = person.plan(&stage.fleet("web"), &next, check).await.unwrap();
+            person.start(plan).await.unwrap();
+            stage.pass(900).await;
+            assert_eq!((stage.run(&next), stage.last("web").await), (3, Some(Outcome::Succeeded)));
+            assert_eq!(stage.owners("web").await, ["unable", "able"], "who could not has let it go");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_stands_still_holds_up_no_other() {
+    let stage = Stage::new();
+    stage.clock.run(async {
+        let names = ["paused", "bakes", "moves"];
+        for name in names {
+            stage.start(name, &stage.web).await;
+        }
+        beside(&[Process::of(stage.worker("one"))], stage.pass(600)).await;
+        let (next, person) = (stage.cloud.bake("acmeinc/web", "1.1.0").unwrap(), stage.cloud.controller());
+        let bakes = Strategy::new([Step::scale(percent(50)), Step::bake(3600 * SECOND), Step::scale(percent(100))]);
+        for (name, strategy) in names.into_iter().zip([Strategy::rolling(), bakes, Strategy::rolling()]) {
+            let plan = person.plan(&stage.fleet(name), &next, strategy.max_surge(1)).await.unwrap();
+            let rollout = person.start(plan).await.unwrap();
+            if name == "paused" {
+                rollout.pause("ann").await.unwrap();
+            }
+        }
+        beside(&[Process::of(stage.worker("two").at_once(1))], async {
+            stage.pass(1800).await;
+            assert_eq!(stage.last("moves").await, Some(Outcome::Succeeded));
+            assert_eq!((stage.last("paused").await, stage.last("bakes").await), (None, None));
+            stage.pass(3600).await;
+            assert_eq!(stage.last("bakes").await, Some(Outcome::Succeeded), "and is driven on in its time");
+        })
+        .await;
     });
 }

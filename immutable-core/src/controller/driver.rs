@@ -4,6 +4,8 @@ mod looked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable, select};
@@ -23,8 +25,8 @@ use crate::id::{Actor, Epoch, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
-    Answer, Call, Command, CommandId, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded, Seen,
-    backoff, command, settle,
+    Answer, Call, Command, CommandId, Ending, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Plan,
+    Recorded, Seen, StepState, backoff, command, settle,
 };
 use crate::time::Timestamp;
 
@@ -40,7 +42,18 @@ pub(super) enum Post {
     /// Of whoever asked for it, whoever drove it before.
     Alone,
     /// Of a worker: by its lease, until it leaves, if nobody has claimed the fleet since this epoch.
-    Worker(Lease, watch::Receiver<bool>, Epoch),
+    Worker(Hire),
+}
+
+/// What a worker drives a rollout by.
+#[derive(Clone)]
+pub(super) struct Hire {
+    pub(super) lease: Lease,
+    pub(super) leaves: watch::Receiver<bool>,
+    /// The claim of the fleet that it has read.
+    pub(super) epoch: Epoch,
+    /// Whether nothing moves for now: it is paused, or waits at a gate.
+    pub(super) rests: Arc<AtomicBool>,
 }
 
 /// Drives a rollout to its end; nothing of that if its worker leaves before.
@@ -53,15 +66,16 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
     let provider = controller.provider(fleet.place())?;
     let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now();
-    let (lease, leaves) = match post {
-        Post::Alone => (Lease::default(), None),
-        Post::Worker(_, _, epoch) if epoch != state.epoch() => return Err(fenced(fleet)),
-        Post::Worker(lease, leaves, _) => (lease, Some(leaves)),
+    let (lease, leaves, rests) = match post {
+        Post::Alone => (Lease::default(), None, Arc::default()),
+        Post::Worker(hire) if hire.epoch != state.epoch() => return Err(fenced(fleet)),
+        Post::Worker(Hire { lease, leaves, rests, .. }) => (lease, Some(leaves), rests),
     };
     let mut driver = Driver {
         controller: controller.clone(),
         lease,
         leaves,
+        rests,
         provider,
         rollout,
         state,
@@ -86,21 +100,10 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
         judging: None,
         judge_at: now,
     };
-    // Without it nobody could tell who serves whom.
-    let pool = driver.state.rollout().and_then(|rollout| rollout.plan.fleet().traffic_pool());
-    if let (Some(pool), None) = (pool, &driver.provider.traffic) {
-        return Err(Error::invalid(format!(
-            "fleet {fleet} gets its requests from pool {pool}, and this controller has no traffic switch for {}; add one",
-            fleet.place()
-        )));
-    }
     if let Some(outcome) = driver.over()? {
         return Ok(Some(outcome));
     }
-    controller.has_judges(judges::ahead(&driver.state))?;
-    if let Some(running) = driver.state.rollout() {
-        controller.has_sizes(running.plan.fleet())?;
-    }
+    able(controller, &driver.state)?;
     let ended = match driver.claim().await {
         Ok(()) => driver.run().await,
         Err(error) => Err(error),
@@ -108,6 +111,24 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
     match ended {
         Err(error) if error.kind() == ErrorKind::Fenced => replaced(controller, fleet, rollout).await.map(Some).ok_or(error),
         ended => ended,
+    }
+}
+
+/// Whether a controller has whatever is asked while it drives what runs in a fleet, or keeps it.
+pub(super) fn able(controller: &Controller, state: &FleetState) -> Result<()> {
+    controller.has_judges(judges::ahead(state))?;
+    let Some(terms) = state.rollout().map(|running| &*running.plan).or(state.kept()).map(Plan::fleet) else {
+        return Ok(());
+    };
+    controller.has_sizes(terms)?;
+    // Without it nobody could tell who serves whom.
+    match (terms.traffic_pool(), &controller.provider(state.fleet().place())?.traffic) {
+        (Some(pool), None) => Err(Error::invalid(format!(
+            "fleet {} gets its requests from pool {pool}, and this controller has no traffic switch for {}; add one",
+            state.fleet(),
+            state.fleet().place()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -128,6 +149,8 @@ struct Driver {
     lease: Lease,
     /// Of a worker: whether it leaves. Without it the lease is the driver's own, and every append makes it longer.
     leaves: Option<watch::Receiver<bool>>,
+    /// Tells its worker whether anything moves.
+    rests: Arc<AtomicBool>,
     provider: Provider,
     rollout: RolloutId,
     state: FleetState,
@@ -182,6 +205,7 @@ impl Driver {
         });
         let mut asked = pin!(stream::select(asked, leaves));
         loop {
+            self.rests.store(self.is_at_rest(), Ordering::Relaxed);
             if let Some(outcome) = self.over()? {
                 // A snapshot only saves time: without it the next to read folds more records.
                 let Self { controller, state, head, snapshot, .. } = self;
@@ -240,6 +264,17 @@ impl Driver {
 
     fn now(&self) -> Timestamp {
         self.controller.clock.now().max(self.state.at())
+    }
+
+    /// Whether nothing moves before a time passes, or somebody says something.
+    fn is_at_rest(&self) -> bool {
+        let phase = self.state.rollout().map(|rollout| &rollout.phase);
+        let waits = match phase {
+            Some(Phase::Held { .. } | Phase::Finishing { ending: Ending::Keep, .. }) => true,
+            Some(Phase::Stepping { at, .. } | Phase::Reverting { at, .. }) => matches!(at, StepState::Gating { .. }),
+            _ => false,
+        };
+        waits && self.state.owed().next().is_none()
     }
 
     fn is_leaving(&self) -> bool {

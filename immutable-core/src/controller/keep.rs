@@ -161,7 +161,7 @@ impl Keeper {
         if let Some(need) = self.is_revoked(&proven.spec).await {
             return Ok(Kept::Asks(need));
         }
-        if matches!(&post, Post::Worker(_, leaves, _) if *leaves.borrow()) {
+        if matches!(&post, Post::Worker(hire) if *hire.leaves.borrow()) {
             return Ok(Kept::Watched);
         }
         tracing::info!(fleet = %self.fleet, amiss = amiss.what.join("; "), "it is set right");

@@ -162,7 +162,8 @@ impl Controller {
         self
     }
 
-    /// A [worker](Self::work) drives the rollouts of so many fleets of a place at once, and looks at so many others. Default 64; at least 1.
+    /// A [worker](Self::work) drives the rollouts of so many fleets of a place at once, those not counted in which nothing moves, and looks at so many others.
+    /// Default 64; at least 1.
     #[must_use]
     pub fn at_once(mut self, fleets: usize) -> Self {
         self.at_once = fleets.max(1);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt, select};
@@ -11,14 +12,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
 use super::Controller;
-use super::driver::{Post, fenced};
+use super::driver::{Hire, Post, able, fenced};
 use super::keep::{Keeper, Kept};
 use super::lease::{Lease, Rivals, Signs, in_time, named};
 use super::load::{self, LoadedState};
 use crate::artifact::Place;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
-use crate::id::StreamId;
+use crate::id::{Epoch, StreamId};
 use crate::journal::After;
 use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, backoff};
 use crate::time::Timestamp;
@@ -62,7 +63,7 @@ impl Controller {
             leaves: left,
             rivals: Arc::default(),
             fleets: BTreeMap::new(),
-            hands: BTreeMap::new(),
+            hands: Vec::new(),
             tasks: FuturesUnordered::new(),
             list_at: Some(now),
         };
@@ -107,14 +108,22 @@ struct Known {
     failures: u32,
 }
 
+/// A fleet in hand.
+struct InHand {
+    fleet: FleetId,
+    hand: Hand,
+    /// Whether nothing moves for now: it is held up by nobody's answer, and holds up nobody.
+    rests: Arc<AtomicBool>,
+}
+
 struct Worker {
     controller: Controller,
     lease: Lease,
     leaves: watch::Receiver<bool>,
     rivals: Arc<Rivals>,
     fleets: BTreeMap<FleetId, Known>,
-    /// How many are in hand.
-    hands: BTreeMap<(Place, Hand), usize>,
+    /// What is in hand.
+    hands: Vec<InHand>,
     tasks: FuturesUnordered<BoxFuture<'static, Done>>,
     /// When the fleets are listed next; nothing while they are.
     list_at: Option<Timestamp>,
@@ -128,7 +137,6 @@ enum Done {
 /// A fleet that was seen to.
 struct Tended {
     keeper: Keeper,
-    hand: Hand,
     looked: bool,
     ended: Result<Next>,
 }
@@ -198,29 +206,37 @@ impl Worker {
     fn begin(&mut self) {
         let now = self.controller.clock.now();
         let mut due: Vec<_> = self.fleets.iter_mut().filter(|(_, known)| known.keeper.is_some() && known.due <= now).collect();
+        if due.is_empty() {
+            return;
+        }
         due.sort_by_key(|(_, known)| known.due);
+        let mut moving: BTreeMap<(Place, Hand), usize> = BTreeMap::new();
+        for hand in self.hands.iter().filter(|hand| !hand.rests.load(Ordering::Relaxed)) {
+            *moving.entry((hand.fleet.place().clone(), hand.hand)).or_default() += 1;
+        }
         for (fleet, known) in due {
             let (hand, looks) = (known.hand, now >= known.look_at);
-            let hands = self.hands.entry((fleet.place().clone(), hand)).or_default();
-            if *hands >= self.controller.at_once {
+            let moving = moving.entry((fleet.place().clone(), hand)).or_default();
+            if *moving >= self.controller.at_once {
                 continue;
             }
             if let Some(keeper) = known.keeper.take() {
-                *hands += 1;
-                let (rivals, lease, leaves) = (self.rivals.clone(), self.lease.term(), self.leaves.clone());
-                self.tasks
-                    .push(tend(keeper, hand, looks, rivals, lease, leaves).map(|tended| Done::Tended(Box::new(tended))).boxed());
+                *moving += 1;
+                let rests = Arc::new(AtomicBool::new(false));
+                self.hands.push(InHand { fleet: fleet.clone(), hand, rests: rests.clone() });
+                let (lease, leaves) = (self.lease.term(), self.leaves.clone());
+                let hire = Hire { lease, leaves, epoch: Epoch(0), rests };
+                let tended = tend(keeper, hand, looks, self.rivals.clone(), hire);
+                self.tasks.push(tended.map(|tended| Done::Tended(Box::new(tended))).boxed());
             }
         }
     }
 
     fn took(&mut self, tended: Tended) {
-        let Tended { keeper, hand, looked, ended } = tended;
+        let Tended { keeper, looked, ended } = tended;
         let (now, poll) = (self.controller.clock.now(), self.controller.poll);
         let fleet = keeper.fleet().clone();
-        if let Some(hands) = self.hands.get_mut(&(fleet.place().clone(), hand)) {
-            *hands = hands.saturating_sub(1);
-        }
+        self.hands.retain(|other| other.fleet != fleet);
         let Some(known) = self.fleets.get_mut(&fleet) else { return };
         known.keeper = Some(keeper);
         known.failures = if ended.is_ok() { 0 } else { known.failures + 1 };
@@ -246,26 +262,12 @@ impl Worker {
 }
 
 /// Sees to a fleet once: if nobody else has it, it is claimed, its rollout driven to its end, or looked at.
-async fn tend(
-    mut keeper: Keeper,
-    hand: Hand,
-    looks: bool,
-    rivals: Arc<Rivals>,
-    lease: Lease,
-    leaves: watch::Receiver<bool>,
-) -> Tended {
-    let ended = tend_to(&mut keeper, hand, looks, &rivals, lease, leaves).await;
-    Tended { keeper, hand, looked: looks, ended }
+async fn tend(mut keeper: Keeper, hand: Hand, looks: bool, rivals: Arc<Rivals>, hire: Hire) -> Tended {
+    let ended = tend_to(&mut keeper, hand, looks, &rivals, hire).await;
+    Tended { keeper, looked: looks, ended }
 }
 
-async fn tend_to(
-    keeper: &mut Keeper,
-    hand: Hand,
-    looks: bool,
-    rivals: &Rivals,
-    lease: Lease,
-    leaves: watch::Receiver<bool>,
-) -> Result<Next> {
+async fn tend_to(keeper: &mut Keeper, hand: Hand, looks: bool, rivals: &Rivals, hire: Hire) -> Result<Next> {
     let (controller, fleet) = (keeper.controller().clone(), keeper.fleet().clone());
     let mut loaded = controller.load(&fleet).await?;
     let state = &loaded.state;
@@ -276,6 +278,13 @@ async fn tend_to(
     if controller.news.is_driven(&fleet) || !rivals.leave(&controller, &loaded).await? {
         return Ok(Next::Rests);
     }
+    // Another may have what this one lacks.
+    if let Err(lacks) = able(&controller, state) {
+        if state.owner() == Some(&controller.owner) {
+            load::write(&controller, &loaded, vec![Event::Released]).await?;
+        }
+        return Err(lacks);
+    }
     if runs && asks(state) && !is_answered(&controller, state).await? {
         return Ok(Next::Rests);
     }
@@ -284,7 +293,7 @@ async fn tend_to(
         return Ok(Next::Now);
     }
     // Nothing new is begun by who leaves.
-    if *leaves.borrow() {
+    if *hire.leaves.borrow() {
         return Ok(Next::Rests);
     }
     if !runs {
@@ -295,8 +304,8 @@ async fn tend_to(
             loaded = claim(&controller, &loaded).await?;
         }
     }
-    let epoch = loaded.state.epoch();
-    Ok(match keeper.once(&loaded, Post::Worker(lease, leaves, epoch)).await? {
+    let hire = Hire { epoch: loaded.state.epoch(), ..hire };
+    Ok(match keeper.once(&loaded, Post::Worker(hire)).await? {
         Kept::Well => Next::Rests,
         Kept::Watched => Next::Soon,
         Kept::Ended => Next::Now,

@@ -39,6 +39,8 @@ pub enum Event {
         /// Until when calls of an earlier owner may still take effect.
         echo_until: Timestamp,
     },
+    /// Whoever has claimed the fleet lets it go: they cannot drive it, and others may.
+    Released,
     /// A rollout began.
     Opened {
         /// Its number.

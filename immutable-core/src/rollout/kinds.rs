@@ -21,6 +21,7 @@ macro_rules! kinds {
 
 kinds!(EVENTS, event(Event) {
     Event::Claimed { .. } => "event claimed",
+    Event::Released => "event released",
     Event::Opened { .. } => "event opened",
     Event::Heard { refused: None, .. } => "event heard",
     Event::Heard { refused: Some(_), .. } => "event heard and refused",

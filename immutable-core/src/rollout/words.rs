@@ -37,6 +37,7 @@ impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Claimed { owner, .. } => write!(f, "{owner} drives it from here on"),
+            Self::Released => f.write_str("lets it go: others may drive it"),
             Self::Opened { rollout, plan } => {
                 write!(f, "rollout {rollout} begins: ")?;
                 match plan.from() {

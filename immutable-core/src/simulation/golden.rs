@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use super::Simulation;
 use super::expect::Patience;
 use super::play::Play;
+use crate::analysis::Judgement;
 use crate::artifact::{Artifact, Built, Provenance};
+use crate::controller::Controller;
 use crate::fleet::{Fleet, GenerationId, Op};
 use crate::id::{Epoch, OpId, StreamVersion};
 use crate::journal::{After, Journal};
 use crate::memory::{MemoryCloud, MemoryOptions};
-use crate::provider::FleetProvider;
+use crate::provider::{FleetProvider, judge_fn};
 use crate::rollout::kinds::{all, folder, of};
-use crate::rollout::{AbortTo, FleetState, Outcome, Recorded, Strategy};
-use crate::time::{Timestamp, VirtualClock};
+use crate::rollout::{AbortTo, Check, FleetState, Outcome, Recorded, Strategy};
+use crate::time::{Clock, Timestamp, VirtualClock};
 
 /// So many worlds are looked through: 4 minutes.
 const SEEDS: u64 = 4000;
@@ -62,7 +65,7 @@ impl Journaled {
 }
 
 /// What happens in no world that is drawn.
-fn scenes() -> [Journaled; 3] {
+fn scenes() -> [Journaled; 4] {
     let cloud = || {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
         let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
@@ -133,6 +136,29 @@ fn scenes() -> [Journaled; 3] {
                 controller.remove_orphan(fleet.id(), spec.id, "ann").await.unwrap();
             });
             Journaled::read("orphan", &clock, &cloud, FleetState::new(fleet.id().clone()))
+        },
+        {
+            let (clock, cloud) = cloud();
+            let (fleet, unable) = (Fleet::new("web", cloud.place()).size(1), cloud.controller().owner("unable"));
+            let begin = async |controller: &Controller, version: &str, strategy: &Strategy| {
+                let artifact = cloud.bake("acmeinc/web", version).unwrap();
+                let plan = controller.plan(&fleet, &artifact, strategy.clone()).await.unwrap();
+                controller.start(plan).await.unwrap()
+            };
+            clock.run(async {
+                let works = unable.work(clock.sleep_until(clock.now() + Duration::from_secs(600)));
+                let able = cloud.controller().judge("watch", judge_fn(|_| async { Ok(Judgement::pass("it is well")) }));
+                let begins = async {
+                    let _ = begin(&cloud.controller(), "1.0.0", &plain).await;
+                    clock.sleep_until(clock.now() + Duration::from_secs(300)).await;
+                    let checked = Strategy::new([plain.steps().to_vec(), vec![Check::by("watch").into()]].concat());
+                    begin(&able, "1.1.0", &checked).await
+                };
+                let (worked, rollout) = futures_util::join!(works, begins);
+                worked.unwrap();
+                assert_eq!(rollout.drive().await.unwrap(), Outcome::Succeeded);
+            });
+            Journaled::read("released", &clock, &cloud, FleetState::new(fleet.id().clone()))
         },
     ]
 }

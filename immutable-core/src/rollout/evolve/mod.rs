@@ -81,6 +81,9 @@ impl FleetState {
             }
             Event::Opened { .. } => self.open(event, *at)?,
             Event::Watched => {}
+            Event::Released => {
+                ensure(self.owner.take().is_some(), || "it is let go, and nobody had it".to_owned())?;
+            }
             Event::Resized { desired } => self.resized(*desired, *at)?,
             Event::Heard { command, inbox, refused, .. } => {
                 ensure(*inbox > self.inbox, || format!("the inbox has been read up to {}, not {inbox}", self.inbox))?;

@@ -406,7 +406,7 @@ impl Book {
                     chapter.give_up_at.iter_mut().for_each(|by| *by = (*by).max(recorded.at + lasts));
                 }
             }
-            Event::Heard { .. } | Event::Watched | Event::Condemned { .. } => {}
+            Event::Heard { .. } | Event::Watched | Event::Condemned { .. } | Event::Released => {}
         }
     }
 
