@@ -1,4 +1,5 @@
 //! Examples as they were built, run as a newcomer runs them.
+#![allow(dead_code, reason = "not every suite uses all of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -8,7 +9,7 @@ pub(crate) fn example(name: &str) -> Command {
     let here = std::env::current_exe().expect("this test's own path");
     let target = here.ancestors().nth(2).expect("it lies in target/PROFILE/deps");
     let built = target.join("examples").join(name);
-    assert!(built.exists(), "{} is not there; run cargo test --workspace, which builds it", built.display());
+    assert!(built.exists(), "{} is not there; run cargo test --workspace --all-features, which builds it", built.display());
     Command::new(built)
 }
 

@@ -13,7 +13,7 @@ use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded}
 use immutable_core::{Controller, Provider, Result, SqliteJournal};
 use tokio::sync::mpsc;
 
-use super::cloud::Far;
+use super::cloud;
 
 /// What is wrong with whoever drives, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +94,8 @@ fn one_that_drives() {
     let broken = Broken::named(&var("BROKEN")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driven = runtime.block_on(async {
-        let cloud = Far::new(var("CLOUD").parse().unwrap(), broken).await.unwrap();
-        let (clock, cloud) = (cloud.clock(), Provider::new(fleet.place().clone(), Arc::new(cloud)));
+        let (cloud, clock) = cloud::reach(var("CLOUD").parse().unwrap(), broken).await.unwrap();
+        let cloud = Provider::new(fleet.place().clone(), Arc::new(cloud));
         let controller = match broken {
             Broken::Acknowledges => Controller::new(cloud, Early::new(journal)),
             _ => Controller::new(cloud, journal),

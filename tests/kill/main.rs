@@ -6,7 +6,10 @@
 
 mod child;
 mod cloud;
+#[path = "../../examples/served.rs"]
+mod served;
 mod truth;
+#[path = "../../examples/wire.rs"]
 mod wire;
 
 use std::ops::Range;
@@ -113,7 +116,7 @@ impl Story {
             _ => options.remember(seconds(20)).operations_take(seconds(2)),
         };
         let cloud = MemoryCloud::with(options);
-        let served = Served::new(&cloud, FACTOR, Random(seed)).unwrap();
+        let served = Served::new(&cloud, Random(seed)).unwrap();
         let (folder, truth, random) = (Folder::new(), Truth::default(), Random(seed));
         Self { random, clock, cloud, served, folder, broken, truth, processes: 0, tally: Tally::default() }
     }

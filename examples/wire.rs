@@ -1,4 +1,4 @@
-//! What crosses the wire: one question a connection, a line of JSON each way.
+//! What crosses the wire between a cloud and other processes (`served.rs`): one question a connection, a line of JSON each way.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
-    /// Who changes something, and when it was sent.
+    /// Of what changes something: which op it is, and when it was sent.
     pub(crate) fn sent(&self) -> Option<&Sent> {
         match self {
             Self::Ensure(sent, _) | Self::Resize(sent, _) | Self::Upkeep(sent, ..) | Self::Destroy(sent, _) => Some(sent),
@@ -43,11 +43,10 @@ pub(crate) struct Sent {
     pub(crate) at: Timestamp,
 }
 
-/// What whoever comes is told first.
+/// What whoever comes is told first: the cloud's time, and what it can.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) now: Timestamp,
-    pub(crate) factor: u32,
     group_size_max: u32,
     zonal: bool,
     heals: Heals,
@@ -55,9 +54,9 @@ pub(crate) struct Hello {
 }
 
 impl Hello {
-    pub(crate) fn new(now: Timestamp, factor: u32, of: &FleetCapabilities, request_lifetime: Duration) -> Self {
-        let FleetCapabilities { group_size_max, zonal, heals, .. } = *of;
-        Self { now, factor, group_size_max, zonal, heals, request_lifetime }
+    pub(crate) fn new(now: Timestamp, of: &FleetCapabilities) -> Self {
+        let FleetCapabilities { group_size_max, zonal, heals, request_lifetime, .. } = *of;
+        Self { now, group_size_max, zonal, heals, request_lifetime }
     }
 
     pub(crate) fn capabilities(&self) -> FleetCapabilities {
