@@ -5,7 +5,7 @@ use futures_util::future::select;
 use super::{Rollout, load};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Actor, StepIx};
-use crate::journal::{After, Append, Appended};
+use crate::journal::{After, Append, Appended, Journal};
 use crate::rollout::{AbortTo, Command, CommandId, Event, Fate, What};
 
 impl Rollout {
@@ -118,7 +118,7 @@ impl Rollout {
             let records = vec![load::encode(&Command { id, by: by.clone(), about: self.id, what })?];
             let write = load::write_id(&controller.owner, &stream, expected, &records);
             let append = Append { stream: stream.clone(), expected, write, records };
-            if let Appended::Done(_) = load::append(&*controller.journal, &*controller.clock, append).await? {
+            if let Appended::Done(_) = load::append(&controller.journal, &*controller.clock, append).await? {
                 controller.news.command(&self.fleet);
                 return Ok(id);
             }

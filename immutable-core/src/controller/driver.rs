@@ -210,7 +210,7 @@ impl Driver {
                 // A snapshot only saves time: without it the next to read folds more records.
                 let Self { controller, state, head, snapshot, .. } = self;
                 let now = LoadedState { state, head, snapshot };
-                if let Err(error) = load::snapshot(&*controller.journal, &controller.known, now).await {
+                if let Err(error) = load::snapshot(&controller.journal, &controller.known, now).await {
                     tracing::debug!(%error, "no snapshot was stored");
                 }
                 return Ok(Some(outcome));
@@ -467,7 +467,7 @@ impl Driver {
         let write = load::write_id(&self.controller.owner, &stream, self.head, &records);
         let append = Append { stream, expected: self.head, write, records };
         let began = self.controller.clock.now();
-        match load::append(&*self.controller.journal, &*self.controller.clock, append).await? {
+        match load::append(&self.controller.journal, &*self.controller.clock, append).await? {
             Appended::Done(head) => {
                 if self.leaves.is_none() {
                     self.lease.lasts(began + ALONE);

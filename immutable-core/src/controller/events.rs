@@ -98,7 +98,7 @@ impl Controller {
                     select(Box::pin(news.changed()), later).await;
                 }
                 news.mark_unchanged();
-                match load::records(&*controller.journal, &fleet.stream(), tail.next).await {
+                match load::records(&controller.journal, &fleet.stream(), tail.next).await {
                     Ok(records) => match records.last() {
                         None => tail.waits = true,
                         Some((version, _)) => {
@@ -137,7 +137,7 @@ impl Rollout {
                 let controller = &tail.rollout.controller;
                 let mut news = controller.news.watch(&tail.rollout.fleet);
                 news.mark_unchanged();
-                match load::records(&*controller.journal, &tail.rollout.fleet.stream(), tail.next).await {
+                match load::records(&controller.journal, &tail.rollout.fleet.stream(), tail.next).await {
                     Err(error) => {
                         tail.ended = true;
                         return Some((vec![Err(error)], tail));

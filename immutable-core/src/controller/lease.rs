@@ -6,16 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-
 use super::Controller;
 use super::load::{self, LoadedState, corrupt, encode};
-use crate::error::{Applied, Error, ErrorKind, Result};
+use super::timely::{Timely, in_time};
+use crate::error::Result;
 use crate::id::{OwnerId, StreamId, StreamVersion};
 use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
 use crate::rollout::{FleetState, Hold, MAX_VIEW_AGE, Phase};
@@ -109,7 +107,7 @@ pub(super) fn named(owner: &OwnerId) -> OwnerId {
 /// The signs of life of a worker. Nobody else writes to its stream.
 pub(super) struct Signs {
     owner: OwnerId,
-    journal: Arc<dyn Journal>,
+    journal: Timely,
     clock: Arc<dyn Clock>,
     head: StreamVersion,
     nth: u64,
@@ -164,7 +162,7 @@ impl Signs {
             let records = vec![record.clone()];
             let write = load::write_id(&self.owner, &stream, self.head, &records);
             let append = Append { stream: stream.clone(), expected: self.head, write, records };
-            match load::append(&*self.journal, &*self.clock, append).await? {
+            match load::append(&self.journal, &*self.clock, append).await? {
                 Appended::Done(head) => {
                     self.head = head;
                     break;
@@ -187,16 +185,6 @@ impl Signs {
 
 /// How long a worker tries to say that it leaves.
 const TO_LEAVE: Duration = Duration::from_secs(10);
-
-/// What takes longer than until then is given up.
-pub(super) async fn in_time<T>(clock: &dyn Clock, until: Timestamp, done: impl Future<Output = Result<T>>) -> Result<T> {
-    match select(pin!(done), clock.sleep_until(until)).await {
-        Either::Left((done, _)) => done,
-        Either::Right(_) => {
-            Err(Error::new(ErrorKind::Unreachable, "the journal does not answer in time").with_applied(Applied::Unknown))
-        }
-    }
-}
 
 /// How the signs of others were when they were read, and since when they are so by our own clock.
 #[derive(Debug, Default)]

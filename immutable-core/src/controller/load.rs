@@ -190,7 +190,7 @@ pub(super) async fn write(controller: &Controller, read: &LoadedState, events: V
     }
     let stream = state.fleet().stream();
     let write = write_id(owner, &stream, read.head, &records);
-    let append = self::append(&**journal, &**clock, Append { stream, expected: read.head, write, records });
+    let append = self::append(journal, &**clock, Append { stream, expected: read.head, write, records });
     let Appended::Done(head) = append.await? else {
         return Ok(None);
     };

@@ -13,7 +13,7 @@ use crate::artifact::{ArtifactName, Digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Fleet, GenerationSpec, Observation, TrafficSeen};
 use crate::id::StreamVersion;
-use crate::journal::{After, Record};
+use crate::journal::{After, Journal, Record};
 use crate::provider::{ImageCatalog, Provider};
 use crate::registry::{ImageRegistry, Status};
 use crate::rollout::{Facts, FleetState, Plan};
@@ -56,7 +56,7 @@ pub(super) fn look(
     async move {
         let stream = fleet.inbox();
         let observed = in_time(&*clock, until, fleets.observe(&fleet, &groups));
-        let heard = in_time(&*clock, until, journal.as_ref().load(&stream, After::Version(inbox)));
+        let heard = in_time(&*clock, until, journal.load(&stream, After::Version(inbox)));
         let facts = in_time(&*clock, until, async {
             match known {
                 Some(facts) => Ok(facts),

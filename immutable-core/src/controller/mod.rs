@@ -16,6 +16,7 @@ mod load;
 mod look;
 mod news;
 mod orphans;
+mod timely;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub use events::{Events, Reports};
 pub use janitor::Restored;
 pub use orphans::Orphan;
+use timely::Timely;
 
 /// Plans rollouts, starts them and drives them. Clones share everything; so they do what was read of each fleet, of which only what is
 /// new is read again.
@@ -62,7 +64,7 @@ pub use orphans::Orphan;
 #[derive(Clone)]
 pub struct Controller {
     providers: BTreeMap<Place, Provider>,
-    journal: Arc<dyn Journal>,
+    journal: Timely,
     registry: Arc<dyn ImageRegistry>,
     /// Whether that is the one on the journal.
     own_registry: bool,
@@ -87,11 +89,11 @@ impl Controller {
     /// A controller of one place. Its registry stands on the same journal; its clock is the system's.
     pub fn new(provider: impl Into<Provider>, journal: impl Journal + 'static) -> Self {
         let provider = provider.into();
-        let journal: Arc<dyn Journal> = Arc::new(journal);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let journal = Timely { journal: Arc::new(journal), clock: clock.clone() };
         Self {
             providers: BTreeMap::from([(provider.place.clone(), provider)]),
-            registry: Arc::new(JournalRegistry::new(journal.clone(), clock.clone())),
+            registry: Arc::new(JournalRegistry::new(Arc::new(journal.clone()), clock.clone())),
             own_registry: true,
             owner: unique_owner(&*clock),
             journal,
@@ -119,8 +121,9 @@ impl Controller {
     /// Runs on another clock; so does the registry, if it is the one on the journal.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.journal.clock = clock.clone();
         if self.own_registry {
-            self.registry = Arc::new(JournalRegistry::new(self.journal.clone(), clock.clone()));
+            self.registry = Arc::new(JournalRegistry::new(Arc::new(self.journal.clone()), clock.clone()));
         }
         self.clock = clock;
         self
@@ -211,7 +214,7 @@ impl Controller {
     }
 
     async fn load(&self, fleet: &FleetId) -> Result<Arc<load::LoadedState>> {
-        load::state(&*self.journal, &self.known, fleet).await
+        load::state(&self.journal, &self.known, fleet).await
     }
 
     /// Makes a plan to have a fleet run an artifact, which is published if it is new. Changes nothing else.
@@ -304,7 +307,7 @@ impl Controller {
     /// # Errors
     /// What the journal fails with; [`NotFound`](ErrorKind::NotFound) if old records were dropped.
     pub async fn history(&self, fleet: &FleetId) -> Result<Vec<(StreamVersion, Recorded)>> {
-        load::records(&*self.journal, &fleet.stream(), StreamVersion(0)).await
+        load::records(&self.journal, &fleet.stream(), StreamVersion(0)).await
     }
 
     fn provider(&self, place: &Place) -> Result<Provider> {

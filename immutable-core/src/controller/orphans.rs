@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::Controller;
 use super::execute::execute;
-use super::lease::{ALONE, Lease, in_time};
+use super::lease::{ALONE, Lease};
 use super::load;
 use super::look::look;
+use super::timely::in_time;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::fleet::{Coverage, FleetId, GenerationId, GroupId, GroupSeen, GroupState, Instance, Life, Op, Resize};
 use crate::id::Actor;

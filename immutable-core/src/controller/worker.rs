@@ -14,13 +14,14 @@ use tokio::sync::watch;
 use super::Controller;
 use super::driver::{Hire, Post, able, fenced};
 use super::keep::{Keeper, Kept};
-use super::lease::{Lease, Rivals, Signs, in_time, named};
+use super::lease::{Lease, Rivals, Signs, named};
 use super::load::{self, LoadedState};
+use super::timely::in_time;
 use crate::artifact::Place;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
 use crate::id::{Epoch, StreamId};
-use crate::journal::After;
+use crate::journal::{After, Journal};
 use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, backoff};
 use crate::time::Timestamp;
 
