@@ -1,14 +1,18 @@
-//! Appends a second on a journal in one SQLite file, by one fleet and by sixteen at once, and how many of them share a commit.
+//! Appends a second on a journal in one SQLite file, by one fleet and by sixteen at once, and how many of them share a commit; and how many commits, each of which
+//! syncs the file once, a rollout makes for its looks.
 //! Figures: `cargo bench --features sqlite --bench sqlite`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
-use immutable_core::SqliteJournal;
 use immutable_core::id::{StreamId, StreamVersion, WriteId};
 use immutable_core::journal::{After, Append, Appended, Journal as _, Record};
+use immutable_core::memory::MemoryOptions;
+use immutable_core::time::ScaledClock;
+use immutable_core::{Controller, Fleet, MemoryCloud, Outcome, SqliteJournal, Strategy, Timestamp};
 use rusqlite::Connection;
 
 /// About what an event of a rollout is.
@@ -97,5 +101,35 @@ fn opening(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, journals, opening);
+/// A rollout over a file, a hundred times as fast as it would be.
+fn rollouts(_: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    for size in [6, 100, 1000] {
+        let folder = Folder::new();
+        let path = folder.0.join("journal.db");
+        let commits = || {
+            let reader = Connection::open(&path).expect("opened");
+            reader.query_one("SELECT commits FROM journal", [], |row| row.get::<_, i64>(0)).expect("a row").unsigned_abs()
+        };
+        runtime.block_on(async {
+            let journal = SqliteJournal::open(&path).expect("opened");
+            let clock = ScaledClock::new(Timestamp::default(), 100);
+            let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()).boot(Duration::from_secs(60)));
+            let controller = Controller::new(&cloud, journal).with_clock(Arc::new(clock));
+            let fleet = Fleet::new("web", cloud.place()).size(size);
+            for version in ["1.0.0", "1.1.0"] {
+                let artifact = cloud.bake("acmeinc/web", version).expect("baked");
+                let plan = controller.plan(&fleet, &artifact, Strategy::rolling()).await.expect("a plan");
+                let (before, looks) = (commits(), cloud.looks());
+                assert_eq!(controller.run(plan).await.expect("it ran"), Outcome::Succeeded);
+                let (commits, looks) = (commits() - before, cloud.looks() - looks);
+                if version == "1.1.0" {
+                    println!("{size} replaced: {commits} commits for {looks} looks, {:.2} a look", commits as f64 / looks as f64);
+                }
+            }
+        });
+    }
+}
+
+criterion_group!(benches, journals, rollouts, opening);
 criterion_main!(benches);

@@ -65,7 +65,8 @@ pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: Rol
 async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, post: Post) -> Result<Option<Outcome>> {
     let provider = controller.provider(fleet.place())?;
     let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
-    let now = controller.clock.now();
+    let now = controller.clock.now().max(state.at());
+    let ahead = now.since(controller.clock.now());
     let (lease, leaves, rests) = match post {
         Post::Alone => (Lease::default(), None, Arc::default()),
         Post::Worker(hire) if hire.epoch != state.epoch() => return Err(fenced(fleet)),
@@ -73,6 +74,7 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
     };
     let mut driver = Driver {
         controller: controller.clone(),
+        ahead,
         lease,
         leaves,
         rests,
@@ -145,6 +147,9 @@ async fn replaced(controller: &Controller, fleet: &FleetId, rollout: RolloutId) 
 
 struct Driver {
     controller: Controller,
+    /// By how much whoever wrote last was ahead of this clock. The fleet's time goes on from there as fast as this one's: nothing stands still until that has
+    /// caught up. What is asked of others, and waited for, is by this clock.
+    ahead: Duration,
     /// Until when calls may be sent.
     lease: Lease,
     /// Of a worker: whether it leaves. Without it the lease is the driver's own, and every append makes it longer.
@@ -230,7 +235,7 @@ impl Driver {
                 }
                 self.judge()?;
             }
-            let time = self.controller.clock.sleep_until(self.wake_at());
+            let time = self.controller.clock.sleep_until(self.wake_at() - self.ahead);
             let wake = select(time, asked.next());
             let woken = if self.calls.is_empty() {
                 Either::Right(wake.await)
@@ -262,8 +267,9 @@ impl Driver {
         }
     }
 
+    /// The fleet's time.
     fn now(&self) -> Timestamp {
-        self.controller.clock.now().max(self.state.at())
+        (self.controller.clock.now() + self.ahead).max(self.state.at())
     }
 
     /// Whether nothing moves before a time passes, or somebody says something.
@@ -336,7 +342,7 @@ impl Driver {
             self.in_flight.insert(id);
             let Controller { clock, call_timeout, .. } = &self.controller;
             let (clock, ticket) = (clock.clone(), owed.ticket.clone());
-            let again = ticket.is_some().then(|| now + follow.min(AFTER_AN_ANSWER));
+            let again = ticket.is_some().then(|| clock.now() + follow.min(AFTER_AN_ANSWER));
             let (lease, op) = (self.lease.clone(), self.state.op(id));
             let call = execute(self.provider.clone(), clock.clone(), *call_timeout, lease, op, owed.call.clone(), ticket);
             self.calls.push(
@@ -378,7 +384,7 @@ impl Driver {
         };
         let judge = self.controller.named(&question.judge)?.clone();
         self.judge_at = question.next;
-        let (asked, drop) = abortable(judges::ask(question, judge, self.controller.clock.clone()));
+        let (asked, drop) = abortable(judges::ask(question.by(self.ahead), judge, self.controller.clock.clone()));
         self.judging = Some(drop);
         self.calls.push(async move { Done::Judged(gate, now, asked.await.ok()) }.boxed());
         Ok(())
@@ -407,7 +413,7 @@ impl Driver {
                     self.routed |= matches!(owed.call, Call::Route(_) | Call::Drain { .. });
                 }
                 self.look_at = self.look_at.min(now + AFTER_AN_ANSWER.min(self.controller.poll));
-                let events = settle(&self.state, op, result, now);
+                let events = settle(&self.state, op, result.later(self.ahead), now);
                 self.apply(events)?;
                 // What is still owed is sent again, or followed.
                 match self.state.owed().find(|(id, _)| *id == op) {

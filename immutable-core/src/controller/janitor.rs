@@ -162,8 +162,11 @@ impl Hand<'_> {
             tries += 1;
             let (provider, lease, sent) = (self.provider.clone(), self.lease.clone(), self.fleet.state.op(op));
             let result = execute(provider, clock.clone(), *call_timeout, lease, sent, call, ticket).await;
+            // As the fleet's time is, which may be ahead.
+            let ahead = self.fleet.state.at().since(clock.now());
+            let result = result.map(|result| result.later(ahead));
             let refused = if let Some(OpResult::Failed(refused)) = &result { Some(refused.clone()) } else { None };
-            let events = result.map(|result| settle(&self.fleet.state, op, result, clock.now())).unwrap_or_default();
+            let events = result.map(|result| settle(&self.fleet.state, op, result, clock.now() + ahead)).unwrap_or_default();
             if !events.is_empty() {
                 self.write(events).await?;
             }

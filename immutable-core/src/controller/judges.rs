@@ -24,6 +24,16 @@ pub(super) struct Question {
     patience: Timestamp,
 }
 
+impl Question {
+    /// The same, by a clock that is so far behind the fleet's time.
+    pub(super) fn by(mut self, ahead: Duration) -> Self {
+        self.trial.since = self.trial.since - ahead;
+        self.trial.until = self.trial.until - ahead;
+        self.patience = self.patience - ahead;
+        self
+    }
+}
+
 /// A gate that a judge opens: of which step, and since when it is waited for. Tried again, it is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gate {

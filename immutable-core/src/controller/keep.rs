@@ -95,6 +95,8 @@ pub(super) struct Keeper {
     fleet: FleetId,
     /// Since when what is amiss is so.
     since: Since,
+    /// By how much whoever wrote last was ahead of this clock at the most.
+    ahead: Duration,
     /// How many rollouts in a row have set nothing right, and when the next may be tried.
     in_vain: u32,
     not_before: Timestamp,
@@ -112,8 +114,8 @@ fn is_final(error: &Error, since: Duration) -> bool {
 
 impl Keeper {
     pub(super) fn new(controller: &Controller, fleet: &FleetId) -> Self {
-        let not_before = controller.clock.now();
-        Self { controller: controller.clone(), fleet: fleet.clone(), since: Since::default(), in_vain: 0, not_before }
+        let (not_before, ahead) = (controller.clock.now(), Duration::ZERO);
+        Self { controller: controller.clone(), fleet: fleet.clone(), since: Since::default(), ahead, in_vain: 0, not_before }
     }
 
     pub(super) fn controller(&self) -> &Controller {
@@ -147,7 +149,9 @@ impl Keeper {
             return Err(keeps_nothing(state));
         };
         controller.has_sizes(kept.fleet())?;
-        let asked = controller.clock.now().max(state.at());
+        let here = controller.clock.now();
+        self.ahead = self.ahead.max(state.at().since(here));
+        let asked = here + self.ahead;
         // Of a look that failed nothing is known.
         let Some(found) = self.look(state, asked).await? else {
             return Ok(Kept::Watched);
@@ -155,7 +159,7 @@ impl Keeper {
         // One bad look is none, and a provider that heals has its time.
         let due = self.since.is_due(&found, asked);
         let well = found.amiss.is_none();
-        let Some(amiss) = found.amiss.filter(|_| due && asked >= self.not_before) else {
+        let Some(amiss) = found.amiss.filter(|_| due && here >= self.not_before) else {
             return Ok(if well { Kept::Well } else { Kept::Watched });
         };
         if let Some(need) = self.is_revoked(&proven.spec).await {
@@ -204,7 +208,7 @@ impl Keeper {
         };
         let mut what = Seen::new(fleet, asked).heals(provider.fleets.capabilities().heals);
         (what.pool, what.size) = (seen.pool.as_ref().ok().and_then(Option::as_ref), seen.size);
-        Ok(Some(found(state, &what, self.controller.clock.now().max(state.at()))))
+        Ok(Some(found(state, &what, self.controller.clock.now() + self.ahead)))
     }
 
     /// What a person is asked of a proven release that was revoked. Of a registry that is silent nothing is known: launches wait for its word.

@@ -52,7 +52,7 @@ pub(super) fn look(
     let terms = state.rollout().map(|rollout| &*rollout.plan).or(state.kept()).map(Plan::fleet);
     let pool = terms.and_then(Fleet::traffic_pool).cloned();
     let source = terms.and_then(Fleet::follows_whom).and_then(|follows| controller.sizes.get(&follows.source)).cloned();
-    let until = asked + *call_timeout;
+    let until = clock.now() + *call_timeout;
     async move {
         let stream = fleet.inbox();
         let observed = in_time(&*clock, until, fleets.observe(&fleet, &groups));

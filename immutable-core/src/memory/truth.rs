@@ -70,6 +70,11 @@ impl MemoryCloud {
         self.world().groups_of(fleet).map(|group| (group.id, group.size)).collect()
     }
 
+    /// How many times a fleet was looked at: with [`observe`](crate::provider::FleetProvider::observe).
+    pub fn looks(&self) -> u64 {
+        self.world().looks()
+    }
+
     /// How many calls that change something have reached it.
     pub fn calls(&self) -> Calls {
         self.world().calls

@@ -116,6 +116,10 @@ impl World {
         seen(state, self.instances(group, &partial))
     }
 
+    pub(super) fn looks(&self) -> u64 {
+        self.distortions.looks
+    }
+
     /// Whether a replica that lags behind answers this look.
     fn lags(&self) -> bool {
         self.env.now < self.distortions.flickers_until && self.distortions.looks % 2 == 1

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::analysis::Judgement;
 use crate::artifact::Digest;
@@ -299,6 +300,20 @@ pub enum OpResult {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         echo_until: Option<Timestamp>,
     },
+}
+
+impl OpResult {
+    /// The same, by a clock that is so far ahead of whoever answered.
+    pub(crate) fn later(mut self, ahead: Duration) -> Self {
+        let (Self::Done { echo_until, .. }
+        | Self::Accepted { echo_until, .. }
+        | Self::Failed(Refused { echo_until, .. })
+        | Self::Unknown { echo_until }) = &mut self;
+        if let Some(until) = echo_until {
+            *until = *until + ahead;
+        }
+        self
+    }
 }
 
 /// Why a call was not done.
