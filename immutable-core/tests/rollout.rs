@@ -30,6 +30,7 @@ mod rollout {
     mod shares;
     mod sight;
     mod supersede;
+    mod upkeep;
     mod zones;
     mod zones_whole;
 }

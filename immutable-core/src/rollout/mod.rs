@@ -57,4 +57,4 @@ pub use story::Story;
 pub use strategy::{
     Analyse, Approve, Check, EachZone, Old, OnFirstFailure, OnResize, Otherwise, Shortage, Step, Strategy, Supersede,
 };
-pub(crate) use upkeep::upkeep_taken;
+pub use upkeep::upkeep_taken;

@@ -6,9 +6,10 @@ use crate::fleet::{GenerationId, Heals, Upkeep};
 use crate::rollout::phase::{Ending, Phase};
 use crate::rollout::state::{FleetState, GenerationLife, RolloutState};
 
-/// What the provider may do again to each generation for which it may do less than it should while nobody drives: all that is specified to one of the
-/// proven release; to what is wanted, if it was ready once and is not gone back from, only to replace who fails.
-pub(crate) fn upkeep_taken(state: &FleetState, heals: Heals) -> BTreeMap<GenerationId, Upkeep> {
+/// What the provider should be let do again to each generation to which it may do less than it should while nobody drives the rollout that runs: all that is
+/// specified to one of the proven release; to what is wanted, if it was ready once and is not gone back from, to replace who fails. Of what is owed nothing
+/// is known. [`Controller::restore_upkeep`](crate::Controller::restore_upkeep) gives it back.
+pub fn upkeep_taken(state: &FleetState, heals: Heals) -> BTreeMap<GenerationId, Upkeep> {
     let Some(rollout) = state.rollout() else {
         return BTreeMap::new();
     };
