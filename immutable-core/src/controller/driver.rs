@@ -19,7 +19,7 @@ use super::{Controller, judges, load};
 use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, Epoch, OpId, RolloutId, StreamVersion};
+use crate::id::{Actor, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
@@ -39,8 +39,8 @@ const PHASES_A_LOOK: usize = 16;
 pub(super) enum Post {
     /// Of whoever asked for it, whoever drove it before.
     Alone,
-    /// Of a worker: by its lease, until it leaves, if nobody has claimed the fleet since this epoch.
-    Worker(Lease, watch::Receiver<bool>, Epoch),
+    /// Of a worker: by its lease, until it leaves, if nobody has written to the fleet's stream since this version, by which it was judged.
+    Worker(Lease, watch::Receiver<bool>, StreamVersion),
 }
 
 /// Drives a rollout to its end; nothing of that if its worker leaves before.
@@ -53,14 +53,16 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
     let provider = controller.provider(fleet.place())?;
     let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now();
+    let wrote = Lease::default();
     let (lease, leaves) = match post {
-        Post::Alone => (Lease::default(), None),
-        Post::Worker(_, _, epoch) if epoch != state.epoch() => return Err(fenced(fleet)),
+        Post::Alone => (wrote.clone(), None),
+        Post::Worker(_, _, judged) if judged != head => return Err(fenced(fleet)),
         Post::Worker(lease, leaves, _) => (lease, Some(leaves)),
     };
     let mut driver = Driver {
         controller: controller.clone(),
         lease,
+        wrote,
         leaves,
         provider,
         rollout,
@@ -126,7 +128,9 @@ struct Driver {
     controller: Controller,
     /// Until when calls may be sent.
     lease: Lease,
-    /// Of a worker: whether it leaves. Without it the lease is the driver's own, and every append makes it longer.
+    /// The same by its appends: who takes over waits for this long after the last. Whoever drives alone has no other lease.
+    wrote: Lease,
+    /// Of a worker: whether it leaves.
     leaves: Option<watch::Receiver<bool>>,
     provider: Provider,
     rollout: RolloutId,
@@ -191,7 +195,8 @@ impl Driver {
                 }
                 return Ok(Some(outcome));
             }
-            if self.lease.is_lost() {
+            let may_send = self.controller.may_send;
+            if self.lease.is_lost() && !may_send(&self.lease, self.controller.clock.now()) {
                 return Err(self.fenced());
             }
             if self.is_leaving() {
@@ -276,8 +281,8 @@ impl Driver {
             Some(_) => Duration::ZERO,
             None => lease::left_of(&self.controller, &self.state, now).await?,
         };
-        let echo_until = now + left + self.provider.fleets.capabilities().request_lifetime.max(traffic);
-        self.apply([Event::Claimed { owner: self.controller.owner.clone(), echo_until }])?;
+        let lifetime = self.provider.fleets.capabilities().request_lifetime.max(traffic);
+        self.apply([lease::claimed(&self.controller.owner, now, left, lifetime)])?;
         self.commit().await
     }
 
@@ -288,7 +293,10 @@ impl Driver {
             return;
         }
         let now = self.now();
-        if !self.lease.holds(self.controller.clock.now()) {
+        let may_send = self.controller.may_send;
+        let (lease, wrote) = (self.lease.clone(), self.wrote.clone());
+        let may_send = move |now| may_send(&lease, now) && may_send(&wrote, now);
+        if !may_send(self.controller.clock.now()) {
             return;
         }
         let follow = self.controller.poll;
@@ -302,8 +310,8 @@ impl Driver {
             let Controller { clock, call_timeout, .. } = &self.controller;
             let (clock, ticket) = (clock.clone(), owed.ticket.clone());
             let again = ticket.is_some().then(|| now + follow.min(AFTER_AN_ANSWER));
-            let (lease, op) = (self.lease.clone(), self.state.op(id));
-            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, lease, op, owed.call.clone(), ticket);
+            let (may_send, op) = (may_send.clone(), self.state.op(id));
+            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, may_send, op, owed.call.clone(), ticket);
             self.calls.push(
                 async move {
                     if let Some(again) = again {
@@ -434,9 +442,7 @@ impl Driver {
         let began = self.controller.clock.now();
         match load::append(&*self.controller.journal, &*self.controller.clock, append).await? {
             Appended::Done(head) => {
-                if self.leaves.is_none() {
-                    self.lease.lasts(began + ALONE);
-                }
+                self.wrote.lasts(began + ALONE);
                 self.head = head;
                 self.pending.clear();
                 self.controller.news.post(self.state.fleet(), head);

@@ -295,8 +295,7 @@ async fn tend_to(
             loaded = claim(&controller, &loaded).await?;
         }
     }
-    let epoch = loaded.state.epoch();
-    Ok(match keeper.once(&loaded, Post::Worker(lease, leaves, epoch)).await? {
+    Ok(match keeper.once(&loaded, Post::Worker(lease, leaves, loaded.head)).await? {
         Kept::Well => Next::Rests,
         Kept::Watched => Next::Soon,
         Kept::Ended => Next::Now,
