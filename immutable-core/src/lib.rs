@@ -49,6 +49,10 @@
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented, clippy::indexing_slicing)]
 
+// What tests share says `immutable_core`, wherever it is.
+#[cfg(test)]
+extern crate self as immutable_core;
+
 pub mod analysis;
 pub mod artifact;
 #[cfg(feature = "conformance")]
