@@ -51,6 +51,10 @@
 // What it has to say goes to whoever embeds it.
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
+// What tests share says `immutable_core`, wherever it is.
+#[cfg(test)]
+extern crate self as immutable_core;
+
 pub mod analysis;
 pub mod artifact;
 #[cfg(feature = "conformance")]

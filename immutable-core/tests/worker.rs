@@ -1,175 +1,15 @@
 //! Workers: each takes the fleets that nobody else has, and what one leaves behind, dead, frozen or on purpose, another carries on.
 
-use std::collections::BTreeMap;
-use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+#[path = "worker/kit.rs"]
+mod kit;
 
-use futures_util::future::{BoxFuture, Either, join_all, select};
 use immutable_core::analysis::Judgement;
-use immutable_core::id::{StreamId, StreamVersion, WriteId};
-use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
-use immutable_core::memory::MemoryOptions;
 use immutable_core::provider::judge_fn;
-use immutable_core::rollout::{Check, Event, Percent, Step};
-use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Strategy, Timestamp};
+use immutable_core::rollout::{Check, Percent, Step};
+use immutable_core::time::Clock;
+use immutable_core::{Controller, Outcome, Strategy};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-struct Stage {
-    clock: VirtualClock,
-    cloud: MemoryCloud,
-    web: Artifact,
-}
-
-impl Stage {
-    /// Of a provider that compares nothing: what comes late does harm.
-    fn new() -> Self {
-        Self::booting(60)
-    }
-
-    fn booting(seconds: u32) -> Self {
-        let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
-        let options = MemoryOptions::seeded(7).unguarded().remember(SECOND);
-        let cloud = MemoryCloud::with(options.clock(clock.clone()).boot(seconds * SECOND));
-        let web = cloud.bake("acmeinc/web", "1.0.0").unwrap();
-        Self { clock, cloud, web }
-    }
-
-    fn fleet(&self, name: &str) -> Fleet {
-        Fleet::new(name, self.cloud.place()).size(3)
-    }
-
-    /// Begins a rollout, which nobody drives.
-    async fn start(&self, name: &str, artifact: &Artifact) {
-        let person = self.cloud.controller();
-        let plan = person.plan(&self.fleet(name), artifact, Strategy::rolling().max_surge(1)).await.unwrap();
-        person.start(plan).await.unwrap();
-    }
-
-    async fn pass(&self, seconds: u64) {
-        self.clock.sleep_until(self.clock.now() + Duration::from_secs(seconds)).await;
-    }
-
-    fn worker(&self, name: &str) -> Controller {
-        self.cloud.controller().owner(name)
-    }
-
-    /// One that is told late of what it has written: between that and what it sends then it may be frozen.
-    fn slow(&self, name: &str) -> Controller {
-        let journal = Slow(self.cloud.journal(), self.clock.clone());
-        Controller::new(&self.cloud, journal).with_clock(self.cloud.clock()).owner(name)
-    }
-
-    /// How the last rollout of a fleet ended, if it has.
-    async fn last(&self, name: &str) -> Option<Outcome> {
-        let state = self.cloud.controller().state(self.fleet(name).id()).await.unwrap();
-        state.rollout().is_none().then(|| state.last().map(|(_, outcome)| outcome.clone())).flatten()
-    }
-
-    /// Who has claimed a fleet, one after the other.
-    async fn owners(&self, name: &str) -> Vec<String> {
-        let history = self.cloud.controller().history(self.fleet(name).id()).await.unwrap();
-        let mut owners: Vec<_> = history
-            .iter()
-            .filter_map(|(_, recorded)| match &recorded.event {
-                Event::Claimed { owner, .. } => owner.to_string().split('.').next().map(str::to_owned),
-                _ => None,
-            })
-            .collect();
-        owners.dedup();
-        owners
-    }
-
-    fn run(&self, artifact: &Artifact) -> usize {
-        self.cloud.running().get(&artifact.digest()).copied().unwrap_or(0)
-    }
-}
-
-/// A journal that answers two seconds after it has written.
-struct Slow(MemoryJournal, VirtualClock);
-
-#[async_trait::async_trait]
-impl Journal for Slow {
-    async fn load(&self, stream: &StreamId, after: After) -> immutable_core::Result<Loaded> {
-        self.0.load(stream, after).await
-    }
-
-    async fn append(&self, append: Append) -> immutable_core::Result<Appended> {
-        let appended = self.0.append(append).await;
-        self.1.sleep_until(self.1.now() + 2 * SECOND).await;
-        appended
-    }
-
-    async fn wrote(&self, stream: &StreamId, write: WriteId) -> immutable_core::Result<Option<StreamVersion>> {
-        self.0.wrote(stream, write).await
-    }
-
-    async fn compact(&self, compact: Compact) -> immutable_core::Result<()> {
-        self.0.compact(compact).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> immutable_core::Result<Vec<StreamId>> {
-        self.0.list(prefix, after, limit).await
-    }
-}
-
-/// A process that can be stopped for a while, as a machine that is moved is, and killed.
-struct Process {
-    works: Mutex<Option<BoxFuture<'static, immutable_core::Result<()>>>>,
-    frozen: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Process {
-    fn of(controller: Controller) -> Arc<Self> {
-        let works = Box::pin(async move { controller.work(pending()).await });
-        Arc::new(Self { works: Mutex::new(Some(works)), frozen: AtomicBool::new(false), waker: Mutex::new(None) })
-    }
-
-    fn poll(&self, context: &mut Context<'_>) -> Poll<immutable_core::Result<()>> {
-        *self.waker.lock().unwrap() = Some(context.waker().clone());
-        if self.frozen.load(Ordering::Relaxed) {
-            return Poll::Pending;
-        }
-        match &mut *self.works.lock().unwrap() {
-            Some(works) => works.as_mut().poll(context),
-            None => Poll::Pending,
-        }
-    }
-
-    async fn lives(&self) -> immutable_core::Result<()> {
-        poll_fn(|context| self.poll(context)).await
-    }
-
-    fn freeze(&self) {
-        self.frozen.store(true, Ordering::Relaxed);
-    }
-
-    fn thaw(&self) {
-        self.frozen.store(false, Ordering::Relaxed);
-        if let Some(waker) = self.waker.lock().unwrap().take() {
-            waker.wake();
-        }
-    }
-
-    fn kill(&self) {
-        *self.works.lock().unwrap() = None;
-    }
-}
-
-/// Lets processes live for as long as a story takes.
-async fn beside<T>(processes: &[Arc<Process>], story: impl Future<Output = T>) -> T {
-    let lives = pin!(join_all(processes.iter().map(|process| process.lives())));
-    match select(lives, pin!(story)).await {
-        Either::Left((ended, _)) => panic!("a worker ended: {ended:?}"),
-        Either::Right((told, _)) => told,
-    }
-}
+use kit::{Process, SECOND, Stage, Thawed, beside};
 
 #[test]
 fn what_is_begun_is_driven_and_what_is_proven_is_kept() {
@@ -253,48 +93,12 @@ fn who_dies_is_taken_for_dead_once_its_lease_is_over_and_not_before() {
 
 #[test]
 fn who_thaws_does_no_more_than_who_never_slept_wherever_it_froze() {
-    let next = |stage: &Stage| stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
-    // Each machine that is launched has the next number.
-    let launched = |stage: &Stage| {
-        let machines = stage.cloud.instances(stage.fleet("web").id());
-        machines.iter().filter_map(|machine| machine.key.incarnation.as_ref()?.as_str().parse::<u32>().ok()).max()
-    };
-    let alone = {
-        let stage = Stage::booting(5);
-        stage.clock.run(async {
-            stage.start("web", &stage.web).await;
-            beside(&[Process::of(stage.worker("one"))], stage.pass(600)).await;
-            let next = next(&stage);
-            stage.start("web", &next).await;
-            beside(&[Process::of(stage.worker("two"))], stage.pass(600)).await;
-            assert_eq!(stage.last("web").await, Some(Outcome::Succeeded));
-            launched(&stage)
-        })
-    };
-    for froze_after in 0..120 {
-        for sleeps in [4, 25, 50, 600] {
-            let stage = Stage::booting(5);
-            stage.clock.run(async {
-                stage.start("web", &stage.web).await;
-                beside(&[Process::of(stage.worker("zero"))], stage.pass(600)).await;
-                let next = next(&stage);
-                stage.start("web", &next).await;
-                let one = Process::of(stage.slow("one").lease(6 * SECOND));
-                let two = Process::of(stage.worker("two").lease(6 * SECOND));
-                beside(&[one.clone(), two], async {
-                    stage.pass(froze_after).await;
-                    one.freeze();
-                    stage.pass(sleeps).await;
-                    one.thaw();
-                    stage.pass(900).await;
-                })
-                .await;
-                let what = format!("frozen after {froze_after} s for {sleeps} s");
-                assert_eq!(stage.last("web").await, Some(Outcome::Succeeded), "{what}");
-                assert_eq!(stage.cloud.running(), BTreeMap::from([(next.digest(), 3)]), "{what}");
-                assert_eq!(launched(&stage), alone, "{what}");
-            });
-        }
+    let awake = Thawed::after(0, 0, |worker| worker);
+    assert_eq!(awake.last, Some(Outcome::Succeeded));
+    assert_eq!(awake.running.values().copied().collect::<Vec<_>>(), [3]);
+    for (froze_after, sleeps) in Thawed::moments() {
+        let thawed = Thawed::after(froze_after, sleeps, |worker| worker);
+        assert_eq!(thawed, awake, "frozen after {froze_after} s for {sleeps} s");
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Controller, judges, load};
 use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, Epoch, OpId, RolloutId, StreamVersion};
+use crate::id::{Actor, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
@@ -41,7 +41,7 @@ const PHASES_A_LOOK: usize = 16;
 pub(super) enum Post {
     /// Of whoever asked for it, whoever drove it before.
     Alone,
-    /// Of a worker: by its lease, until it leaves, if nobody has claimed the fleet since this epoch.
+    /// Of a worker: by its lease, until it leaves, if nobody has written to the fleet's stream since the version by which it was judged.
     Worker(Hire),
 }
 
@@ -50,8 +50,8 @@ pub(super) enum Post {
 pub(super) struct Hire {
     pub(super) lease: Lease,
     pub(super) leaves: watch::Receiver<bool>,
-    /// The claim of the fleet that it has read.
-    pub(super) epoch: Epoch,
+    /// The version of the fleet's stream by which it was judged.
+    pub(super) judged: StreamVersion,
     /// Whether nothing moves for now: it is paused, or waits at a gate.
     pub(super) rests: Arc<AtomicBool>,
 }
@@ -67,15 +67,17 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
     let LoadedState { state, head, snapshot } = LoadedState::clone(&*controller.load(fleet).await?);
     let now = controller.clock.now().max(state.at());
     let ahead = now.since(controller.clock.now());
+    let wrote = Lease::default();
     let (lease, leaves, rests) = match post {
-        Post::Alone => (Lease::default(), None, Arc::default()),
-        Post::Worker(hire) if hire.epoch != state.epoch() => return Err(fenced(fleet)),
+        Post::Alone => (wrote.clone(), None, Arc::default()),
+        Post::Worker(hire) if hire.judged != head => return Err(fenced(fleet)),
         Post::Worker(Hire { lease, leaves, rests, .. }) => (lease, Some(leaves), rests),
     };
     let mut driver = Driver {
         controller: controller.clone(),
         ahead,
         lease,
+        wrote,
         leaves,
         rests,
         provider,
@@ -152,7 +154,9 @@ struct Driver {
     ahead: Duration,
     /// Until when calls may be sent.
     lease: Lease,
-    /// Of a worker: whether it leaves. Without it the lease is the driver's own, and every append makes it longer.
+    /// The same by its appends: who takes over waits for this long after the last. Whoever drives alone has no other lease.
+    wrote: Lease,
+    /// Of a worker: whether it leaves.
     leaves: Option<watch::Receiver<bool>>,
     /// Tells its worker whether anything moves.
     rests: Arc<AtomicBool>,
@@ -220,7 +224,8 @@ impl Driver {
                 }
                 return Ok(Some(outcome));
             }
-            if self.lease.is_lost() {
+            let may_send = self.controller.may_send;
+            if self.lease.is_lost() && !may_send(&self.lease, self.controller.clock.now()) {
                 return Err(self.fenced());
             }
             if self.is_leaving() {
@@ -317,8 +322,8 @@ impl Driver {
             Some(_) => Duration::ZERO,
             None => lease::left_of(&self.controller, &self.state, now).await?,
         };
-        let echo_until = now + left + self.provider.fleets.capabilities().request_lifetime.max(traffic);
-        self.apply([Event::Claimed { owner: self.controller.owner.clone(), echo_until }])?;
+        let lifetime = self.provider.fleets.capabilities().request_lifetime.max(traffic);
+        self.apply([lease::claimed(&self.controller.owner, now, left, lifetime)])?;
         self.commit().await
     }
 
@@ -329,7 +334,10 @@ impl Driver {
             return;
         }
         let now = self.now();
-        if !self.lease.holds(self.controller.clock.now()) {
+        let may_send = self.controller.may_send;
+        let (lease, wrote) = (self.lease.clone(), self.wrote.clone());
+        let may_send = move |now| may_send(&lease, now) && may_send(&wrote, now);
+        if !may_send(self.controller.clock.now()) {
             return;
         }
         let follow = self.controller.poll;
@@ -343,8 +351,8 @@ impl Driver {
             let Controller { clock, call_timeout, .. } = &self.controller;
             let (clock, ticket) = (clock.clone(), owed.ticket.clone());
             let again = ticket.is_some().then(|| clock.now() + follow.min(AFTER_AN_ANSWER));
-            let (lease, op) = (self.lease.clone(), self.state.op(id));
-            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, lease, op, owed.call.clone(), ticket);
+            let (may_send, op) = (may_send.clone(), self.state.op(id));
+            let call = execute(self.provider.clone(), clock.clone(), *call_timeout, may_send, op, owed.call.clone(), ticket);
             self.calls.push(
                 async move {
                     if let Some(again) = again {
@@ -475,9 +483,7 @@ impl Driver {
         let began = self.controller.clock.now();
         match load::append(&self.controller.journal, &*self.controller.clock, append).await? {
             Appended::Done(head) => {
-                if self.leaves.is_none() {
-                    self.lease.lasts(began + ALONE);
-                }
+                self.wrote.lasts(began + ALONE);
                 self.head = head;
                 self.pending.clear();
                 self.controller.news.post(self.state.fleet(), head);

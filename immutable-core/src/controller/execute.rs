@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tracing::Instrument as _;
 
-use super::lease::Lease;
 use crate::error::{Applied, Error, ErrorKind, Retry};
 use crate::fleet::{Destroyed, Ensured, FailureClass, Op, Resize, Resized, Ticket, TicketState, Trouble};
 use crate::provider::{FleetProvider, Provider};
@@ -18,13 +17,13 @@ pub(super) async fn execute(
     provider: Provider,
     clock: Arc<dyn Clock>,
     timeout: Duration,
-    lease: Lease,
+    may_send: impl Fn(Timestamp) -> bool,
     op: Op,
     call: Call,
     ticket: Option<Ticket>,
 ) -> Option<OpResult> {
     // The last thing before it leaves: whoever slept meanwhile may have lost the fleet.
-    if ticket.is_none() && !lease.holds(clock.now()) {
+    if ticket.is_none() && !may_send(clock.now()) {
         return None;
     }
     let generation = call.generation().map(tracing::field::display);

@@ -161,7 +161,8 @@ impl Hand<'_> {
             }
             tries += 1;
             let (provider, lease, sent) = (self.provider.clone(), self.lease.clone(), self.fleet.state.op(op));
-            let result = execute(provider, clock.clone(), *call_timeout, lease, sent, call, ticket).await;
+            let may_send = move |now| lease.holds(now);
+            let result = execute(provider, clock.clone(), *call_timeout, may_send, sent, call, ticket).await;
             // As the fleet's time is, which may be ahead.
             let ahead = self.fleet.state.at().since(clock.now());
             let result = result.map(|result| result.later(ahead));

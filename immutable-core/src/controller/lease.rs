@@ -16,10 +16,13 @@ use super::timely::{Timely, in_time};
 use crate::error::Result;
 use crate::id::{OwnerId, StreamId, StreamVersion};
 use crate::journal::{After, Append, Appended, Compact, Journal, Keep, Record};
-use crate::rollout::{FleetState, Hold, MAX_VIEW_AGE, Phase};
+use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase};
 use crate::time::{Clock, Timestamp};
 
-/// For how long whoever drives one rollout alone may send after an append.
+/// Whether a call may leave: [`Lease::holds`].
+pub(crate) type MaySend = fn(&Lease, Timestamp) -> bool;
+
+/// For how long after an append what is owed may be sent: by who drives alone, and by a worker, which its signs tell nothing of one fleet.
 pub(super) const ALONE: Duration = Duration::from_secs(110);
 
 /// Signs are forgotten once so many more have come.
@@ -28,7 +31,7 @@ const SIGNS: u64 = 64;
 /// Until when somebody may send. Clones share it. Once it was over another may have what was driven by it, so what was begun before is not gone on with
 /// when it holds again: that is another term.
 #[derive(Clone, Debug)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     shared: Arc<Shared>,
     term: u64,
 }
@@ -48,7 +51,7 @@ impl Default for Lease {
 
 impl Lease {
     /// Whether it holds, without a break since this term began.
-    pub(super) fn holds(&self, now: Timestamp) -> bool {
+    pub(crate) fn holds(&self, now: Timestamp) -> bool {
         !self.is_lost() && now.as_millis() < self.shared.until.load(Ordering::Acquire)
     }
 
@@ -215,6 +218,37 @@ impl Read {
     }
 }
 
+impl Seen {
+    /// Whether by its signs, read just now, and by the stream of a fleet that it has claimed, a rival has lost that: it sends nothing more of it.
+    fn has_lost(&mut self, owner: &OwnerId, read: Read, state: &FleetState, head: StreamVersion) -> bool {
+        let known = self.signs.entry(owner.clone()).or_insert(read);
+        let newer = known.head < read.head;
+        if newer {
+            *known = read;
+        }
+        known.at = read.at;
+        let known = *known;
+        self.moved |= newer && known.may_send(read.at);
+        match known.sign {
+            Some(_) => !known.may_send(read.at),
+            None => self.is_silent(state, head, read.at),
+        }
+    }
+
+    /// Whether nobody has written to a fleet's stream for as long as whoever drives its rollout alone would at the latest.
+    fn is_silent(&mut self, state: &FleetState, head: StreamVersion, now: Timestamp) -> bool {
+        let Some(running) = state.rollout() else { return true };
+        let known = self.heads.entry(state.fleet().stream()).or_insert((head, now));
+        let newer = known.0 != head;
+        if newer {
+            *known = (head, now);
+        }
+        let since = known.1;
+        self.moved |= newer;
+        now.since(since) >= silence(&running.phase)
+    }
+}
+
 impl Rivals {
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -231,53 +265,24 @@ impl Rivals {
         if known.is_some_and(|known| known.may_send(now) && now.since(known.at) < controller.poll) {
             return Ok(false);
         }
-        let read = self.read(controller, other).await?;
-        let now = controller.clock.steady();
-        Ok(match read.sign {
-            Some(_) => !read.may_send(now),
-            None => self.is_silent(state, *head, now),
-        })
+        let read = last_sign(controller, other).await?;
+        Ok(self.lock().has_lost(other, read, state, *head))
     }
 
     /// Whether anybody who was watched has given a sign of life since.
     pub(super) fn live(&self) -> bool {
         self.lock().moved
     }
+}
 
-    /// The last sign of a worker, and since when it is the last.
-    async fn read(&self, controller: &Controller, owner: &OwnerId) -> Result<Read> {
-        let stream = stream(owner);
-        let loaded = controller.journal.load(&stream, After::Snapshot).await?;
-        // What was written after this was asked for is not in it.
-        let now = controller.clock.steady();
-        let last: Option<&Record> = loaded.records.last().or(loaded.snapshot.as_ref().map(|(_, sign)| sign));
-        let sign = last.map(|sign| serde_json::from_slice(sign).unwrap_or(UNREADABLE));
-        let read = Read { head: loaded.head, sign, since: now, at: now };
-        let mut seen = self.lock();
-        let known = seen.signs.entry(owner.clone()).or_insert(read);
-        let moved = known.head < read.head;
-        if moved {
-            *known = read;
-        }
-        known.at = now;
-        let known = *known;
-        seen.moved |= moved && known.may_send(now);
-        Ok(known)
-    }
-
-    /// Whether nobody has written to a fleet's stream for as long as whoever drives its rollout alone would at the latest.
-    fn is_silent(&self, state: &FleetState, head: StreamVersion, now: Timestamp) -> bool {
-        let Some(running) = state.rollout() else { return true };
-        let mut seen = self.lock();
-        let known = seen.heads.entry(state.fleet().stream()).or_insert((head, now));
-        let moved = known.0 != head;
-        if moved {
-            *known = (head, now);
-        }
-        let since = known.1;
-        seen.moved |= moved;
-        now.since(since) >= silence(&running.phase)
-    }
+/// The last sign of a worker, as it is now.
+async fn last_sign(controller: &Controller, owner: &OwnerId) -> Result<Read> {
+    let loaded = controller.journal.load(&stream(owner), After::Snapshot).await?;
+    // What was written after this was asked for is not in it.
+    let now = controller.clock.steady();
+    let last: Option<&Record> = loaded.records.last().or(loaded.snapshot.as_ref().map(|(_, sign)| sign));
+    let sign = last.map(|sign| serde_json::from_slice(sign).unwrap_or(UNREADABLE));
+    Ok(Read { head: loaded.head, sign, since: now, at: now })
 }
 
 /// For how long nobody must have written to the stream of a fleet before a rollout that somebody drives alone is carried on: whoever does says so.
@@ -290,22 +295,34 @@ pub(super) fn silence(phase: &Phase) -> Duration {
     }
 }
 
-/// How much longer whoever drove a fleet before may send, if another takes it at once. A worker's sign may be as new as can be; of who drives alone the last
-/// record tells, by clocks that agree.
+/// How much longer whoever drove a fleet before may send, if another takes it at once.
 pub(super) async fn left_of(controller: &Controller, state: &FleetState, now: Timestamp) -> Result<Duration> {
     let other = state.owner().filter(|owner| **owner != controller.owner);
     // Nothing is left that could be sent.
     let Some(other) = other.filter(|_| state.owed().next().is_some()) else {
         return Ok(Duration::ZERO);
     };
+    Ok(left(state, last_sign(controller, other).await?.sign, now))
+}
+
+/// The same, of one whose last sign is this. A worker's may be as new as can be; of who drives alone the last record tells, by clocks that agree.
+fn left(state: &FleetState, sign: Option<Sign>, now: Timestamp) -> Duration {
     // What it has written last it may go on with, whatever it says until it finds out.
     let alone = (state.at() + ALONE).since(now);
-    Ok(match Rivals::default().read(controller, other).await?.sign {
+    match sign {
         Some(Sign::Left) => Duration::ZERO,
         Some(Sign::Lives { for_ms, .. }) => Duration::from_millis(for_ms).max(alone),
         None => alone,
-    })
+    }
 }
+
+/// A fleet is claimed: whoever drove it before may send for so much longer, and what is sent may arrive for a lifetime.
+pub(super) fn claimed(owner: &OwnerId, now: Timestamp, left: Duration, lifetime: Duration) -> Event {
+    Event::Claimed { owner: owner.clone(), echo_until: now + left + lifetime }
+}
+
+#[cfg(test)]
+mod search;
 
 #[cfg(test)]
 mod tests {

@@ -78,9 +78,12 @@ pub struct Controller {
     judges: BTreeMap<Arc<str>, Arc<dyn Judge>>,
     sizes: BTreeMap<Arc<str>, Arc<dyn SizeSource>>,
     decide: Decide,
+    may_send: lease::MaySend,
     known: load::Known,
     news: news::Board,
 }
+
+pub(crate) use lease::{Lease, MaySend};
 
 /// What decides: [`decide`](crate::rollout::decide).
 pub(crate) type Decide = fn(&FleetState, &Seen<'_>, Timestamp) -> Decision;
@@ -105,6 +108,7 @@ impl Controller {
             judges: BTreeMap::new(),
             sizes: BTreeMap::new(),
             decide: crate::rollout::decide,
+            may_send: lease::Lease::holds,
             known: load::Known::default(),
             news: news::Board::default(),
         }
@@ -191,6 +195,13 @@ impl Controller {
     #[cfg(feature = "simulation")]
     pub(crate) fn deciding(mut self, decide: Decide) -> Self {
         self.decide = decide;
+        self
+    }
+
+    /// Lets calls leave by another look at the lease: as who does not look.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn sending(mut self, may_send: lease::MaySend) -> Self {
+        self.may_send = may_send;
         self
     }
 

@@ -126,7 +126,7 @@ impl Controller {
         let (lease, clock) = (Lease::default(), self.clock.clone());
         lease.lasts(clock.now() + ALONE);
         let (fleet, of) = (op.fleet.clone(), call.to_string());
-        match execute(provider.clone(), clock, self.call_timeout, lease, op, call, None).await {
+        match execute(provider.clone(), clock, self.call_timeout, move |now| lease.holds(now), op, call, None).await {
             // The provider remembers a call of a journal that was lost by this number: the next has another.
             Some(OpResult::Failed(why)) if why.kind == ErrorKind::TokenMismatch => Ok(None),
             Some(OpResult::Failed(why)) if why.retry == Retry::Never => {

@@ -20,7 +20,7 @@ use super::timely::in_time;
 use crate::artifact::Place;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
-use crate::id::{Epoch, StreamId};
+use crate::id::{StreamId, StreamVersion};
 use crate::journal::{After, Journal};
 use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, backoff};
 use crate::time::Timestamp;
@@ -226,7 +226,7 @@ impl Worker {
                 let rests = Arc::new(AtomicBool::new(false));
                 self.hands.push(InHand { fleet: fleet.clone(), hand, rests: rests.clone() });
                 let (lease, leaves) = (self.lease.term(), self.leaves.clone());
-                let hire = Hire { lease, leaves, epoch: Epoch(0), rests };
+                let hire = Hire { lease, leaves, judged: StreamVersion(0), rests };
                 let tended = tend(keeper, hand, looks, self.rivals.clone(), hire);
                 self.tasks.push(tended.map(|tended| Done::Tended(Box::new(tended))).boxed());
             }
@@ -305,7 +305,7 @@ async fn tend_to(keeper: &mut Keeper, hand: Hand, looks: bool, rivals: &Rivals, 
             loaded = claim(&controller, &loaded).await?;
         }
     }
-    let hire = Hire { epoch: loaded.state.epoch(), ..hire };
+    let hire = Hire { judged: loaded.head, ..hire };
     Ok(match keeper.once(&loaded, Post::Worker(hire)).await? {
         Kept::Well => Next::Rests,
         Kept::Watched => Next::Soon,

@@ -55,7 +55,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::controller::Decide;
+use crate::controller::{Decide, Lease, MaySend};
 use crate::journal::Journal;
 use crate::provider::FleetProvider;
 use crate::rollout::Strategy;
@@ -82,6 +82,7 @@ pub struct Simulation {
     provider: Around<dyn FleetProvider>,
     journal: fn(Arc<dyn Journal>) -> Arc<dyn Journal>,
     decide: Decide,
+    may_send: MaySend,
 }
 
 impl Simulation {
@@ -92,6 +93,7 @@ impl Simulation {
             provider: Arc::new(|provider| provider),
             journal: |journal| journal,
             decide: crate::rollout::decide,
+            may_send: Lease::holds,
         }
     }
 

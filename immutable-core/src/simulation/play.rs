@@ -290,6 +290,7 @@ impl<'a> Play<'a> {
             .judge(JUDGE, self.judge.clone())
             .sizes(SOURCE, said(self.says.clone()))
             .deciding(self.simulation.decide)
+            .sending(self.simulation.may_send)
     }
 
     /// Where a rollout is played, and what is done to it.

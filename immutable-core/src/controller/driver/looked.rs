@@ -62,7 +62,7 @@ impl Driver {
             _ => MAX_VIEW_AGE,
         };
         // Nothing is sent any more before it is certain that no other has the fleet.
-        let late = owes && self.leaves.is_none() && !self.lease.holds(self.controller.clock.now());
+        let late = owes && !self.wrote.holds(self.controller.clock.now());
         if late || self.now().since(self.state.at()) >= every {
             self.apply([Event::Watched])?;
         }

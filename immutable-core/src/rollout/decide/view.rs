@@ -368,7 +368,7 @@ impl<'a> View<'a> {
             fresh: after,
             absent: whole && (state == Some(&GroupState::Absent) || is_taken(generation, state)),
             idle: matches!(state, Some(GroupState::Present { working: Working::Idle, .. })),
-            free: generation.life == GenerationLife::Present && !busy && self.now >= slots.quiet_until,
+            free: self.state.is_free(id, self.now),
             zone: place(&generation.spec, id.cell, rollout.plan.fleet().zone_names()),
             ..GroupView::default()
         };
@@ -479,5 +479,13 @@ impl<'a> View<'a> {
     /// The spec of a generation as it is first made.
     pub(super) fn quiet(&self, spec: &GenerationSpec) -> GenerationSpec {
         quiet(spec, self.seen.heals)
+    }
+}
+
+impl FleetState {
+    /// Whether another call about this group may be owed: none is, and no copy of one can arrive any more.
+    pub(crate) fn is_free(&self, id: GroupId, now: Timestamp) -> bool {
+        let present = self.generations.get(&id.generation).is_some_and(|generation| generation.life == GenerationLife::Present);
+        present && !self.busy(id) && self.slots(id).is_some_and(|slots| now >= slots.quiet_until)
     }
 }

@@ -8,6 +8,8 @@ mod echo;
 mod everything;
 mod flicker;
 mod same_name;
+mod sleep;
+mod sleeper;
 mod stuck;
 
 use std::time::Duration;
@@ -34,9 +36,12 @@ fn play(script: &Script) -> Told {
 }
 
 fn play_by(decide: Decide, script: &Script, patience: Patience) -> Told {
+    play_in(&Simulation { decide, ..Simulation::new() }, script, patience)
+}
+
+fn play_in(simulation: &Simulation, script: &Script, patience: Patience) -> Told {
     script.check().unwrap();
-    let simulation = Simulation { decide, ..Simulation::new() };
-    let play = Play::new(&simulation, script, patience, true);
+    let play = Play::new(simulation, script, patience, true);
     let ledger = play.ledger();
     match play.play() {
         Ok(played) => Told { played: Ok(played), story: ledger.story() },
