@@ -3,7 +3,12 @@
 #[path = "worker/kit.rs"]
 mod kit;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use immutable_core::analysis::Judgement;
+use immutable_core::id::{StreamId, StreamVersion, WriteId};
+use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
 use immutable_core::provider::judge_fn;
 use immutable_core::rollout::{Check, Percent, Step};
 use immutable_core::time::Clock;
@@ -181,6 +186,66 @@ fn ten_workers_that_die_and_freeze_bring_a_thousand_fleets_to_their_end() {
             taken_over += stage.owners(&name(nth)).await.len() - 1;
         }
         assert!(taken_over > 500, "{taken_over} times another has taken a fleet");
+    });
+}
+
+/// A journal that counts how often a fleet is read.
+struct Reads(MemoryJournal, Arc<AtomicUsize>);
+
+#[async_trait::async_trait]
+impl Journal for Reads {
+    async fn load(&self, stream: &StreamId, after: After) -> immutable_core::Result<Loaded> {
+        self.1.fetch_add(usize::from(stream.as_str().starts_with("fleet/")), Ordering::Relaxed);
+        self.0.load(stream, after).await
+    }
+
+    async fn append(&self, append: Append) -> immutable_core::Result<Appended> {
+        self.0.append(append).await
+    }
+
+    async fn wrote(&self, stream: &StreamId, write: WriteId) -> immutable_core::Result<Option<StreamVersion>> {
+        self.0.wrote(stream, write).await
+    }
+
+    async fn compact(&self, compact: Compact) -> immutable_core::Result<()> {
+        self.0.compact(compact).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&StreamId>, limit: usize) -> immutable_core::Result<Vec<StreamId>> {
+        self.0.list(prefix, after, limit).await
+    }
+}
+
+#[test]
+fn what_another_worker_has_is_read_only_now_and_then() {
+    let stage = Stage::new();
+    stage.clock.run(async {
+        for nth in 0..20 {
+            stage.start(&format!("web-{nth}"), &stage.web).await;
+        }
+        let has = Process::of(stage.worker("has"));
+        beside(&[has.clone()], stage.pass(300)).await;
+        let reads = Arc::new(AtomicUsize::new(0));
+        let journal = Reads(stage.cloud.journal(), reads.clone());
+        let stands_by = Controller::new(&stage.cloud, journal).with_clock(stage.cloud.clock()).owner("stands by");
+        let both = [has, Process::of(stands_by)];
+        beside(&both, async {
+            stage.pass(60).await;
+            let before = reads.load(Ordering::Relaxed);
+            stage.pass(600).await;
+            let each = (reads.load(Ordering::Relaxed) - before) as f64 / 20.0;
+            assert!((18.0..=22.0).contains(&each), "each was read {each} times in ten minutes: every 30 s, not every 5");
+            both[0].kill();
+            stage.pass(45).await;
+            for nth in 0..20 {
+                assert_eq!(
+                    stage.owners(&format!("web-{nth}")).await.last().unwrap(),
+                    "stands by",
+                    "and taken soon after that died"
+                );
+            }
+        })
+        .await;
     });
 }
 

@@ -94,6 +94,9 @@ enum Sign {
     Left,
 }
 
+/// A worker that nobody has asked about for so long is not remembered: no lease is as long.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+
 /// What cannot be read a later version has written: it holds for as long as any may.
 const UNREADABLE: Sign = Sign::Lives { nth: 0, for_ms: 600_000 };
 
@@ -221,6 +224,18 @@ impl Read {
 impl Seen {
     /// Whether by its signs, read just now, and by the stream of a fleet that it has claimed, a rival has lost that: it sends nothing more of it.
     fn has_lost(&mut self, owner: &OwnerId, read: Read, state: &FleetState, head: StreamVersion) -> bool {
+        let known = self.sees(owner, read);
+        match known.sign {
+            Some(_) => !known.may_send(read.at),
+            None => self.is_silent(state, head, read.at),
+        }
+    }
+
+    /// What is known of a worker's signs, with these, read just now.
+    fn sees(&mut self, owner: &OwnerId, read: Read) -> Read {
+        if !self.signs.contains_key(owner) {
+            self.signs.retain(|_, known| read.at.since(known.at) < FORGOTTEN);
+        }
         let known = self.signs.entry(owner.clone()).or_insert(read);
         let newer = known.head < read.head;
         if newer {
@@ -229,10 +244,7 @@ impl Seen {
         known.at = read.at;
         let known = *known;
         self.moved |= newer && known.may_send(read.at);
-        match known.sign {
-            Some(_) => !known.may_send(read.at),
-            None => self.is_silent(state, head, read.at),
-        }
+        known
     }
 
     /// Whether nobody has written to a fleet's stream for as long as whoever drives its rollout alone would at the latest.
@@ -260,13 +272,26 @@ impl Rivals {
         let Some(other) = state.owner().filter(|owner| **owner != controller.owner) else {
             return Ok(true);
         };
-        // Of many fleets of one worker its signs are read once.
-        let (known, now) = (self.lock().signs.get(other).copied(), controller.clock.steady());
-        if known.is_some_and(|known| known.may_send(now) && now.since(known.at) < controller.poll) {
+        if self.was_alive(controller, other) {
             return Ok(false);
         }
         let read = last_sign(controller, other).await?;
         Ok(self.lock().has_lost(other, read, state, *head))
+    }
+
+    /// Whether a worker may send still, by its signs.
+    pub(super) async fn lives(&self, controller: &Controller, worker: &OwnerId) -> Result<bool> {
+        if self.was_alive(controller, worker) {
+            return Ok(true);
+        }
+        let read = last_sign(controller, worker).await?;
+        Ok(self.lock().sees(worker, read).may_send(read.at))
+    }
+
+    /// Whether that was seen just now: of many fleets of one worker its signs are read once.
+    fn was_alive(&self, controller: &Controller, worker: &OwnerId) -> bool {
+        let (known, now) = (self.lock().signs.get(worker).copied(), controller.clock.steady());
+        known.is_some_and(|known| known.may_send(now) && now.since(known.at) < controller.poll)
     }
 
     /// Whether anybody who was watched has given a sign of life since.

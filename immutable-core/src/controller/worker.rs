@@ -20,7 +20,7 @@ use super::timely::in_time;
 use crate::artifact::Place;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
-use crate::id::{StreamId, StreamVersion};
+use crate::id::{OwnerId, StreamId, StreamVersion};
 use crate::journal::{After, Journal};
 use crate::rollout::{Event, FleetState, Hold, MAX_VIEW_AGE, Phase, backoff};
 use crate::time::Timestamp;
@@ -105,6 +105,8 @@ struct Known {
     look_at: Timestamp,
     /// Whether it had a rollout when it was read last.
     hand: Hand,
+    /// The worker that had it then: as long as that lives it is read only after a rest.
+    other: Option<OwnerId>,
     /// How often in a row that failed.
     failures: u32,
 }
@@ -148,6 +150,8 @@ enum Next {
     Soon,
     /// It is read soon, and looked at only after a rest.
     Rests,
+    /// Another worker has it.
+    Others(OwnerId),
 }
 
 impl Worker {
@@ -199,7 +203,7 @@ impl Worker {
     fn knows(&mut self, fleet: FleetId, now: Timestamp) {
         if !self.fleets.contains_key(&fleet) {
             let keeper = Some(Keeper::new(&self.controller, &fleet));
-            self.fleets.insert(fleet, Known { keeper, due: now, look_at: now, hand: Hand::Looks, failures: 0 });
+            self.fleets.insert(fleet, Known { keeper, due: now, look_at: now, hand: Hand::Looks, other: None, failures: 0 });
         }
     }
 
@@ -227,7 +231,8 @@ impl Worker {
                 self.hands.push(InHand { fleet: fleet.clone(), hand, rests: rests.clone() });
                 let (lease, leaves) = (self.lease.term(), self.leaves.clone());
                 let hire = Hire { lease, leaves, judged: StreamVersion(0), rests };
-                let tended = tend(keeper, hand, looks, self.rivals.clone(), hire);
+                let other = known.other.take().filter(|_| !looks);
+                let tended = tend(keeper, hand, looks, other, self.rivals.clone(), hire);
                 self.tasks.push(tended.map(|tended| Done::Tended(Box::new(tended))).boxed());
             }
         }
@@ -250,6 +255,12 @@ impl Worker {
                     known.look_at = now + REST.max(poll);
                 }
             }
+            Ok(Next::Others(other)) => {
+                (known.due, known.hand, known.other) = (now + poll, Hand::Looks, Some(other));
+                if looked {
+                    known.look_at = now + REST.max(poll);
+                }
+            }
             // Somebody was faster.
             Err(error) if error.kind() == ErrorKind::Fenced => (known.due, known.failures) = (now + poll, 0),
             Err(error) => {
@@ -263,8 +274,11 @@ impl Worker {
 }
 
 /// Sees to a fleet once: if nobody else has it, it is claimed, its rollout driven to its end, or looked at.
-async fn tend(mut keeper: Keeper, hand: Hand, looks: bool, rivals: Arc<Rivals>, hire: Hire) -> Tended {
-    let ended = tend_to(&mut keeper, hand, looks, &rivals, hire).await;
+async fn tend(mut keeper: Keeper, hand: Hand, looks: bool, other: Option<OwnerId>, rivals: Arc<Rivals>, hire: Hire) -> Tended {
+    let ended = match other {
+        Some(other) if rivals.lives(keeper.controller(), &other).await.is_ok_and(|lives| lives) => Ok(Next::Others(other)),
+        _ => tend_to(&mut keeper, hand, looks, &rivals, hire).await,
+    };
     Tended { keeper, looked: looks, ended }
 }
 
@@ -276,8 +290,11 @@ async fn tend_to(keeper: &mut Keeper, hand: Hand, looks: bool, rivals: &Rivals, 
     if !runs && (state.kept().is_none() || state.proven().is_none()) {
         return Ok(Next::Rests);
     }
-    if controller.news.is_driven(&fleet) || !rivals.leave(&controller, &loaded).await? {
+    if controller.news.is_driven(&fleet) {
         return Ok(Next::Rests);
+    }
+    if !rivals.leave(&controller, &loaded).await? {
+        return Ok(state.owner().cloned().map_or(Next::Rests, Next::Others));
     }
     // Another may have what this one lacks.
     if let Err(lacks) = able(&controller, state) {

@@ -73,6 +73,29 @@ fn who_boots_has_all_the_time_it_had_when_what_stood_still_goes_on() {
 }
 
 #[test]
+fn what_had_to_be_left_alone_is_for_as_long_after_a_claim() {
+    let mut stage = rolling();
+    stage.owe(raise(2, 0, 1));
+    let echo_until = Some(stage.now + MINUTE);
+    stage.settle(OpResult::Done { size: Some(1), refused: Vec::new(), echo_until, removed: None });
+    stage.pass(20);
+    stage.apply(Event::Watched);
+    let quiet = |stage: &Stage| stage.state.generations()[&GenerationId(2)].groups[&0].quiet_until;
+    assert_eq!(quiet(&stage).since(stage.now).as_secs(), 40);
+    for (clock, left) in [(0, 40), (30, 40), (3600, 40)] {
+        let mut claimed = stage.clone();
+        claimed.pass(clock);
+        claimed.claim();
+        assert_eq!(quiet(&claimed).since(claimed.now).as_secs(), left, "by a clock that says {clock} s later");
+    }
+    stage.pass(41);
+    stage.apply(Event::Watched);
+    let over = quiet(&stage);
+    stage.claim();
+    assert_eq!(quiet(&stage), over, "what is over is over");
+}
+
+#[test]
 fn a_claim_makes_what_is_owed_uncertain_for_as_long_as_a_copy_may_arrive() {
     let mut stage = rolling();
     stage.owe(raise(2, 0, 1));

@@ -72,6 +72,7 @@ impl FleetState {
                 if self.rollout.as_ref().is_some_and(|rollout| !matches!(rollout.phase, Phase::Held { .. })) {
                     self.all_later(unwatched, *at);
                 }
+                self.as_quiet(*at);
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
                 for owed in self.owed.values_mut() {
@@ -127,6 +128,14 @@ impl FleetState {
         }
         self.at = *at;
         Ok(())
+    }
+
+    /// Whatever had to be left alone for a while at the last event has to be for as long from now on: whoever says when that is over has another clock.
+    fn as_quiet(&mut self, at: Timestamp) {
+        let last = self.at;
+        let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
+        let quiet = groups.map(|slots| &mut slots.quiet_until).chain(self.pool.iter_mut().map(|pool| &mut pool.quiet_until));
+        quiet.filter(|until| **until > last).for_each(|until| *until = at + until.since(last));
     }
 
     fn open(&mut self, event: &Event, at: Timestamp) -> Legal {
