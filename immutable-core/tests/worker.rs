@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use immutable_core::analysis::Judgement;
+use immutable_core::fleet::{GenerationId, Op};
 use immutable_core::id::{StreamId, StreamVersion, WriteId};
 use immutable_core::journal::{After, Append, Appended, Compact, Journal, Loaded, MemoryJournal};
-use immutable_core::provider::judge_fn;
-use immutable_core::rollout::{Check, Percent, Step};
+use immutable_core::provider::{FleetProvider, judge_fn};
+use immutable_core::rollout::{Call, Check, Event, Percent, Step};
 use immutable_core::time::Clock;
 use immutable_core::{Controller, Outcome, Strategy};
 
@@ -224,7 +225,7 @@ fn what_another_worker_has_is_read_only_now_and_then() {
             stage.start(&format!("web-{nth}"), &stage.web).await;
         }
         let has = Process::of(stage.worker("has"));
-        beside(&[has.clone()], stage.pass(300)).await;
+        beside(std::slice::from_ref(&has), stage.pass(300)).await;
         let reads = Arc::new(AtomicUsize::new(0));
         let journal = Reads(stage.cloud.journal(), reads.clone());
         let stands_by = Controller::new(&stage.cloud, journal).with_clock(stage.cloud.clock()).owner("stands by");
@@ -303,4 +304,56 @@ fn what_stands_still_holds_up_no_other() {
         })
         .await;
     });
+}
+
+/// Nothing can stop what slept between the last look at the lease and the wire: only the provider could. What it does is drift.
+#[test]
+fn a_copy_that_slept_after_the_last_look_at_the_lease_is_seen_and_set_right() {
+    let mut harmed = 0;
+    for late in (0..900).step_by(30) {
+        let stage = Stage::new();
+        stage.clock.run(async {
+            stage.start("web", &stage.web).await;
+            let two = Process::of(stage.worker("two"));
+            beside(&[Process::of(stage.worker("one"))], stage.pass(300)).await;
+            let next = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+            stage.start("web", &next).await;
+            let fleet = stage.fleet("web");
+            // Who has it dies when this is journaled, and a copy of it is on its way for as long as the wire likes.
+            let mut raise = None;
+            let found = async {
+                while raise.is_none() {
+                    stage.pass(1).await;
+                    let history = stage.cloud.controller().history(fleet.id()).await.unwrap();
+                    raise = history.iter().find_map(|(_, recorded)| match &recorded.event {
+                        Event::Owed { op, call: Call::Resize(resize), .. }
+                            if resize.group().generation == GenerationId(2) && resize.from() == 1 =>
+                        {
+                            Some((Op::new(fleet.id(), *op, recorded.epoch), resize.clone()))
+                        }
+                        _ => None,
+                    });
+                }
+            };
+            beside(&[Process::of(stage.worker("one"))], found).await;
+            let (op, resize) = raise.unwrap();
+            beside(&[two], async {
+                stage.pass(late).await;
+                let before = stage.cloud.sizes(fleet.id());
+                let came = stage.cloud.resize(&op, &resize).await;
+                harmed += usize::from(came.is_ok() && stage.cloud.sizes(fleet.id()) != before);
+                stage.pass(1800).await;
+                // Who takes machines away takes them from the release that has them: it may be given up for that.
+                let runs = match stage.last("web").await {
+                    Some(Outcome::Succeeded) => &next,
+                    Some(Outcome::RolledBack) => &stage.web,
+                    other => panic!("{late} s late: {other:?}"),
+                };
+                let sizes: Vec<_> = stage.cloud.sizes(fleet.id()).into_values().collect();
+                assert_eq!((stage.run(runs), sizes), (3, vec![3]), "{late} s late: {came:?}");
+            })
+            .await;
+        });
+    }
+    assert!(harmed > 5, "it did something {harmed} times");
 }
