@@ -1,7 +1,9 @@
 //! A call of which nobody knows what came is owed while its process is dead for an hour, and a zone is lost meanwhile.
 
 use super::*;
+use crate::id::Epoch;
 use crate::rollout::decide::weakened::engines;
+use crate::rollout::{Decision, FleetState, Seen, decide};
 use crate::simulation::mishaps::{Crash, Moment};
 use crate::simulation::script::{Disturbance, Trouble};
 
@@ -34,4 +36,22 @@ fn what_was_owed_for_an_hour_is_judged_again_and_a_deadline_that_nobody_watched_
 fn an_engine_that_sends_again_blindly_takes_those_that_are_left() {
     let blind = engines().find(|engine| engine.name == "sends again blindly").unwrap();
     play_by(blind.decide, &script(), Patience::Configured).breaks(&["floor"]);
+}
+
+/// For which the hour counts in which nobody watched.
+fn unforgiving(state: &FleetState, seen: &Seen<'_>, now: Timestamp) -> Decision {
+    let mut state = state.clone();
+    // The third claim is that of who comes back.
+    if state.epoch() > Epoch(2)
+        && let Some(ends_at) = state.rollout.as_mut().and_then(|rollout| rollout.phase.ends_at_mut())
+    {
+        *ends_at = *ends_at - Duration::from_secs(3540);
+    }
+    decide(&state, seen, now)
+}
+
+#[test]
+fn an_engine_that_misses_a_deadline_that_nobody_watched_gives_up_a_good_release() {
+    let told = play_by(unforgiving, &script(), Patience::Configured);
+    assert!(told.lines(Who::Decided, &["Reverting"]).next().is_some(), "{told}");
 }
