@@ -10,7 +10,7 @@ use immutable_core::id::{Epoch, OpId, PoolId};
 use immutable_core::journal::MemoryJournal;
 use immutable_core::memory::MemoryOptions;
 use immutable_core::provider::{FleetProvider, Provider, TrafficSwitch};
-use immutable_core::rollout::Story;
+use immutable_core::rollout::{AbortTo, Story};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Artifact, Controller, ErrorKind, Fleet, MemoryCloud, Outcome, Result, Strategy, Timestamp};
 
@@ -59,11 +59,11 @@ impl Stage {
     }
 
     async fn remove(&self, generation: GenerationId) -> Result<()> {
-        self.cloud.controller().owner("console").remove_orphan(self.fleet.id(), generation, "ann").await
+        self.cloud.controller().owner("console").remove_orphan(&self.fleet, generation, "ann").await
     }
 
     async fn orphans(&self) -> Vec<(GenerationId, usize, u16)> {
-        let orphans = self.cloud.controller().orphans(self.fleet.id()).await.unwrap();
+        let orphans = self.cloud.controller().orphans(&self.fleet).await.unwrap();
         orphans.into_iter().map(|(id, orphan)| (id, orphan.instances, orphan.weight)).collect()
     }
 
@@ -191,14 +191,59 @@ fn whoever_removes_one_may_die_at_any_moment_and_another_goes_on() {
 fn of_a_fleet_whose_journal_was_lost_everything_is_an_orphan() {
     play(false, async |stage| {
         let anew = Controller::new(Provider::from(&stage.cloud), MemoryJournal::new()).with_clock(Arc::new(stage.clock.clone()));
-        let orphans = anew.orphans(stage.fleet.id()).await.unwrap();
+        let orphans = anew.orphans(&stage.fleet).await.unwrap();
         assert_eq!(orphans.keys().copied().collect::<Vec<_>>(), [GenerationId(1), LOST]);
-        anew.remove_orphan(stage.fleet.id(), GenerationId(1), "ann").await.unwrap();
-        anew.remove_orphan(stage.fleet.id(), LOST, "ann").await.unwrap();
+        anew.remove_orphan(&stage.fleet, GenerationId(1), "ann").await.unwrap();
+        anew.remove_orphan(&stage.fleet, LOST, "ann").await.unwrap();
         assert_eq!(stage.there(), 0);
         let plan = anew.plan(&stage.fleet, &stage.web, Strategy::rolling()).await.unwrap();
         assert_eq!(plan.wanted().id(), GenerationId(6));
         assert_eq!(anew.run(plan).await.unwrap(), Outcome::Succeeded);
         assert_eq!(stage.there(), 3);
+    });
+}
+
+/// Nobody knows its pool but who describes it.
+#[test]
+fn what_serves_of_a_fleet_whose_journal_was_lost_is_refused() {
+    play(true, async |stage| {
+        let anew = Controller::new(Provider::from(&stage.cloud), MemoryJournal::new()).with_clock(Arc::new(stage.clock.clone()));
+        let weights: Vec<_> =
+            anew.orphans(&stage.fleet).await.unwrap().into_iter().map(|(id, orphan)| (id, orphan.weight)).collect();
+        assert_eq!(weights, [(GenerationId(1), 1000), (LOST, 0)]);
+        let serves = anew.remove_orphan(&stage.fleet, GenerationId(1), "ann").await;
+        refused(serves, ErrorKind::Invalid, "gets requests of fleet memory/local/local/web's pool, in 1000 parts");
+        anew.remove_orphan(&stage.fleet, LOST, "ann").await.unwrap();
+        assert_eq!(stage.there(), 3);
+
+        let fleets: Arc<dyn FleetProvider> = Arc::new(stage.cloud.clone());
+        let blind = Controller::new(Provider::new(stage.cloud.place(), fleets), MemoryJournal::new());
+        let blind = blind.with_clock(Arc::new(stage.clock.clone()));
+        let lacks = blind.remove_orphan(&stage.fleet, GenerationId(1), "ann").await;
+        refused(lacks, ErrorKind::Invalid, "has no traffic switch for memory/local/local; add one");
+    });
+}
+
+/// Nothing is kept of it, and its pool is known still.
+#[test]
+fn what_serves_of_a_fleet_that_was_left_mixed_is_refused() {
+    play(true, async |stage| {
+        let artifact = stage.cloud.bake("acmeinc/web", "1.1.0").unwrap();
+        let controller = stage.cloud.controller();
+        let plan = controller.plan(&stage.fleet, &artifact, Strategy::rolling().max_surge(1)).await.unwrap();
+        let rollout = controller.start(plan).await.unwrap();
+        let stopped = async {
+            stage.pass(90).await;
+            rollout.abort(AbortTo::Mixed, "ann").await.unwrap();
+        };
+        let (outcome, _) = futures_util::join!(rollout.drive(), stopped);
+        assert_eq!(outcome.unwrap(), Outcome::LeftMixed);
+        let pool: PoolId = stage.cloud.pool("front");
+        let seen = TrafficSwitch::observe(&stage.cloud, &pool).await.unwrap();
+        let weights = seen.weights.keys().map(|id| (*id, 450)).chain([(LOST, 100)]).collect();
+        stage.cloud.route(&stage.op(3), &Route::new(pool, seen.tag, weights).unwrap()).await.unwrap();
+        let unpooled = Fleet::new("web", stage.cloud.place()).size(3);
+        let serves = stage.cloud.controller().remove_orphan(&unpooled, LOST, "ann").await;
+        refused(serves, ErrorKind::Invalid, "in 100 parts");
     });
 }

@@ -21,7 +21,7 @@ use super::{Controller, judges, load};
 use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, OpId, RolloutId, StreamVersion};
+use crate::id::{Actor, OpId, PoolId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
@@ -91,7 +91,8 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
         tries: BTreeMap::new(),
         earlier: BTreeMap::new(),
         viewed: BTreeMap::new(),
-        pool_viewed: Timestamp::default(),
+        claimed_at: now,
+        pool_viewed: now,
         facts: None,
         look_at: now,
         looking: false,
@@ -127,13 +128,16 @@ pub(super) fn able(controller: &Controller, state: &FleetState) -> Result<()> {
     controller.has_sizes(terms)?;
     // Without it nobody could tell who serves whom.
     match (terms.traffic_pool(), &controller.provider(state.fleet().place())?.traffic) {
-        (Some(pool), None) => Err(Error::invalid(format!(
-            "fleet {} gets its requests from pool {pool}, and this controller has no traffic switch for {}; add one",
-            state.fleet(),
-            state.fleet().place()
-        ))),
+        (Some(pool), None) => Err(lacks_switch(state.fleet(), pool)),
         _ => Ok(()),
     }
+}
+
+pub(super) fn lacks_switch(fleet: &FleetId, pool: &PoolId) -> Error {
+    let place = fleet.place();
+    Error::invalid(format!(
+        "fleet {fleet} gets its requests from pool {pool}, and this controller has no traffic switch for {place}; add one"
+    ))
 }
 
 pub(super) fn fenced(fleet: &FleetId) -> Error {
@@ -174,6 +178,8 @@ struct Driver {
     tries: BTreeMap<OpId, (u32, Timestamp)>,
     /// How many there were at the most in each group's last whole view, and its size.
     earlier: BTreeMap<GroupId, (u32, u32)>,
+    /// When it was claimed: what was seen before counts for nothing.
+    claimed_at: Timestamp,
     /// The time of the newest view of each group, and of the pool.
     viewed: BTreeMap<GroupId, Timestamp>,
     pool_viewed: Timestamp,
@@ -480,7 +486,8 @@ impl Driver {
         let stream = self.state.fleet().stream();
         let write = load::write_id(&self.controller.owner, &stream, self.head, &records);
         let append = Append { stream, expected: self.head, write, records };
-        let began = self.controller.clock.now();
+        // From when it was decided: by that others tell until when this one may send.
+        let began = self.pending.first().map_or(self.now(), |first| first.at) - self.ahead;
         match load::append(&self.controller.journal, &*self.controller.clock, append).await? {
             Appended::Done(head) => {
                 self.wrote.lasts(began + ALONE);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Controller;
 use super::driver::fenced;
@@ -9,10 +10,11 @@ use super::execute::execute;
 use super::lease::{ALONE, Lease, Rivals, left_of};
 use super::load::{self, LoadedState, PATIENCE};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::fleet::{FleetId, GenerationId, Ticket, Upkeep};
+use crate::fleet::{FleetId, GenerationId, Heals, Ticket, Upkeep};
 use crate::id::OpId;
 use crate::provider::Provider;
-use crate::rollout::{Call, Event, OpResult, Refused, backoff, settle, upkeep_taken};
+use crate::rollout::{Call, Event, MAX_VIEW_AGE, OpResult, Refused, backoff, settle, upkeep_taken};
+use crate::time::Timestamp;
 
 /// What [`Controller::restore_upkeep`] came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Controller {
     /// Nothing else is done: no size, no traffic, and the rollout is where it was. Whoever drives it next takes back what it needs.
     ///
     /// First it watches until it is certain that nobody drives the rollout: a worker's lease, or 2 minutes without a word, of a rollout that is paused
-    /// 20, of one that asks 1. Of a fleet without a rollout there is nothing to do: [`keep`](Self::keep) sees to its upkeep.
+    /// 20, of one that asks 1; and until no copy can arrive any more of what that driver had sent. Of a fleet without a rollout there is nothing to do: [`keep`](Self::keep) sees to its upkeep.
     ///
     /// ```
     /// # use immutable_core::memory::MemoryOptions;
@@ -69,14 +71,12 @@ impl Controller {
             return Ok(Restored::default());
         }
         let mut hand = self.unattended(fleet, &provider).await?;
-        let mut restored = Restored::default();
-        for (generation, upkeep) in upkeep_taken(&hand.fleet.state, heals) {
-            match hand.give_back(generation, upkeep).await? {
-                Ok(()) => drop(restored.done.insert(generation, upkeep)),
-                Err(why) => drop(restored.left.insert(generation, why)),
-            }
+        let restored = hand.restore(heals).await;
+        // Whoever carries it on need not wait for this one.
+        if let Err(error) = hand.write(vec![Event::Released]).await {
+            tracing::debug!(%error, %fleet, "it was not let go");
         }
-        Ok(restored)
+        restored
     }
 
     /// Claims a fleet once it is certain that nobody drives its rollout.
@@ -96,9 +96,10 @@ impl Controller {
             self.clock.sleep_until(self.clock.now() + self.poll).await;
         };
         let now = self.clock.now().max(loaded.state.at());
+        let ahead = now.since(self.clock.now());
         let left = left_of(self, &loaded.state, now).await?;
         let echo_until = now + left + provider.fleets.capabilities().request_lifetime;
-        let mut hand = Hand { controller: self, provider: provider.clone(), lease: Lease::default(), fleet: loaded };
+        let mut hand = Hand { controller: self, provider: provider.clone(), lease: Lease::default(), ahead, fleet: loaded };
         hand.write(vec![Event::Claimed { owner: self.owner.clone(), echo_until }]).await?;
         Ok(hand)
     }
@@ -109,13 +110,31 @@ struct Hand<'a> {
     controller: &'a Controller,
     provider: Provider,
     lease: Lease,
+    /// By how much the fleet's time is ahead of the clock.
+    ahead: Duration,
     fleet: Arc<LoadedState>,
 }
 
 impl Hand<'_> {
+    async fn restore(&mut self, heals: Heals) -> Result<Restored> {
+        let mut restored = Restored::default();
+        for (generation, upkeep) in upkeep_taken(&self.fleet.state, heals) {
+            match self.give_back(generation, upkeep).await? {
+                Ok(()) => drop(restored.done.insert(generation, upkeep)),
+                Err(why) => drop(restored.left.insert(generation, why)),
+            }
+        }
+        Ok(restored)
+    }
+
+    /// The fleet's time.
+    fn now(&self) -> Timestamp {
+        self.controller.clock.now() + self.ahead
+    }
+
     async fn write(&mut self, events: Vec<Event>) -> Result<()> {
         let began = self.controller.clock.now();
-        let written = load::write(self.controller, &self.fleet, events).await?;
+        let written = load::write(self.controller, &self.fleet, self.ahead, events).await?;
         self.fleet = written.ok_or_else(|| fenced(self.fleet.state.fleet()))?;
         self.lease.lasts(began + ALONE);
         Ok(())
@@ -123,12 +142,12 @@ impl Hand<'_> {
 
     /// Has the provider do by itself what it should; what kept it from that, if something did.
     async fn give_back(&mut self, generation: GenerationId, upkeep: Upkeep) -> Result<Result<(), Arc<str>>> {
-        // What another has sent of it may still come to pass: it is sent again, and then it is known.
+        // What another has sent of it may still come to pass: it is sent again, and then nothing else is until no copy of it can arrive any more.
         let owed =
             self.fleet.state.owed().find(|(_, owed)| owed.call.group().is_none() && owed.call.generation() == Some(generation));
         match owed.map(|(op, owed)| (op, owed.call.clone())) {
             Some((op, Call::Upkeep(..))) => {
-                self.write(vec![Event::Renewed { op, basis: self.controller.clock.now() }]).await?;
+                self.write(vec![Event::Renewed { op, basis: self.now() }]).await?;
                 if let Err(refused) = self.send(op).await? {
                     return Ok(Err(refused.what));
                 }
@@ -136,16 +155,32 @@ impl Hand<'_> {
             Some((op, call)) => return Ok(Err(format!("op {op} is owed, which may be about to {call}").into())),
             None => {}
         }
+        self.quiet(generation).await?;
         let mut tries = 0;
         loop {
             let op = self.fleet.state.next_op;
             let call = Call::Upkeep(generation, upkeep);
-            self.write(vec![Event::Owed { op, call, basis: self.controller.clock.now() }]).await?;
+            self.write(vec![Event::Owed { op, call, basis: self.now() }]).await?;
             tries += 1;
             match self.send(op).await? {
                 Err(refused) if refused.retry != Retry::Never && tries < TRIES => self.rest(tries).await,
                 sent => return Ok(sent.map_err(|refused| refused.what)),
             }
+        }
+    }
+
+    /// Waits until no copy of what was sent about a generation can arrive any more, and says meanwhile that somebody has the fleet.
+    async fn quiet(&mut self, generation: GenerationId) -> Result<()> {
+        loop {
+            let known = self.fleet.state.generations().get(&generation);
+            let until = known.and_then(|known| known.groups.values().map(|slots| slots.quiet_until).max());
+            let left = until.map_or(Duration::ZERO, |until| until.since(self.now()));
+            if left.is_zero() {
+                return Ok(());
+            }
+            let Controller { clock, .. } = self.controller;
+            clock.sleep_until(clock.now() + left.min(MAX_VIEW_AGE)).await;
+            self.write(vec![Event::Watched]).await?;
         }
     }
 
@@ -163,11 +198,9 @@ impl Hand<'_> {
             let (provider, lease, sent) = (self.provider.clone(), self.lease.clone(), self.fleet.state.op(op));
             let may_send = move |now| lease.holds(now);
             let result = execute(provider, clock.clone(), *call_timeout, may_send, sent, call, ticket).await;
-            // As the fleet's time is, which may be ahead.
-            let ahead = self.fleet.state.at().since(clock.now());
-            let result = result.map(|result| result.later(ahead));
+            let result = result.map(|result| result.later(self.ahead));
             let refused = if let Some(OpResult::Failed(refused)) = &result { Some(refused.clone()) } else { None };
-            let events = result.map(|result| settle(&self.fleet.state, op, result, clock.now() + ahead)).unwrap_or_default();
+            let events = result.map(|result| settle(&self.fleet.state, op, result, self.now())).unwrap_or_default();
             if !events.is_empty() {
                 self.write(events).await?;
             }

@@ -176,11 +176,16 @@ pub(super) async fn append(journal: &dyn Journal, clock: &dyn Clock, append: App
     }
 }
 
-/// Writes events after what was read of a fleet, and says how it is then; nothing if somebody else has written since.
-pub(super) async fn write(controller: &Controller, read: &LoadedState, events: Vec<Event>) -> Result<Option<Arc<LoadedState>>> {
+/// Writes events after what was read of a fleet, whose time is so far ahead of this clock, and says how it is then; nothing if somebody else has written since.
+pub(super) async fn write(
+    controller: &Controller,
+    read: &LoadedState,
+    ahead: Duration,
+    events: Vec<Event>,
+) -> Result<Option<Arc<LoadedState>>> {
     let Controller { clock, journal, known, news, owner, .. } = controller;
     let mut state = read.state.clone();
-    let at = clock.now().max(state.at());
+    let at = (clock.now() + ahead).max(state.at());
     let mut records = Vec::with_capacity(events.len());
     for event in events {
         let epoch = Epoch(state.epoch().0 + u64::from(matches!(event, Event::Claimed { .. })));

@@ -286,7 +286,7 @@ impl Controller {
             let rollout = state.next_rollout();
             let ended = state.rollout().map(|_| Event::Ended { outcome: Outcome::Superseded { by: rollout } });
             let opened = Event::Opened { rollout, plan: Box::new(plan.clone()) };
-            if let Some(begun) = load::write(self, &loaded, ended.into_iter().chain([opened]).collect()).await? {
+            if let Some(begun) = load::write(self, &loaded, Duration::ZERO, ended.into_iter().chain([opened]).collect()).await? {
                 // Whoever drives the one that is replaced hears of it.
                 self.news.command(&fleet);
                 return Ok(Rollout { controller: self.clone(), fleet, id: rollout, since: begun.head });
@@ -455,7 +455,8 @@ impl Rollout {
     /// Claims the fleet and drives the rollout until it ends, or [needs](Outcome::Needs) a person.
     ///
     /// May be dropped at any await and called again, here or in another process: what was journaled is carried on, and nothing is done
-    /// twice. Of two that drive at once the later one goes on.
+    /// twice. Of two that drive at once the later one goes on: it takes the other to send nothing more 110 s after what that wrote last. That is told by both
+    /// machines' clocks; between [workers](Controller::work) none is compared.
     ///
     /// What happens meanwhile is inside of a `tracing` span, `rollout`, that names fleet and rollout, at level `INFO`; each call to a provider is inside of one
     /// more, `call`, that names generation and op and says what is asked, at level `DEBUG`.

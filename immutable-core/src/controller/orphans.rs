@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Controller;
+use super::driver::lacks_switch;
 use super::execute::execute;
 use super::lease::{ALONE, Lease};
 use super::load;
-use super::look::look;
 use super::timely::in_time;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::fleet::{Coverage, FleetId, GenerationId, GroupId, GroupSeen, GroupState, Instance, Life, Op, Resize};
+use crate::fleet::{Coverage, Fleet, GenerationId, GroupId, GroupSeen, GroupState, Instance, Life, Op, Resize};
 use crate::id::Actor;
 use crate::provider::Provider;
-use crate::rollout::{Call, Event, FleetState, OpResult, backoff, busy};
+use crate::rollout::{Call, Event, FleetState, OpResult, Plan, backoff, busy};
 
 /// For how long whoever removes an orphan waits until its instances are gone.
 const TO_GO: Duration = Duration::from_secs(900);
@@ -32,16 +32,29 @@ pub struct Orphan {
     pub weight: u16,
 }
 
+/// What was said to a call.
+enum Said {
+    /// It is done, or accepted, or nobody knows: that is seen.
+    Yes,
+    /// Why not now.
+    NotNow(Arc<str>),
+    /// Not under this number.
+    Again,
+}
+
 impl Controller {
     /// What the provider has of a fleet that its journal does not know. Nothing is changed. No rollout touches it: it counts for nothing, and serves
     /// whatever it serves, until somebody has it [removed](Self::remove_orphan).
     ///
+    /// Where the journal was lost it names no pool either: the fleet as it is given here does, if it has one.
+    ///
     /// # Errors
-    /// What the journal and the provider fail with; [`Unreachable`](ErrorKind::Unreachable) if a part of it cannot be seen now.
-    pub async fn orphans(&self, fleet: &FleetId) -> Result<BTreeMap<GenerationId, Orphan>> {
-        let provider = self.provider(fleet.place())?;
-        let loaded = self.load(fleet).await?;
-        let found = self.found(&loaded.state, &provider).await?;
+    /// What the journal and the provider fail with; [`Unreachable`](ErrorKind::Unreachable) if a part of it cannot be seen now; [`Invalid`](ErrorKind::Invalid) if
+    /// this controller lacks the traffic switch of its pool.
+    pub async fn orphans(&self, fleet: &Fleet) -> Result<BTreeMap<GenerationId, Orphan>> {
+        let provider = self.provider(fleet.id().place())?;
+        let loaded = self.load(fleet.id()).await?;
+        let found = self.found(&loaded.state, fleet, &provider).await?;
         let orphans = found.into_iter().map(|(id, (groups, weight))| {
             let sizes = groups.iter().map(|seen| (seen.group, size(seen))).collect();
             (id, Orphan { sizes, instances: groups.iter().map(|seen| there(seen).count()).sum(), weight })
@@ -60,9 +73,9 @@ impl Controller {
     /// # let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
     /// # let (controller, fleet) = (cloud.controller(), Fleet::new("web", cloud.place()).size(3));
     /// # clock.run(async {
-    /// for (generation, orphan) in controller.orphans(fleet.id()).await? {
+    /// for (generation, orphan) in controller.orphans(&fleet).await? {
     ///     println!("nobody knows of generation {generation}: {} instances", orphan.instances);
-    ///     controller.remove_orphan(fleet.id(), generation, "ann").await?;
+    ///     controller.remove_orphan(&fleet, generation, "ann").await?;
     /// }
     /// # Ok::<(), immutable_core::Error>(())
     /// # })?;
@@ -70,11 +83,12 @@ impl Controller {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is none of this number; [`Invalid`](ErrorKind::Invalid) if it is the fleet's own, or gets requests of its
-    /// pool; [`Busy`](ErrorKind::Busy) while a rollout runs: nothing was changed then. [`Unreachable`](ErrorKind::Unreachable) if it is not gone after
+    /// [`NotFound`](ErrorKind::NotFound) if there is none of this number; [`Invalid`](ErrorKind::Invalid) if it is the fleet's own, or gets requests of the
+    /// pool that the journal, or the fleet as it is given here, names, or this controller lacks that pool's switch; [`Busy`](ErrorKind::Busy) while a rollout runs: nothing was changed then. [`Unreachable`](ErrorKind::Unreachable) if it is not gone after
     /// 15 minutes, saying what keeps it, and what the journal and the provider fail with: it may be there in part then.
-    pub async fn remove_orphan(&self, fleet: &FleetId, generation: GenerationId, by: impl Into<Actor>) -> Result<()> {
-        let (provider, by) = (self.provider(fleet.place())?, by.into());
+    pub async fn remove_orphan(&self, fleet: &Fleet, generation: GenerationId, by: impl Into<Actor>) -> Result<()> {
+        let (terms, fleet, by) = (fleet, fleet.id(), by.into());
+        let provider = self.provider(fleet.place())?;
         let give_up_at = self.clock.now() + TO_GO;
         let (mut begun, mut refused, mut in_vain) = (false, None, 0);
         loop {
@@ -86,7 +100,7 @@ impl Controller {
             if state.generations().contains_key(&generation) {
                 return Err(Error::invalid(format!("generation {generation} is fleet {fleet}'s own; a rollout removes it")));
             }
-            let (groups, weight) = match self.found(state, &provider).await?.remove(&generation) {
+            let (groups, weight) = match self.found(state, terms, &provider).await?.remove(&generation) {
                 Some(found) => found,
                 None if begun => return Ok(()),
                 None => {
@@ -106,10 +120,13 @@ impl Controller {
             if let Some(call) = next(generation, &groups) {
                 let condemned = Event::Condemned { op: state.next_op, call: call.clone(), by: by.clone() };
                 // If somebody else has written meanwhile, what is there is looked at again.
-                if let Some(written) = load::write(self, &loaded, vec![condemned]).await? {
+                if let Some(written) = load::write(self, &loaded, Duration::ZERO, vec![condemned]).await? {
                     begun = true;
-                    refused = self.condemn(&provider, written.state.op(state.next_op), call).await?;
-                    in_vain = if refused.is_some() { in_vain + 1 } else { 0 };
+                    match self.condemn(&provider, written.state.op(state.next_op), call).await? {
+                        Said::Again => continue,
+                        Said::Yes => (refused, in_vain) = (None, 0),
+                        Said::NotNow(why) => (refused, in_vain) = (Some(why), in_vain + 1),
+                    }
                 }
             }
             if self.clock.now() >= give_up_at {
@@ -121,43 +138,60 @@ impl Controller {
         }
     }
 
-    /// Makes a call that is journaled, once; why it was refused for now, if it was.
-    async fn condemn(&self, provider: &Provider, op: Op, call: Call) -> Result<Option<Arc<str>>> {
+    /// Makes a call that is journaled, once.
+    async fn condemn(&self, provider: &Provider, op: Op, call: Call) -> Result<Said> {
         let (lease, clock) = (Lease::default(), self.clock.clone());
         lease.lasts(clock.now() + ALONE);
         let (fleet, of) = (op.fleet.clone(), call.to_string());
         match execute(provider.clone(), clock, self.call_timeout, move |now| lease.holds(now), op, call, None).await {
             // The provider remembers a call of a journal that was lost by this number: the next has another.
-            Some(OpResult::Failed(why)) if why.kind == ErrorKind::TokenMismatch => Ok(None),
+            Some(OpResult::Failed(why)) if why.kind == ErrorKind::TokenMismatch => Ok(Said::Again),
             Some(OpResult::Failed(why)) if why.retry == Retry::Never => {
                 Err(Error::new(why.kind, format!("{of}: {}", why.what)).with_resource(fleet.to_string()))
             }
-            Some(OpResult::Failed(why)) => Ok(Some(why.what)),
+            Some(OpResult::Failed(why)) => Ok(Said::NotNow(why.what)),
             Some(OpResult::Done { refused, .. }) if !refused.is_empty() => {
                 let held: Vec<_> = refused.iter().map(|(key, _)| key.to_string()).collect();
-                Ok(Some(format!("{} may not be terminated", held.join(", ")).into()))
+                Ok(Said::NotNow(format!("{} may not be terminated", held.join(", ")).into()))
             }
             // What was accepted, and what nobody knows, is seen.
-            _ => Ok(None),
+            _ => Ok(Said::Yes),
         }
     }
 
-    /// What bears the fleet's mark and is not known, wholly seen: its groups, and what they get of the pool.
-    async fn found(&self, state: &FleetState, provider: &Provider) -> Result<BTreeMap<GenerationId, (Vec<GroupSeen>, u16)>> {
-        let look = look(self, provider, state, None, self.clock.now().max(state.at())).await;
-        let known = state.known_groups();
-        let orphans = look.fleet?.strangers.into_iter().filter_map(|stranger| stranger.orphan);
+    /// What bears the fleet's mark and is not known, wholly seen: its groups, and what they get of the pools that the journal or these terms name.
+    async fn found(
+        &self,
+        state: &FleetState,
+        terms: &Fleet,
+        provider: &Provider,
+    ) -> Result<BTreeMap<GenerationId, (Vec<GroupSeen>, u16)>> {
+        let until = self.clock.now() + self.call_timeout;
+        let seen = in_time(&*self.clock, until, provider.fleets.observe(state.fleet(), &state.known_groups())).await?;
+        // What has been made since is known by now.
+        let known = self.load(state.fleet()).await?.state.known_groups();
+        let orphans = seen.strangers.into_iter().filter_map(|stranger| stranger.orphan);
         let orphans: BTreeSet<GroupId> = orphans.filter(|group| !known.contains(group)).collect();
         if orphans.is_empty() {
             return Ok(BTreeMap::new());
         }
         let unseen = |what: &str, why: &str| Error::new(ErrorKind::Unreachable, format!("{what} is seen in part alone: {why}"));
-        let pool = look.pool?;
-        if let Some((id, Coverage::Part(why))) = pool.as_ref().map(|pool| (&pool.pool, &pool.coverage)) {
-            return Err(unseen(&format!("pool {id}"), why));
+        let mut weights: BTreeMap<GenerationId, u16> = BTreeMap::new();
+        let running = state.rollout().map(|running| &*running.plan).or(state.kept()).map(Plan::fleet);
+        let pools: BTreeSet<_> = [Some(terms), running].into_iter().flatten().filter_map(Fleet::traffic_pool).collect();
+        for pool in pools.into_iter().chain(state.pool().map(|pool| &pool.id)) {
+            let Some(traffic) = &provider.traffic else {
+                return Err(lacks_switch(state.fleet(), pool));
+            };
+            let seen = in_time(&*self.clock, until, traffic.observe(pool)).await?;
+            if let Coverage::Part(why) = &seen.coverage {
+                return Err(unseen(&format!("pool {pool}"), why));
+            }
+            for (id, weight) in seen.weights {
+                let most = weights.entry(id).or_default();
+                *most = weight.max(*most);
+            }
         }
-        let weight = |id: &GenerationId| pool.as_ref().and_then(|pool| pool.weights.get(id).copied()).unwrap_or(0);
-        let until = self.clock.now() + self.call_timeout;
         let seen = in_time(&*self.clock, until, provider.fleets.observe(state.fleet(), &orphans)).await?;
         let mut found = BTreeMap::new();
         for seen in seen.groups {
@@ -167,7 +201,8 @@ impl Controller {
             // It may have gone meanwhile.
             if !matches!(seen.state, GroupState::Absent) {
                 let id = seen.group.generation;
-                found.entry(id).or_insert_with(|| (Vec::new(), weight(&id))).0.push(seen);
+                let weight = weights.get(&id).copied().unwrap_or(0);
+                found.entry(id).or_insert_with(|| (Vec::new(), weight)).0.push(seen);
             }
         }
         Ok(found)

@@ -16,7 +16,6 @@ use super::driver::{Hire, Post, able, fenced};
 use super::keep::{Keeper, Kept};
 use super::lease::{Lease, Rivals, Signs, named};
 use super::load::{self, LoadedState};
-use super::timely::in_time;
 use crate::artifact::Place;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::fleet::FleetId;
@@ -40,6 +39,9 @@ impl Controller {
     /// them: others have watched its last sign by their own clocks, so no clocks need to agree. It sends nothing after nine tenths of it, whatever it was
     /// about to send; what was owed is judged anew by whoever takes over. A process that is frozen between that check and the socket, and thaws after both its
     /// lease and the time for which a request of its provider lives, is stopped by the provider alone; what it does then is seen, and set back.
+    ///
+    /// Of two versions of this library the older works no more once the newer does: what that writes it may not be able to read, and of a fleet that it has it
+    /// lets nobody else have it.
     ///
     /// What a person must decide stands still until they have, and is then carried on. On `shutdown` nothing new is begun; what was sent is answered, for at most the
     /// [call timeout](Self::call_timeout); and the fleets are free for others at once. Dropped instead, it is as if the process had died.
@@ -162,10 +164,8 @@ impl Worker {
             if self.lease.term().holds(now) {
                 if self.list_at.is_some_and(|at| now >= at) {
                     self.list_at = None;
-                    let until = now + MAX_VIEW_AGE;
-                    let (controller, clock) = (self.controller.clone(), clock.clone());
-                    let list = async move { Done::Listed(in_time(&*clock, until, list(&controller)).await) };
-                    self.tasks.push(list.boxed());
+                    let controller = self.controller.clone();
+                    self.tasks.push(async move { Done::Listed(list(&controller).await) }.boxed());
                 }
                 self.begin();
             }
@@ -299,7 +299,7 @@ async fn tend_to(keeper: &mut Keeper, hand: Hand, looks: bool, rivals: &Rivals, 
     // Another may have what this one lacks.
     if let Err(lacks) = able(&controller, state) {
         if state.owner() == Some(&controller.owner) {
-            load::write(&controller, &loaded, vec![Event::Released]).await?;
+            load::write(&controller, &loaded, Duration::ZERO, vec![Event::Released]).await?;
         }
         return Err(lacks);
     }
@@ -329,6 +329,11 @@ async fn tend_to(keeper: &mut Keeper, hand: Hand, looks: bool, rivals: &Rivals, 
         Kept::Ended => Next::Now,
         Kept::Asks(need) => {
             tracing::warn!(%fleet, %need, "a person must decide");
+            // That may take days: until then nobody has it.
+            let loaded = controller.load(&fleet).await?;
+            if loaded.state.owner() == Some(&controller.owner) {
+                load::write(&controller, &loaded, Duration::ZERO, vec![Event::Released]).await?;
+            }
             Next::Soon
         }
     })
@@ -368,5 +373,5 @@ async fn is_answered(controller: &Controller, state: &FleetState) -> Result<bool
 async fn claim(controller: &Controller, loaded: &LoadedState) -> Result<Arc<LoadedState>> {
     let echo_until = controller.clock.now().max(loaded.state.at());
     let claimed = Event::Claimed { owner: controller.owner.clone(), echo_until };
-    load::write(controller, loaded, vec![claimed]).await?.ok_or_else(|| fenced(loaded.state.fleet()))
+    load::write(controller, loaded, Duration::ZERO, vec![claimed]).await?.ok_or_else(|| fenced(loaded.state.fleet()))
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::fleet::{GenerationId, Heals, Upkeep};
+use crate::rollout::event::Call;
 use crate::rollout::phase::{Ending, Phase};
 use crate::rollout::state::{FleetState, GenerationLife, RolloutState};
 
 /// What the provider should be let do again to each generation to which it may do less than it should while nobody drives the rollout that runs: all that is
-/// specified to one of the proven release; to what is wanted, if it was ready once and is not gone back from, to replace who fails. Of what is owed nothing
-/// is known. [`Controller::restore_upkeep`](crate::Controller::restore_upkeep) gives it back.
+/// specified to one of the proven release; to what is wanted, if it was ready once and is not gone back from, to replace who fails. Where a
+/// call about it is owed nobody knows what it may do. [`Controller::restore_upkeep`](crate::Controller::restore_upkeep) gives it back.
 pub fn upkeep_taken(state: &FleetState, heals: Heals) -> BTreeMap<GenerationId, Upkeep> {
     let Some(rollout) = state.rollout() else {
         return BTreeMap::new();
@@ -25,7 +26,8 @@ pub fn upkeep_taken(state: &FleetState, heals: Heals) -> BTreeMap<GenerationId, 
             return None;
         };
         let wanted = if heals == Heals::Switchable { wanted } else { Upkeep { heal: now.heal, ..wanted } };
-        (now != wanted).then_some((*id, wanted))
+        let owed = state.owed().any(|(_, owed)| matches!(owed.call, Call::Upkeep(of, _) if of == *id));
+        (now != wanted || owed).then_some((*id, wanted))
     });
     taken.collect()
 }

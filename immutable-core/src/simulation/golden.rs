@@ -133,7 +133,7 @@ fn scenes() -> [Journaled; 4] {
                 spec.id = GenerationId(5);
                 // Somebody has copied it.
                 cloud.ensure_generation(&Op::new(fleet.id(), OpId(99), Epoch(9)), &spec).await.unwrap();
-                controller.remove_orphan(fleet.id(), spec.id, "ann").await.unwrap();
+                controller.remove_orphan(&fleet, spec.id, "ann").await.unwrap();
             });
             Journaled::read("orphan", &clock, &cloud, FleetState::new(fleet.id().clone()))
         },

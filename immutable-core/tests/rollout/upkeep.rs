@@ -56,9 +56,11 @@ fn what_is_proven_has_all_of_it_back_and_what_serves_is_healed() {
     let mut never = Stage::rolling(Strategy::rolling());
     taken("what was never ready is nobody's loss", &never, Switchable, &[]);
     never.owe(Call::Upkeep(GenerationId(1), Upkeep::NONE));
-    taken("what is owed may not have been taken", &never, Switchable, &[]);
+    taken("what is owed may have been taken", &never, Switchable, &[(1, HEALS)]);
     never.settle(OpResult::Unknown { echo_until: None });
-    taken("nor what nobody knows of", &never, Switchable, &[]);
+    taken("and what nobody knows of", &never, Switchable, &[(1, HEALS)]);
+    never.settle(done(None));
+    taken("and what was", &never, Switchable, &[(1, HEALS)]);
 }
 
 #[test]

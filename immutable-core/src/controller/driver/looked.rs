@@ -25,7 +25,8 @@ impl Driver {
         self.pool_viewed = pool.as_ref().map_or(self.pool_viewed, |pool| asked - pool.age);
         // What was seen is not unseen by an older view that comes later.
         fleet.groups.retain(|seen| {
-            let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_default());
+            // Older than the claim is by another's clock, perhaps.
+            let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_insert(self.claimed_at));
             let newer = as_of >= *last;
             *last = as_of.max(*last);
             newer

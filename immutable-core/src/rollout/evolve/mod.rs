@@ -72,7 +72,9 @@ impl FleetState {
                 if self.rollout.as_ref().is_some_and(|rollout| !matches!(rollout.phase, Phase::Held { .. })) {
                     self.all_later(unwatched, *at);
                 }
-                self.as_quiet(*at);
+                if !unwatched.is_zero() {
+                    self.as_quiet(*at);
+                }
                 self.epoch = *epoch;
                 self.owner = Some(owner.clone());
                 for owed in self.owed.values_mut() {
@@ -130,7 +132,8 @@ impl FleetState {
         Ok(())
     }
 
-    /// Whatever had to be left alone for a while at the last event has to be for as long from now on: whoever says when that is over has another clock.
+    /// Whatever had to be left alone for a while at the last event has to be for as long from now on: that nobody wrote for so long may mean only that the
+    /// clock is another.
     fn as_quiet(&mut self, at: Timestamp) {
         let last = self.at;
         let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
