@@ -164,6 +164,10 @@ const FOUND: &[(&str, &str)] = &[
         "who came while a person was asked, and went, was there still for as long as that had taken; a size was set for it, and the ceiling was broken",
         r#"{"seed":104079,"cloud":{"boot":[7,90],"drain":20,"latency_ms":3000,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"10%","max_unavailable":"10%","max_failed":1,"probe_attempts":1,"progress_deadline":"28m","rollback_deadline":"46m","on_first_failure":"tear_down","steps":[{"scale":{"to":"34%"}},{"bake":{"for":"1m 14s"}},{"scale":{"to":"75%"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":215,"what":{"sicken":[14,139]}},{"rollout":1,"at":234,"what":{"sicken":[15,402]}},{"rollout":1,"at":570,"what":"retry"},{"rollout":1,"at":204,"what":{"rot":5677}}],"journal":{"until":580,"error":0,"throttled":88,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":10,"stale_by":0}}"#,
     ),
+    (
+        "one that was not seen now, and had served, made room for a first instance that another who served nobody was about to make",
+        r#"{"seed":17346,"cloud":{"boot":[9,69],"drain":90,"latency_ms":200,"operations_take":0,"heals":"always"},"fleet":{"zones":2,"min_ready":10,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":2,"max_failed":"25%","probe_attempts":1,"progress_deadline":"38m","rollback_deadline":"54m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"on_shortage":"wait"},"rollouts":[{"size":1,"release":"never_healthy"},{"size":4,"release":"good","after":169},{"size":2,"release":"good","after":93}],"disturbances":[{"rollout":1,"at":48,"what":{"silence":49}}],"wire":{"until":727,"error":47,"throttled":106,"lost_request":0,"lost_reply":140,"late":122,"doubled":0,"slow":0,"stale":83,"partial":182,"late_by":60,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":19},"down":0},{"rollout":1,"at":{"after":104},"down":230}]}"#,
+    ),
 ];
 
 #[test]

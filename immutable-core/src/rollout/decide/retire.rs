@@ -67,10 +67,11 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         names.take(&others, Class::Doubt, &mut may_leave);
         if proposal.spare_for_probe.is_some() {
             // Whoever serves nobody makes the room, once their group can be written to.
-            let idle = |group: &GroupView<'_>| group.members() - group.ready_count();
+            let idle = |group: &GroupView<'_>| group.members().saturating_sub(group.may_serve());
             let waited = view.groups.iter().filter(|(id, _)| aim.leaves(id.generation) && !others.contains(id));
             may_leave = may_leave.saturating_sub(waited.map(|(_, group)| idle(group)).fold(0, u32::saturating_add));
         }
+        names.take(&others, Class::Suspended, &mut may_leave);
         names.take(&others, Class::Ready, &mut may_leave);
         let members = aim.wanted.map_or(0, |wanted| view.sum(wanted, |group| group.members()));
         let mut failed = members;
@@ -87,6 +88,7 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         surplus = surplus.saturating_sub(view.spared(&aim));
         names.take(&ours, Class::Unfit, &mut surplus);
         names.take(&ours, Class::Doubt, &mut surplus);
+        names.take(&ours, Class::Suspended, &mut surplus);
         names.take(&ours, Class::Ready, &mut surplus);
         if names.leave.is_empty() && served.is_empty() {
             names.take(&too_full(view, proposal, &aim), Class::Ready, &mut 1);
@@ -197,7 +199,10 @@ enum Class {
     Failed,
     Replaced,
     Unfit,
+    /// In doubt; on probation those alone who serve nobody for certain.
     Doubt,
+    /// On probation: in doubt, and healthy when last heard of.
+    Suspended,
     Ready,
 }
 
@@ -270,8 +275,8 @@ impl Names<'_, '_> {
                 let here = self.replaced.get(&zone).copied().unwrap_or(0).saturating_sub(self.zones.missing(zone, id));
                 here.min(serve.saturating_sub(needed.saturating_sub(ready)))
             }
-            Class::Doubt if broken => 0,
-            Class::Doubt => turn(),
+            Class::Doubt | Class::Suspended if broken => 0,
+            Class::Doubt | Class::Suspended => turn(),
             Class::Ready => ready.saturating_sub(needed).min(self.zones.spare(zone, id)).min(turn()),
         }
     }
@@ -287,12 +292,16 @@ impl Names<'_, '_> {
         let mut left: Vec<Left<'_>> = Vec::new();
         for id in groups {
             if let Some(group) = view.groups.get(id) {
-                let keys = match class {
+                let (idle, suspended) = group.doubt.split_at(group.doubt.len() - group.doubt_may);
+                let keys: &[&InstanceKey] = match class {
                     Class::Down => &group.down,
                     Class::Failed => &group.failed,
                     Class::Replaced => &group.replaced,
                     Class::Unfit => &group.unfit,
+                    Class::Doubt if self.probation => idle,
+                    Class::Suspended if self.probation => suspended,
                     Class::Doubt => &group.doubt,
+                    Class::Suspended => &[],
                     Class::Ready => &group.ready,
                 };
                 let named = self.leave.get(id).map_or(0, |leave| count(leave.at_once.len() + leave.served_first.len()));
@@ -319,7 +328,7 @@ impl Names<'_, '_> {
                 let leave = self.leave.entry(id).or_default();
                 match class {
                     Class::Down | Class::Failed | Class::Unfit => leave.at_once.insert((*key).clone()),
-                    Class::Replaced | Class::Doubt | Class::Ready => leave.served_first.insert((*key).clone()),
+                    Class::Replaced | Class::Doubt | Class::Suspended | Class::Ready => leave.served_first.insert((*key).clone()),
                 };
                 *most -= 1;
                 if let Some(beyond) = zone.and_then(|zone| self.beyond.get_mut(&zone)) {
@@ -336,7 +345,7 @@ impl Names<'_, '_> {
                     Class::Replaced => {
                         self.replaced.entry(zone).and_modify(|serve| *serve = serve.saturating_sub(1));
                     }
-                    Class::Doubt => {}
+                    Class::Doubt | Class::Suspended => {}
                 }
             }
         }

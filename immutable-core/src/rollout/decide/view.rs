@@ -93,8 +93,9 @@ pub(super) struct GroupView<'a> {
     pub(super) failed: Vec<&'a InstanceKey>,
     /// Members that are neither: booting, or of unknown health. Last those who may serve.
     pub(super) doubt: Vec<&'a InstanceKey>,
-    /// Those of them, until all are counted.
+    /// Those of them, until all are counted, and how many they were.
     may: Vec<&'a InstanceKey>,
+    pub(super) doubt_may: usize,
     /// Those that run another image than their generation's.
     pub(super) drifted: Vec<&'a InstanceKey>,
     /// Of those in doubt that may serve, the ones that run another image, and are to be replaced for it.
@@ -394,6 +395,7 @@ impl<'a> View<'a> {
         if !group.absent || !slots.members.is_empty() {
             self.count_members(id, &generation.spec, slots, seen, rollout, &mut group);
             let mut may_serve = std::mem::take(&mut group.may);
+            group.doubt_may = may_serve.len();
             group.doubt.append(&mut may_serve);
         }
         group.live = self.live_in(id, seen, &group, reported, generation.life);
