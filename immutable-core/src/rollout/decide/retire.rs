@@ -292,7 +292,7 @@ impl Names<'_, '_> {
         let mut left: Vec<Left<'_>> = Vec::new();
         for id in groups {
             if let Some(group) = view.groups.get(id) {
-                let (idle, suspended) = group.doubt.split_at(group.doubt.len() - group.doubt_may);
+                let (idle, suspended) = group.doubt.split_at(group.doubt.len().saturating_sub(group.doubt_may));
                 let keys: &[&InstanceKey] = match class {
                     Class::Down => &group.down,
                     Class::Failed => &group.failed,
