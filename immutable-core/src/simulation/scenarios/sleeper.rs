@@ -6,7 +6,7 @@ mod kit;
 
 use self::kit::Thawed;
 use super::*;
-use crate::Controller;
+use crate::controller::Controller;
 use crate::simulation::mishaps::{Crash, Moment, Wire};
 
 /// One after the other is replaced, where nothing compares sizes and the journal's answers are lost; at its nth wait the process is frozen, and five seconds
