@@ -83,6 +83,7 @@ pub struct Controller {
     news: news::Board,
 }
 
+#[cfg(feature = "simulation")]
 pub(crate) use lease::{Lease, MaySend};
 
 /// What decides: [`decide`](crate::rollout::decide).
