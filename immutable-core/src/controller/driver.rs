@@ -13,6 +13,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+use super::able::able;
 use super::execute::execute;
 use super::lease::{self, ALONE, Lease};
 use super::load::LoadedState;
@@ -21,12 +22,12 @@ use super::{Controller, judges, load};
 use crate::analysis::Judgement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Coverage, FleetId, GroupId, GroupSeen, GroupState, Life};
-use crate::id::{Actor, OpId, PoolId, RolloutId, StreamVersion};
+use crate::id::{Actor, OpId, RolloutId, StreamVersion};
 use crate::journal::{Append, Appended, Record};
 use crate::provider::Provider;
 use crate::rollout::{
-    Answer, Call, Command, CommandId, Ending, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Plan,
-    Recorded, Seen, StepState, backoff, command, settle,
+    Answer, Call, Command, CommandId, Ending, Event, Facts, FleetState, Hold, MAX_VIEW_AGE, OpResult, Outcome, Phase, Recorded,
+    Seen, StepState, backoff, command, settle,
 };
 use crate::time::Timestamp;
 
@@ -117,27 +118,6 @@ async fn drive_on(controller: &Controller, fleet: &FleetId, rollout: RolloutId, 
         Err(error) if error.kind() == ErrorKind::Fenced => replaced(controller, fleet, rollout).await.map(Some).ok_or(error),
         ended => ended,
     }
-}
-
-/// Whether a controller has whatever is asked while it drives what runs in a fleet, or keeps it.
-pub(super) fn able(controller: &Controller, state: &FleetState) -> Result<()> {
-    controller.has_judges(judges::ahead(state))?;
-    let Some(terms) = state.rollout().map(|running| &*running.plan).or(state.kept()).map(Plan::fleet) else {
-        return Ok(());
-    };
-    controller.has_sizes(terms)?;
-    // Without it nobody could tell who serves whom.
-    match (terms.traffic_pool(), &controller.provider(state.fleet().place())?.traffic) {
-        (Some(pool), None) => Err(lacks_switch(state.fleet(), pool)),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn lacks_switch(fleet: &FleetId, pool: &PoolId) -> Error {
-    let place = fleet.place();
-    Error::invalid(format!(
-        "fleet {fleet} gets its requests from pool {pool}, and this controller has no traffic switch for {place}; add one"
-    ))
 }
 
 pub(super) fn fenced(fleet: &FleetId) -> Error {

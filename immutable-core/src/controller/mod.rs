@@ -3,6 +3,7 @@
 //! A [`Controller`] makes plans and starts rollouts; a [`Rollout`] is a handle of one that is journaled, and can be driven from here or from any
 //! other process. Dropping a future stops it at any await; driving again carries on.
 
+mod able;
 mod commands;
 mod driver;
 mod events;

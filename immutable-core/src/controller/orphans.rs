@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Controller;
-use super::driver::lacks_switch;
+use super::able::lacks_switch;
 use super::execute::execute;
 use super::lease::{ALONE, Lease};
 use super::load;

@@ -12,7 +12,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
 use super::Controller;
-use super::driver::{Hire, Post, able, fenced};
+use super::able::able;
+use super::driver::{Hire, Post, fenced};
 use super::keep::{Keeper, Kept};
 use super::lease::{Lease, Rivals, Signs, named};
 use super::load::{self, LoadedState};

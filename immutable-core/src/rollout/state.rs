@@ -466,11 +466,6 @@ impl FleetState {
         self.owed.values().any(|owed| owed.call.generation() == Some(generation))
     }
 
-    /// Whether a call about all of this generation is owed: its making, its removal, its upkeep.
-    pub(crate) fn wholly_busy(&self, generation: GenerationId) -> bool {
-        self.owed.values().any(|owed| owed.call.generation() == Some(generation) && owed.call.group().is_none())
-    }
-
     /// The route that is owed, if one is.
     pub(crate) fn route_owed(&self) -> Option<&Route> {
         self.owed.values().find_map(|owed| if let Call::Route(route) = &owed.call { Some(&**route) } else { None })

@@ -129,6 +129,11 @@ impl FleetState {
         }
     }
 
+    /// Whether a call about all of this generation is owed: its making, its removal, its upkeep.
+    fn wholly_busy(&self, generation: GenerationId) -> bool {
+        self.owed.values().any(|owed| owed.call.generation() == Some(generation) && owed.call.group().is_none())
+    }
+
     /// What nobody knows is nobody's: no generation is ever made under its number.
     pub(super) fn condemned(&mut self, op: OpId, call: &Call) -> Legal {
         ensure(self.rollout.is_none(), || format!("op {op} is about what is unknown while a rollout runs"))?;
