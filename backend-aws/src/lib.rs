@@ -1,0 +1,1 @@
+//! Immutable fleets on AWS.
