@@ -1,1 +1,22 @@
 //! Immutable fleets on AWS.
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::todo)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
+mod asg;
+mod budget;
+mod client;
+mod errors;
+mod images;
+mod instances;
+mod marks;
+mod preflight;
+mod template;
+mod templates;
+mod trouble;
+
+pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
+pub use budget::Rate;
+pub use client::{Aws, Builder};
+pub use images::AmiCatalog;
+pub use template::{AsgTemplate, Machine, Volume};
