@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_ec2::types::{Filter, InstanceStateName, SummaryStatus};
 use immutable_core::Result;
-use immutable_core::fleet::{FleetId, Life, Verdict};
+use immutable_core::fleet::{FleetId, GenerationId, Life, Verdict};
 use immutable_core::id::{ImageId, InstanceKey, Zone};
 
 use crate::client::Aws;
@@ -89,6 +89,26 @@ pub(crate) async fn once_of(aws: &Aws, group: &str, keys: &[&InstanceKey]) -> Re
         found.extend(machines.filter(|machine| machine.group.as_deref() == Some(group)).map(|machine| machine.id));
     }
     Ok(found)
+}
+
+/// Tags machines as told to drain, which whoever attaches their generation again must know.
+pub(crate) async fn tell_to_drain(aws: &Aws, keys: &[InstanceKey]) -> Result<()> {
+    let tag = aws_sdk_ec2::types::Tag::builder().key(marks::DRAIN).value("told").build();
+    // "CreateTags": at most 1000 resources. The same tag twice is one.
+    for keys in keys.chunks(500) {
+        let ids = keys.iter().map(|key| key.name.as_str().to_owned()).collect();
+        let call = aws.again().ec2.create_tags().set_resources(Some(ids)).tags(tag.clone());
+        aws.ask("ec2:CreateTags", call.send()).await?;
+    }
+    Ok(())
+}
+
+/// Those of a generation who were told to drain, and are there.
+pub(crate) async fn told_to_drain(aws: &Aws, fleet: &FleetId, generation: GenerationId) -> Result<BTreeSet<InstanceKey>> {
+    let told = Filter::builder().name("tag-key").values(marks::DRAIN).build();
+    let filters = vec![tag_filter(marks::FLEET, fleet.name()), tag_filter(marks::GENERATION, &generation.to_string()), told];
+    let found = described(aws, filters).await?.into_iter();
+    Ok(found.filter(|machine| machine.life != Life::Gone).map(|machine| InstanceKey::named(machine.id)).collect())
 }
 
 /// What EC2's own checks say of machines that run.

@@ -13,6 +13,7 @@ mod marks;
 mod preflight;
 mod template;
 mod templates;
+mod traffic;
 mod trouble;
 
 pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
@@ -20,3 +21,4 @@ pub use budget::Rate;
 pub use client::{Aws, Builder};
 pub use images::AmiCatalog;
 pub use template::{AsgTemplate, Machine, Volume};
+pub use traffic::{AlbTraffic, Pool};

@@ -24,6 +24,7 @@ use immutable_core::{Error, ErrorKind, Provider, Result};
 use crate::client::{Aws, REQUEST_LIFETIME};
 use crate::images::AmiCatalog;
 use crate::preflight;
+use crate::traffic::Attachment;
 use seen::Group;
 
 /// Fleets of Auto Scaling groups.
@@ -109,6 +110,16 @@ impl AsgFleet {
             found.extend(answer.auto_scaling_groups().iter().filter(|group| is_one_of(group, names)).map(Group::read));
         }
         Ok(found)
+    }
+
+    /// Which target groups each group of a fleet registers its machines with.
+    pub(crate) async fn attachments(&self, fleet: &FleetId) -> Result<Vec<Attachment>> {
+        let groups = self.tagged(fleet, None).await?.into_iter().filter(|group| !group.deleting);
+        let attachment = |group: Group| {
+            let generation = group.mark.group(fleet)?.generation;
+            Some(Attachment { name: group.name, generation, target_groups: group.target_groups })
+        };
+        Ok(groups.filter_map(attachment).collect())
     }
 
     /// All groups that bear a fleet's tag, or one generation's.

@@ -23,6 +23,8 @@ pub(super) struct Group {
     /// Name and version of the launch template.
     pub(super) template: Option<(String, String)>,
     pub(super) subnets: Vec<String>,
+    /// The target groups that its machines are registered with, by ARN.
+    pub(super) target_groups: Vec<String>,
     pub(super) members: Vec<Member>,
 }
 
@@ -53,6 +55,7 @@ impl Group {
             suspended: group.suspended_processes().iter().filter_map(|one| one.process_name().map(str::to_owned)).collect(),
             template,
             subnets: subnets.filter(|subnet| !subnet.is_empty()).collect(),
+            target_groups: group.target_group_arns().to_vec(),
             members: group.instances().iter().filter_map(Member::read).collect(),
         }
     }
