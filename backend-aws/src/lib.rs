@@ -6,6 +6,7 @@
 mod asg;
 mod budget;
 mod client;
+mod ec2;
 mod errors;
 mod images;
 mod instances;
@@ -19,6 +20,7 @@ mod trouble;
 pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
 pub use budget::Rate;
 pub use client::{Aws, Builder};
+pub use ec2::Ec2Fleet;
 pub use images::AmiCatalog;
 pub use template::{AsgTemplate, Machine, Volume};
 pub use traffic::{AlbTraffic, Pool};

@@ -9,6 +9,7 @@ pub(crate) const FLEET: &str = "immutable:fleet";
 pub(crate) const GENERATION: &str = "immutable:generation";
 pub(crate) const CELL: &str = "immutable:cell";
 pub(crate) const SPEC: &str = "immutable:spec";
+pub(crate) const SUBNETS: &str = "immutable:subnets";
 pub(crate) const DRAIN: &str = "immutable:drain";
 pub(crate) const OP: &str = "immutable:op";
 pub(crate) const ARTIFACT: &str = "immutable:artifact";

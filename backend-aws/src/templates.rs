@@ -15,6 +15,7 @@ pub(crate) struct Template {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) mark: Mark,
+    pub(crate) tags: BTreeMap<String, String>,
 }
 
 pub(crate) fn ec2_tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
@@ -82,7 +83,8 @@ pub(crate) async fn tagged(aws: &Aws, fleet: &FleetId, generation: Option<Genera
         found.extend(answer.launch_templates().iter().filter_map(|template| {
             let mark = Mark::read(template.tags().iter().map(|tag| (tag.key(), tag.value())));
             let (id, name) = (template.launch_template_id()?, template.launch_template_name()?);
-            Some(Template { id: id.to_owned(), name: name.to_owned(), mark })
+            let tags = template.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
+            Some(Template { id: id.to_owned(), name: name.to_owned(), mark, tags })
         }));
         next = answer.next_token.filter(|token| !token.is_empty());
         if next.is_none() {
