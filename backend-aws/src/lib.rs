@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::todo)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
+mod alarms;
 mod asg;
 mod budget;
 mod client;
@@ -17,6 +18,7 @@ mod templates;
 mod traffic;
 mod trouble;
 
+pub use alarms::CloudWatchAlarms;
 pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
 pub use budget::Rate;
 pub use client::{Aws, Builder};
