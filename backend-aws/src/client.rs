@@ -252,7 +252,7 @@ impl Builder {
 
     async fn config(&self, clock: Arc<dyn Clock>) -> Result<SdkConfig> {
         let ticks = Ticks(clock);
-        let http = self.http.clone().unwrap_or_else(wire);
+        let http = self.http.clone().unwrap_or_else(http_client);
         let mut config = match &self.sdk {
             Some(config) => config.to_builder(),
             None => {
@@ -286,14 +286,16 @@ impl Builder {
     }
 }
 
+/// The HTTP client that an [`Aws`] uses if nothing is said: HTTP/1.1 and 2, TLS by rustls with ring (feature `https`).
 #[cfg(feature = "https")]
-fn wire() -> SharedHttpClient {
+pub fn http_client() -> SharedHttpClient {
     use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
+/// The HTTP client that an [`Aws`] uses if nothing is said. Without the feature `https` it has no TLS.
 #[cfg(not(feature = "https"))]
-fn wire() -> SharedHttpClient {
+pub fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_http()
 }
 

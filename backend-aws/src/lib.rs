@@ -21,7 +21,7 @@ mod trouble;
 pub use alarms::CloudWatchAlarms;
 pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
 pub use budget::Rate;
-pub use client::{Aws, Builder};
+pub use client::{Aws, Builder, http_client};
 pub use ec2::Ec2Fleet;
 pub use images::AmiCatalog;
 pub use template::{AsgTemplate, Machine, Volume};
