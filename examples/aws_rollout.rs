@@ -104,7 +104,7 @@ async fn walk(args: Args) -> Result<()> {
     let fleet = Fleet::new(args.fleet.as_str(), aws.place())
         .size(args.size)
         .template(LaunchTemplate::of(&AsgTemplate::new(machine))?)
-        .required_sources([AUTO_SCALING.into(), POOL_CHECK.into()])
+        .required_sources([AUTO_SCALING.into()])
         .pool(args.fleet.as_str());
 
     for (at, artifact) in artifacts.iter().enumerate() {
@@ -112,6 +112,11 @@ async fn walk(args: Args) -> Result<()> {
         let strategy = match at {
             0 => Strategy::rolling(),
             _ => Strategy::canary([Percent::new(25)?]).bake(Duration::from_secs(args.bake)).gate(Approve::by(["operator"])),
+        };
+        // The first are attached when they are ready. From then on the pool's own check is asked too: a new generation is attached first, at weight 0.
+        let fleet = match at {
+            0 => fleet.clone(),
+            _ => fleet.clone().required_sources([AUTO_SCALING.into(), POOL_CHECK.into()]),
         };
         println!("\n== {artifact}");
         let plan = controller.plan(&fleet, artifact, strategy).await?;
