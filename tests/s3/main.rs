@@ -1,4 +1,4 @@
-//! `ObjectStoreJournal` over the S3 API passes the journal suite. `./tests/run s3` starts the server and says where it is.
+//! `ObjectStoreJournal` over the S3 API passes the journal suite. `./tests/run moto` starts the server and says where it is.
 
 mod http;
 
@@ -15,7 +15,7 @@ use object_store::{Error, ObjectStore as _, PutMode, PutOptions};
 
 fn s3() -> AmazonS3 {
     let endpoint =
-        std::env::var("IMMUTABLE_S3_ENDPOINT").expect("IMMUTABLE_S3_ENDPOINT says where the server is: run ./tests/run s3");
+        std::env::var("IMMUTABLE_MOTO_ENDPOINT").expect("IMMUTABLE_MOTO_ENDPOINT says where the server is: run ./tests/run moto");
     let store = AmazonS3Builder::new().with_endpoint(endpoint).with_allow_http(true).with_http_connector(http::Http);
     store
         .with_region("us-east-1")

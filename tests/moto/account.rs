@@ -1,0 +1,100 @@
+//! An account at moto, shared by all tests: each has a fleet, images and pools of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::config::Credentials;
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, ProtocolEnum, TargetGroupTuple};
+use backend_aws::{Aws, Machine, Pool};
+use immutable_core::conformance::{Time, fleets};
+use immutable_core::provider::FleetProvider;
+use immutable_core::time::SystemClock;
+use immutable_core::{Error, ImageRef, LaunchTemplate, Result};
+
+/// Who asks, and what it is called here.
+pub(crate) struct Account {
+    pub(crate) aws: Aws,
+    pub(crate) config: SdkConfig,
+    /// A name that no other test has.
+    pub(crate) name: String,
+}
+
+/// Where the server is.
+pub(crate) fn endpoint() -> String {
+    std::env::var("IMMUTABLE_MOTO_ENDPOINT").expect("IMMUTABLE_MOTO_ENDPOINT says where the server is: run ./tests/run moto")
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::invalid("moto did not do what the test stands on").with_source(error)
+}
+
+impl Account {
+    pub(crate) async fn new() -> Result<Self> {
+        Self::at(&endpoint()).await
+    }
+
+    pub(crate) async fn at(endpoint: &str) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(backend_aws::http_client())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(endpoint)
+            .credentials_provider(Credentials::new("x", "x", None, None, "test"));
+        let config = config.load().await;
+        let aws = Aws::builder().sdk_config(config.clone()).account("123456789012").connect().await?;
+        let name = format!("t{}-{}", std::process::id() % 10_000, COUNT.fetch_add(1, Ordering::Relaxed));
+        Ok(Self { aws, config, name })
+    }
+
+    pub(crate) async fn image(&self, version: &str) -> Result<ImageRef> {
+        let ec2 = aws_sdk_ec2::Client::new(&self.config);
+        let call = ec2.register_image().name(format!("{}-{version}", self.name)).root_device_name("/dev/xvda");
+        let image = call.send().await.map_err(failed)?.image_id;
+        Ok(ImageRef::new(self.aws.place(), image.ok_or_else(|| failed("an image without an id"))?))
+    }
+
+    pub(crate) async fn subnets(&self) -> Result<Vec<String>> {
+        let ec2 = aws_sdk_ec2::Client::new(&self.config);
+        let subnets = ec2.describe_subnets().send().await.map_err(failed)?;
+        Ok(subnets.subnets().iter().filter_map(|subnet| subnet.subnet_id().map(str::to_owned)).take(2).collect())
+    }
+
+    pub(crate) async fn machine(&self) -> Result<Machine> {
+        Ok(Machine::new("t3.micro", self.subnets().await?))
+    }
+
+    /// A provider to be tried, in real time.
+    pub(crate) async fn subject(&self, provider: Arc<dyn FleetProvider>, template: LaunchTemplate) -> Result<fleets::Subject> {
+        let images = [self.image("1.0.0").await?, self.image("1.1.0").await?];
+        let time = Time::Runtime(Arc::new(SystemClock::new()));
+        let subject = fleets::Subject::new(provider, time, self.aws.place(), images);
+        Ok(subject.fleet(&*self.name).template(template).patience(Duration::from_secs(10)))
+    }
+
+    /// A load balancer, with a listener between two target groups.
+    pub(crate) async fn pool(&self, name: &str) -> Result<Pool> {
+        let elb = aws_sdk_elasticloadbalancingv2::Client::new(&self.config);
+        let subnets = self.subnets().await?;
+        let balancer = elb.create_load_balancer().name(name).set_subnets(Some(subnets)).send().await.map_err(failed)?;
+        let balancer =
+            balancer.load_balancers().first().and_then(|one| one.load_balancer_arn()).ok_or_else(|| failed("no ARN"))?;
+        let vpc = aws_sdk_ec2::Client::new(&self.config).describe_vpcs().send().await.map_err(failed)?;
+        let vpc = vpc.vpcs().first().and_then(|vpc| vpc.vpc_id()).ok_or_else(|| failed("no VPC"))?;
+        let mut groups = Vec::new();
+        for slot in ["blue", "green"] {
+            let call = elb.create_target_group().name(format!("{name}-{slot}")).protocol(ProtocolEnum::Http).port(80).vpc_id(vpc);
+            let made = call.send().await.map_err(failed)?;
+            groups.extend(made.target_groups().iter().filter_map(|one| one.target_group_arn().map(str::to_owned)));
+        }
+        let tuples = groups.iter().map(|arn| TargetGroupTuple::builder().target_group_arn(arn).weight(0).build()).collect();
+        let forward = ForwardActionConfig::builder().set_target_groups(Some(tuples)).build();
+        let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build();
+        let call =
+            elb.create_listener().load_balancer_arn(balancer).protocol(ProtocolEnum::Http).port(80).default_actions(action);
+        let made = call.send().await.map_err(failed)?;
+        let listener = made.listeners().first().and_then(|one| one.listener_arn()).ok_or_else(|| failed("no listener"))?;
+        Ok(Pool::listener(listener, groups))
+    }
+}

@@ -1,0 +1,7 @@
+//! The fleets of AWS over moto, which others wrote by what they know of Amazon's APIs. What it gets wrong is listed with the case that shows it, and must fail: so
+//! nobody bends the backend to please it. Needs a server: `./tests/run moto`.
+
+mod account;
+mod ec2;
+mod groups;
+mod pools;
