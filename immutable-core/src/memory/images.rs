@@ -71,7 +71,8 @@ impl World {
 
     fn replicate(&mut self, image: &ImageRef, to: &Place) -> Result<Replica> {
         let (now, itself) = (self.env.now, image.place() == to);
-        let elsewhere = || Error::invalid(format!("there is no {to} beside {}, to which an image could be copied", image.place()));
+        let elsewhere =
+            || Error::invalid(format!("there is no {to} beside {}, to which an image could be copied", image.place()));
         if let Some(copy) = self.env.images.copy_in(image, to, now).ok_or_else(elsewhere)?.filter(|_| !itself) {
             return Ok(copy);
         }
@@ -80,8 +81,8 @@ impl World {
             ImageStage::Gone => return Err(missing(image)),
             ImageStage::Pending => return Err(busy(image)),
             stage @ (ImageStage::Disabled | ImageStage::Failed) => {
-                let why = format!("{image} is {stage:?}; only what can be launched is copied");
-                return Err(Error::new(ErrorKind::Conflict, why.to_lowercase()));
+                let is = format!("{stage:?}").to_lowercase();
+                return Err(Error::new(ErrorKind::Conflict, format!("{image} is {is}; only what can be launched is copied")));
             }
         }
         if itself {
@@ -96,7 +97,8 @@ impl World {
 
     fn set_stage(&mut self, image: &ImageRef, stage: Availability) -> Result<()> {
         if !self.env.settings.catalog_capabilities().can_be(stage) {
-            return Err(Error::invalid(format!("images of {} cannot be {stage:?}", image.place()).to_lowercase()));
+            let stage = format!("{stage:?}").to_lowercase();
+            return Err(Error::invalid(format!("no image of {} can be {stage}; see what its catalog can", image.place())));
         }
         match self.env.images.stage(image.id(), self.env.now) {
             ImageStage::Gone => Err(missing(image)),
@@ -176,7 +178,10 @@ impl ImageCatalog for MemoryCloud {
         let found = match query.as_str().trim() {
             "" => Err(Error::invalid("a base image needs a name, or an image's id")),
             _ => world.env.images.resolve(query, world.env.now).ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "there is no image of this name that can be launched; release one, or take another name")
+                Error::new(
+                    ErrorKind::NotFound,
+                    "there is no image of this name that can be launched; release one, or take another name",
+                )
             }),
         };
         found.map_err(|error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(&self.0.place))

@@ -69,7 +69,7 @@ pub trait ImageCatalog: Send + Sync {
     ///
     /// # Contract
     /// - Reads only, and looks at everything in the account's part of the region, ours or not: every instance that exists, on its way out or not; every group and template
-    ///   that would launch it, at size 0 too, as that of a generation that is kept; every copy of it that is being made.
+    ///   that would launch it, at size 0 too, as that of a generation that is kept; and, where the place knows of it, every copy of it that is being made.
     /// - In ascending order, each once.
     /// - [`Part`](Coverage::Part) if anything of that was not seen: nobody may conclude then that an image is not used.
     async fn uses(&self, image: &ImageRef) -> Result<ImageUses>;
