@@ -5,6 +5,8 @@
 //! launches that never come. Everything is drawn from one seed, and happens when its clock says so: nothing runs in the
 //! background, and the same seed with the same calls gives the same world.
 //!
+//! Other regions of its account, to which images are copied, stand [beside](MemoryOptions::beside) it.
+//!
 //! What goes wrong in the world is scripted on the cloud ([`never_healthy`](MemoryCloud::never_healthy), [`kill`](MemoryCloud::kill),
 //! [`capacity`](MemoryCloud::capacity), [`black_out`](MemoryCloud::black_out), …). What is true is asked of it directly
 //! ([`running`](MemoryCloud::running), [`instances`](MemoryCloud::instances), [`effects`](MemoryCloud::effects)), whatever views show.
