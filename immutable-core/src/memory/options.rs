@@ -109,8 +109,8 @@ impl MemoryOptions {
         self
     }
 
-    /// Another region of this cloud's account: images can be copied from each to the other. Its clock is that cloud's, unless it is given one; it needs a
-    /// [place](Self::place) of its own.
+    /// Another region of this cloud's account: images can be copied from each to the other. It needs a [place](Self::place) of its own; its clock is that
+    /// cloud's, unless it is given one, which must tell the same time.
     pub fn beside(mut self, cloud: &MemoryCloud) -> Self {
         self.account = Some(cloud.world().env.images.account());
         self.clock.get_or_insert_with(|| cloud.clock());

@@ -15,7 +15,8 @@ use crate::id::{BaseQuery, InstanceName, NativeRef};
 /// To ensure correctness, whatever implements this:
 /// - **changes and deletes only what is [ours](ImageSeen::ours)**, and never an instance: whatever becomes of an image, what runs runs on;
 /// - takes no [`Op`](crate::fleet::Op), since images belong to no fleet: each call names all that is to be, and is the same call whenever it is sent again,
-///   also if the first copy is still under way. Where the cloud takes a token, it is a function of what the call names;
+///   also if the first copy is still under way. Where the cloud takes a token, those who ask for the same at once send the same one, and whoever asks again for what
+///   was deleted another: some clouds answer an old token with what is gone;
 /// - shows in every look what was answered before the look was asked for;
 /// - of an image whose place does not [serve](Place::serves) its own changes and says nothing: [`Invalid`](crate::ErrorKind::Invalid), but for
 ///   [`describe`](Self::describe), to which it is gone;
@@ -65,11 +66,11 @@ pub trait ImageCatalog: Send + Sync {
     ///   [`Conflict`](crate::ErrorKind::Conflict) if its making failed. What is refused changes nothing.
     async fn set_stage(&self, image: &ImageRef, stage: Availability) -> Result<()>;
 
-    /// Finds who in this place uses an image, whether it is there or not.
+    /// Finds who uses an image, whether it is there or not, in all places that its own [serves](Place::serves).
     ///
     /// # Contract
-    /// - Reads only, and looks at everything in the account's part of the region, ours or not: every instance that exists, on its way out or not; every group and template
-    ///   that would launch it, at size 0 too, as that of a generation that is kept; and, where the place knows of it, every copy of it that is being made.
+    /// - Reads only, and looks at everything in the account there, ours or not: every instance that exists, on its way out or not; every group and template that would
+    ///   launch it, at size 0 too, as that of a generation that is kept; and, where the place knows of it, every copy of it that is being made.
     /// - In ascending order, each once.
     /// - [`Part`](Coverage::Part) if anything of that was not seen: nobody may conclude then that an image is not used.
     async fn uses(&self, image: &ImageRef) -> Result<ImageUses>;
