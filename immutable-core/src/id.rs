@@ -53,6 +53,9 @@ macro_rules! string_ids {
 string_ids! {
     /// An image as its cloud names it: an AMI id, a gallery version, an image URL.
     ImageId,
+    /// A name of a base image that moves, in its cloud's own words: an SSM parameter, `owner:name*`, `project/family`,
+    /// `publisher:offer:sku`. Which there are, the cloud's catalog says.
+    BaseQuery,
     /// A failure domain inside a region.
     Zone,
     /// What a health verdict comes from: `"boot"`, `"elb"`, `"consul"`.

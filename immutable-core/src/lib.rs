@@ -43,7 +43,7 @@
 //!
 //! # Features
 //!
-//! - `conformance`: suites for those who implement a provider, a traffic switch or a journal, and `Faulty`, which breaks any of them on purpose.
+//! - `conformance`: suites for those who implement a provider, a traffic switch, a catalog of images or a journal, and `Faulty`, which breaks any of them on purpose.
 //! - `object-store`: [`ObjectStoreJournal`](journal), a journal in S3, Azure Blob or Google Cloud Storage, by the crate of that name.
 //! - `sqlite`: [`SqliteJournal`](journal), a journal in one file. Compiles SQLite.
 //! - `simulation`: whole rollouts from one seed each, judged by what really happened.

@@ -47,8 +47,8 @@ impl Place {
         &self.region
     }
 
-    /// Whether what is here can be used there.
-    pub(crate) fn serves(&self, place: &Self) -> bool {
+    /// Whether what is here can be used there: it is the same place, or the region `global` of the same account.
+    pub fn serves(&self, place: &Self) -> bool {
         self.provider == place.provider && self.scope == place.scope && [&*place.region, "global"].contains(&&*self.region)
     }
 }

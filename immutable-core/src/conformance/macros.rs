@@ -46,22 +46,47 @@ macro_rules! traffic_switch_conformance {
     ) => {
         const KNOWN: &[(&str, &str)] = &[$(($case, $why)),*];
         const CANNOT: &[(&str, &str)] = &[$(($cannot, $because)),*];
-        $crate::__switch_cases!([$crate::__switch_tests] [$fresh]);
+        $crate::__switch_cases!([$crate::__excused_tests] [switch] [$fresh]);
     };
 }
 
+/// Makes one `#[test]` per line of [`ImageCatalog`](crate::provider::ImageCatalog)'s contract; see [`conformance`](crate::conformance).
+///
+/// Takes an `async fn() -> Result<catalog::Subject>`, or a closure that returns such a future, the cases known to fail, and those of what it cannot show:
+/// `image_catalog_conformance!(super::images, known: {}, cannot: { "a_stage_it_cannot_set_is_invalid": "it can set all" })`.
+#[macro_export]
+macro_rules! image_catalog_conformance {
+    ($fresh:expr $(,)?) => { $crate::image_catalog_conformance!($fresh, known: {}, cannot: {}); };
+    ($fresh:expr, known: { $($known:tt)* } $(,)?) => {
+        $crate::image_catalog_conformance!($fresh, known: { $($known)* }, cannot: {});
+    };
+    ($fresh:expr, cannot: { $($cannot:tt)* } $(,)?) => {
+        $crate::image_catalog_conformance!($fresh, known: {}, cannot: { $($cannot)* });
+    };
+    (
+        $fresh:expr,
+        known: { $($case:literal : $why:literal),* $(,)? },
+        cannot: { $($cannot:literal : $because:literal),* $(,)? } $(,)?
+    ) => {
+        const KNOWN: &[(&str, &str)] = &[$(($case, $why)),*];
+        const CANNOT: &[(&str, &str)] = &[$(($cannot, $because)),*];
+        $crate::__catalog_cases!([$crate::__excused_tests] [catalog] [$fresh]);
+    };
+}
+
+/// Of a suite with cases that a subject may not be able to show.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __switch_tests {
-    ([$($case:ident)*] [$fresh:expr]) => {
+macro_rules! __excused_tests {
+    ([$($case:ident)*] [$suite:ident] [$fresh:expr]) => {
         #[test]
         fn what_is_known_to_fail_is_a_case() -> ::std::result::Result<(), $crate::conformance::Failure> {
-            $crate::conformance::switch::check_known(KNOWN, CANNOT)
+            $crate::conformance::$suite::check_known(KNOWN, CANNOT)
         }
         $(
             #[test]
             fn $case() -> ::std::result::Result<(), $crate::conformance::Failure> {
-                $crate::conformance::switch::run(::std::stringify!($case), $fresh, KNOWN, CANNOT)
+                $crate::conformance::$suite::run(::std::stringify!($case), $fresh, KNOWN, CANNOT)
             }
         )*
     };
@@ -232,6 +257,61 @@ macro_rules! __switch_cases {
             who_was_told_to_drain_gets_nothing_new
             two_copies_of_a_drain_at_once_are_one_drain
             a_dropped_drain_sent_again_drains
+        ] $($with)* }
+    };
+}
+
+/// The cases of a suite, handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __catalog_cases {
+    ([$($then:tt)*] $($with:tt)*) => {
+        $($then)*! { [
+            capabilities_stay
+            a_base_is_one_exact_image
+            a_base_resolved_is_resolved_to_itself
+            an_unknown_base_is_not_found
+            a_base_of_no_name_is_invalid
+            images_are_described_in_the_order_asked
+            an_image_of_another_place_is_gone
+            an_image_of_another_place_is_left_alone
+            what_is_not_ours_is_left_alone
+            a_copy_can_be_launched_where_it_was_sent
+            a_copy_is_ours
+            labels_come_along
+            a_copy_leaves_its_source_as_it_is
+            a_copy_sent_again_is_one_copy
+            two_calls_for_a_copy_at_once_are_one_copy
+            a_dropped_copy_sent_again_is_one_copy
+            copies_of_two_images_differ
+            a_copy_to_its_own_place_is_itself
+            a_copy_to_nowhere_is_invalid
+            a_copy_of_what_is_gone_is_not_found
+            a_copy_of_what_is_disabled_conflicts
+            a_copy_outlives_its_source
+            a_copy_that_was_deleted_is_made_anew
+            a_stage_is_what_was_set_last
+            a_stage_again_changes_nothing
+            a_stage_keeps_labels_and_other_images
+            a_stage_it_cannot_set_is_invalid
+            a_stage_of_what_is_gone_is_not_found
+            a_stage_leaves_who_runs_alone
+            a_moving_name_passes_over_what_is_disabled
+            a_dropped_stage_sent_again_is_set
+            the_unused_has_no_uses
+            uses_name_who_runs
+            uses_name_an_empty_generation
+            uses_are_of_one_image_alone
+            uses_come_in_ascending_order
+            uses_end
+            a_delete_of_the_unused_ends_gone
+            a_delete_again_is_gone
+            a_delete_leaves_other_images_alone
+            a_delete_of_what_runs_does_nothing
+            a_delete_of_what_an_empty_generation_uses_does_nothing
+            a_delete_of_what_is_used_no_more_ends_gone
+            a_delete_of_what_is_disabled_ends_gone
+            a_dropped_delete_sent_again_ends_gone
         ] $($with)* }
     };
 }

@@ -1,5 +1,5 @@
-//! Suites for those who implement a [`FleetProvider`](crate::provider::FleetProvider), a [`TrafficSwitch`](crate::provider::TrafficSwitch) or a
-//! [`Journal`](crate::journal::Journal), and [`Faulty`], which breaks the wire to any of them on purpose.
+//! Suites for those who implement a [`FleetProvider`](crate::provider::FleetProvider), a [`TrafficSwitch`](crate::provider::TrafficSwitch), an
+//! [`ImageCatalog`](crate::provider::ImageCatalog) or a [`Journal`](crate::journal::Journal), and [`Faulty`], which breaks the wire to any of them on purpose.
 //!
 //! A suite is one `#[test]` per line of the contract, each on a fresh subject:
 //!
@@ -25,14 +25,15 @@
 //! case must fail: on the day it passes, the test says so, and the line goes.
 //!
 //! What a subject cannot show is not passed over: a switch without weights has no weight of 0, and the case that is about it says *not applicable*, which
-//! is a failure until the case is listed, with the reason, in `cannot: { … }`; on the day it applies, the test says so. Only the suite of
-//! [switches](switch) has such cases.
+//! is a failure until the case is listed, with the reason, in `cannot: { … }`; on the day it applies, the test says so. Only the suites of
+//! [switches](switch) and [catalogs](catalog) have such cases.
 //!
 //! The tests are made in the module that the macro stands in: give each suite a module of its own.
 
 #[macro_use]
 mod macros;
 
+pub mod catalog;
 mod faulty;
 pub mod fleets;
 pub mod journal;

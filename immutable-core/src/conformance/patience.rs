@@ -6,6 +6,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
+
 use crate::error::{Applied, Error, ErrorKind, Result};
 use crate::time::{Clock, Timestamp};
 
@@ -74,13 +76,15 @@ impl Patience {
 
     /// Makes a call and drops it before its end, as one does who stops waiting: the 0th time before it began, the 1st where it first
     /// waits, and then after 1 ms, 10 ms, 100 ms.
-    pub(super) async fn abandon<T>(&self, nth: u32, call: impl Future<Output = T> + Unpin) {
+    pub(super) async fn abandon<T>(&self, nth: u32, call: impl Future<Output = Result<T>> + Unpin) {
         let until = match nth {
             0 => return drop(call),
             1 => self.clock.now(),
             later => self.clock.now() + Duration::from_millis(10_u64.saturating_pow(later - 2)),
         };
-        futures_util::future::select(call, self.clock.sleep_until(until)).await;
+        if let Either::Left((Err(error), _)) = select(call, self.clock.sleep_until(until)).await {
+            self.echo_until(error.echo_until());
+        }
     }
 
     /// Sends a call until it is answered, again whenever what is in its way will pass.

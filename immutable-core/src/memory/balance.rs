@@ -53,7 +53,7 @@ impl Group {
             return;
         };
         let free = self.zones.get(least).is_some_and(|(zone, _)| env.room.in_zone(*zone)) && env.room.in_all();
-        let launchable = env.images.unlaunchable(self.spec.image.id()).is_none();
+        let launchable = env.unlaunchable(self.spec.image.id()).is_none();
         if members(&most) - members(&least) > 1 && free && launchable && self.missing() == 0 {
             self.moving = self.launch(env, least, Cause::Provider);
         }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::images::ImageRequest;
 use super::world::{Event, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Destroyed, Ensured, GenerationId, GenerationSpec, Op, Resize, Resized, Route, Routed, Upkeep};
 use crate::id::{InstanceKey, PoolId};
+use crate::provider::{Deleted, Replica};
 use crate::time::Timestamp;
 
 /// What can be asked that changes something.
@@ -51,14 +53,24 @@ pub(super) enum Answer {
     Resized(Resized),
     Destroyed(Destroyed),
     Routed(Routed),
+    Copied(Replica),
+    Deleted(Deleted),
     Done,
+}
+
+/// Whose call.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A fleet's, under a token.
+    Fleet(Op, Arc<Request>),
+    /// Nobody's: it is of an image.
+    Image(ImageRequest),
 }
 
 /// A call on its way.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    op: Op,
-    request: Arc<Request>,
+    asked: Asked,
     reply: Reply,
 }
 
@@ -85,13 +97,19 @@ pub struct Calls {
     pub route: u64,
     /// `drain`
     pub drain: u64,
+    /// `replicate`
+    pub replicate: u64,
+    /// `set_stage`
+    pub set_stage: u64,
+    /// `delete`
+    pub delete: u64,
 }
 
 impl Calls {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { ensure, raise, lower, give_up, upkeep, destroy, route, drain } = self;
-        ensure + raise + lower + give_up + upkeep + destroy + route + drain
+        let Self { ensure, raise, lower, give_up, upkeep, destroy, route, drain, replicate, set_stage, delete } = self;
+        ensure + raise + lower + give_up + upkeep + destroy + route + drain + replicate + set_stage + delete
     }
 
     fn count(&mut self, request: &Request) {
@@ -136,20 +154,28 @@ impl World {
     }
 
     /// Sends a call on its way: it arrives after half its latency, whatever becomes of the sender. Returns when its answer is there.
-    pub(super) fn submit(&mut self, op: &Op, request: Request) -> (Reply, Timestamp) {
+    pub(super) fn submit(&mut self, asked: Asked) -> (Reply, Timestamp) {
         let latency = self.latency();
         let reply = Reply::default();
-        let arrival = Arrival { op: op.clone(), request: Arc::new(request), reply: reply.clone() };
+        let arrival = Arrival { asked, reply: reply.clone() };
         self.env.after(latency / 2, Event::Arrive(Box::new(arrival)));
         (reply, self.env.now + latency)
     }
 
     pub(super) fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { op, request, reply } = arrival;
-        self.calls.count(&request);
-        let answer = self.answer(&op, &request).map_err(|error| {
-            error.with_operation(request.operation()).with_resource(request.resource(&op)).with_place(&self.env.settings.place)
-        });
+        let Arrival { asked, reply } = arrival;
+        let (answer, operation, resource) = match asked {
+            Asked::Fleet(op, request) => {
+                self.calls.count(&request);
+                (self.answer(&op, &request), request.operation(), request.resource(&op))
+            }
+            Asked::Image(request) => {
+                request.count(&mut self.calls);
+                (self.answer_of_image(&request), request.operation(), request.image().id().to_string())
+            }
+        };
+        let place = &self.env.settings.place;
+        let answer = answer.map_err(|error| error.with_operation(operation).with_resource(resource).with_place(place));
         *reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 

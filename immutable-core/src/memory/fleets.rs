@@ -24,7 +24,7 @@ impl FleetProvider for MemoryCloud {
         let world = self.world();
         let mut findings: Vec<Finding> = world.faults(spec).into_iter().map(|what| Finding { what, blocks: true }).collect();
         if *spec.image.place() == world.env.settings.place
-            && let Some(trouble) = world.env.images.unlaunchable(spec.image.id())
+            && let Some(trouble) = world.env.unlaunchable(spec.image.id())
         {
             findings.push(Finding { what: trouble.message.to_string(), blocks: true });
         }

@@ -64,7 +64,7 @@ impl Group {
     /// Where the next machine goes: the zone with the fewest members of those with room.
     fn room(&self, env: &Env) -> Result<usize, Trouble> {
         let trouble = |class, code: &str, message: String| Trouble { class, code: code.into(), message: message.into() };
-        if let Some(trouble) = env.images.unlaunchable(self.spec.image.id()) {
+        if let Some(trouble) = env.unlaunchable(self.spec.image.id()) {
             return Err(trouble);
         }
         if !self.has_names() {
@@ -306,7 +306,7 @@ impl Group {
         }
         let zone = self.slots.get(at).and_then(|slot| self.zones.get(slot.zone)).map(|(zone, _)| *zone);
         let room = env.room.in_all() && zone.is_some_and(|zone| env.room.in_zone(zone));
-        if room && env.images.unlaunchable(self.spec.image.id()).is_none() {
+        if room && env.unlaunchable(self.spec.image.id()).is_none() {
             self.relaunch(env, at);
         } else {
             self.fill(env, Cause::Provider);

@@ -5,6 +5,8 @@
 //! launches that never come. Everything is drawn from one seed, and happens when its clock says so: nothing runs in the
 //! background, and the same seed with the same calls gives the same world.
 //!
+//! Other regions of its account, to which images are copied, stand [beside](MemoryOptions::beside) it.
+//!
 //! What goes wrong in the world is scripted on the cloud ([`never_healthy`](MemoryCloud::never_healthy), [`kill`](MemoryCloud::kill),
 //! [`capacity`](MemoryCloud::capacity), [`black_out`](MemoryCloud::black_out), …). What is true is asked of it directly
 //! ([`running`](MemoryCloud::running), [`instances`](MemoryCloud::instances), [`effects`](MemoryCloud::effects)), whatever views show.
@@ -55,6 +57,7 @@ mod catalog;
 mod effects;
 mod fleets;
 mod group;
+mod images;
 mod life;
 mod metrics;
 mod operations;
@@ -79,7 +82,7 @@ use crate::controller::Controller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{FleetCapabilities, Op, TrafficCapabilities};
 use crate::journal::MemoryJournal;
-use crate::provider::Provider;
+use crate::provider::{CatalogCapabilities, Provider};
 use crate::time::{Clock, SystemClock};
 
 pub use calls::Calls;
@@ -91,7 +94,7 @@ pub use random::Delay;
 pub(crate) use random::Random;
 pub use truth::Machine;
 
-use calls::{Answer, Request};
+use calls::{Answer, Asked, Request};
 use world::World;
 
 /// What the cloud's own health verdicts come from.
@@ -106,6 +109,7 @@ struct Inner {
     place: Place,
     fleets: FleetCapabilities,
     traffic: TrafficCapabilities,
+    images: CatalogCapabilities,
     world: Mutex<World>,
     journal: MemoryJournal,
     controllers: AtomicU64,
@@ -124,13 +128,14 @@ impl MemoryCloud {
 
     /// A cloud with these options.
     pub fn with(options: MemoryOptions) -> Self {
-        let MemoryOptions { clock, settings } = options;
+        let MemoryOptions { clock, settings, account } = options;
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         Self(Arc::new(Inner {
             place: settings.place.clone(),
             fleets: settings.fleet_capabilities(),
             traffic: settings.traffic_capabilities(),
-            world: Mutex::new(World::new(settings, clock.now())),
+            images: settings.catalog_capabilities(),
+            world: Mutex::new(World::new(settings, account.unwrap_or_default(), clock.now())),
             clock,
             journal: MemoryJournal::new(),
             controllers: AtomicU64::new(1),
@@ -165,9 +170,14 @@ impl MemoryCloud {
         world
     }
 
-    /// Makes a call. Once this was polled it arrives, also if the future is dropped.
+    /// Makes a fleet's call.
     async fn call(&self, op: &Op, request: Request) -> Result<Answer> {
-        let (reply, ready) = self.world().submit(op, request);
+        self.send(Asked::Fleet(op.clone(), Arc::new(request))).await
+    }
+
+    /// Makes a call. Once this was polled it arrives, also if the future is dropped.
+    async fn send(&self, asked: Asked) -> Result<Answer> {
+        let (reply, ready) = self.world().submit(asked);
         if self.0.clock.now() < ready {
             self.0.clock.sleep_until(ready).await;
         }

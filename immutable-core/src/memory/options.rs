@@ -1,10 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::MemoryCloud;
+use super::catalog::Account;
 use super::random::Delay;
 use crate::artifact::Place;
 use crate::fleet::{FleetCapabilities, Heals, Split, TrafficCapabilities};
 use crate::id::Zone;
+use crate::provider::CatalogCapabilities;
 use crate::time::Clock;
 
 /// How a [`MemoryCloud`](super::MemoryCloud) is from its first moment on. What changes while it lives is scripted on the cloud itself.
@@ -27,6 +30,7 @@ use crate::time::Clock;
 pub struct MemoryOptions {
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) settings: Settings,
+    pub(super) account: Option<Account>,
 }
 
 /// The part of the options that is plain data, which is all that the world knows of.
@@ -52,6 +56,9 @@ pub(super) struct Settings {
     pub(super) settle: Duration,
     pub(super) sticky: Duration,
     pub(super) probes_unrouted: bool,
+    pub(super) copies_take: Delay,
+    pub(super) deprecates: bool,
+    pub(super) disables: bool,
     pub(super) effects: usize,
 }
 
@@ -81,8 +88,12 @@ impl MemoryOptions {
                 settle: Duration::from_secs(10),
                 sticky: Duration::ZERO,
                 probes_unrouted: true,
+                copies_take: Delay::Constant(Duration::from_secs(120)),
+                deprecates: true,
+                disables: true,
                 effects: 0,
             },
+            account: None,
         }
     }
 
@@ -95,6 +106,14 @@ impl MemoryOptions {
     /// Where it is; `memory/local/local` without.
     pub fn place(mut self, place: Place) -> Self {
         self.settings.place = place;
+        self
+    }
+
+    /// Another region of this cloud's account: images can be copied from each to the other. It needs a [place](Self::place) of its own; its clock is that
+    /// cloud's, unless it is given one, which must tell the same time.
+    pub fn beside(mut self, cloud: &MemoryCloud) -> Self {
+        self.account = Some(cloud.world().env.images.account());
+        self.clock.get_or_insert_with(|| cloud.clock());
         self
     }
 
@@ -214,6 +233,24 @@ impl MemoryOptions {
         self
     }
 
+    /// How long a copy of an image takes to be made; 2 min without.
+    pub fn copies_take(mut self, duration: impl Into<Delay>) -> Self {
+        self.settings.copies_take = duration.into();
+        self
+    }
+
+    /// Whether images can be deprecated; they can without.
+    pub fn deprecates(mut self, deprecates: bool) -> Self {
+        self.settings.deprecates = deprecates;
+        self
+    }
+
+    /// Whether images can be disabled through the port; they can without, and in Azure they cannot.
+    pub fn disables(mut self, disables: bool) -> Self {
+        self.settings.disables = disables;
+        self
+    }
+
     /// Keeps the last so many [effects](super::MemoryCloud::effects); none without.
     pub fn effects(mut self, keep: usize) -> Self {
         self.settings.effects = keep;
@@ -241,6 +278,10 @@ impl Settings {
             drains: !self.drain.is_none(),
             request_lifetime: Duration::ZERO,
         }
+    }
+
+    pub(super) fn catalog_capabilities(&self) -> CatalogCapabilities {
+        CatalogCapabilities { deprecates: self.deprecates, disables: self.disables }
     }
 }
 

@@ -157,6 +157,11 @@ impl MemoryCloud {
         self.world().env.operations_hang = (operations, duration);
     }
 
+    /// The next so many copies of images from here fail when they should be there.
+    pub fn copies_fail(&self, copies: u32) {
+        self.world().env.copies_fail = copies;
+    }
+
     /// The next raise is done for so many fewer, and says so.
     pub fn raises_come_short(&self, by: u32) {
         self.world().env.raises_short = by;

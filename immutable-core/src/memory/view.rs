@@ -165,6 +165,11 @@ impl World {
         self.distortions.partial.iter().filter(concerns).collect()
     }
 
+    /// What views of a group show of its instances now.
+    pub(super) fn shown(&self, group: &Group) -> Arc<Vec<Instance>> {
+        self.instances(group, &self.missing_parts(Some(group)))
+    }
+
     /// The group's own list where nothing distorts it, which costs nothing.
     fn instances(&self, group: &Group, partial: &[&Partial]) -> Arc<Vec<Instance>> {
         let says = self.word_on(group);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::calls::{Arrival, Calls, Tokens};
-use super::catalog::Catalog;
+use super::catalog::{Account, Catalog};
 use super::effects::{Cause, Effect, Log, What};
 use super::group::Group;
 use super::life::Step;
@@ -16,7 +16,7 @@ use super::random::Random;
 use super::traffic::Pools;
 use super::view::Distortions;
 use crate::fleet::{FailureClass, FleetId, GenerationId, GroupId, Health, Trouble, Verdict};
-use crate::id::{NativeRef, SourceId};
+use crate::id::{ImageId, NativeRef, SourceId};
 use crate::time::Timestamp;
 
 /// Everything, driven by [`advance`](World::advance).
@@ -62,6 +62,8 @@ pub(super) struct Env {
     pub(super) operations_hang: (u32, Duration),
     pub(super) launches_late: u32,
     pub(super) raises_short: u32,
+    /// So many copies of images more fail.
+    pub(super) copies_fail: u32,
     pub(super) words: Words,
 }
 
@@ -192,6 +194,11 @@ impl Env {
         self.log.note(|| Effect { at, by, fleet: fleet.clone(), group, what: what() });
     }
 
+    /// Why an image cannot be launched now, if it cannot.
+    pub(super) fn unlaunchable(&self, image: &ImageId) -> Option<Trouble> {
+        self.images.unlaunchable(image, self.now)
+    }
+
     fn due(&mut self, now: Timestamp) -> Option<Queued> {
         let Reverse(next) = self.queue.peek()?;
         if next.at > now { None } else { self.queue.pop().map(|Reverse(next)| next) }
@@ -199,14 +206,14 @@ impl Env {
 }
 
 impl World {
-    pub(super) fn new(settings: Settings, now: Timestamp) -> Self {
+    pub(super) fn new(settings: Settings, account: Account, now: Timestamp) -> Self {
         Self {
             latencies: Random::named(settings.seed, "latency"),
             env: Env {
                 now,
                 queue: BinaryHeap::new(),
                 queued: 0,
-                images: Catalog::default(),
+                images: Catalog::new(account, &settings.place),
                 log: Log::new(settings.effects),
                 room: Room { used: 0, most: None, zones: vec![(0, None); settings.zones.len()] },
                 launched: 0,
@@ -217,6 +224,7 @@ impl World {
                 operations_hang: (0, Duration::ZERO),
                 launches_late: 0,
                 raises_short: 0,
+                copies_fail: 0,
                 words: Words::new(),
                 settings,
             },

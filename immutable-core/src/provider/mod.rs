@@ -1,7 +1,7 @@
 //! The ports: what a cloud must be able to do for its fleets to be replaced.
 //!
-//! Object-safe, few methods, no default bodies. Every call that changes something carries an [`Op`](crate::fleet::Op), journaled before the
-//! call is sent. The suite that the feature `conformance` has says whether an implementation keeps the contracts.
+//! Object-safe, few methods, no default bodies. Every call that changes something of a fleet carries an [`Op`](crate::fleet::Op), journaled before the
+//! call is sent; an [`ImageCatalog`]'s calls belong to no fleet, and carry none. The suite that the feature `conformance` has says whether an implementation keeps the contracts.
 //!
 //! A [`Judge`] belongs to no place: it says whether a release is good enough. [`ThresholdJudge`] asks a source of [`Metrics`],
 //! [`judge_fn`] a function. Nor does a [`SizeSource`], which says how many instances a fleet should have.
@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use crate::artifact::Place;
 
-pub use catalog::{ImageCatalog, ImageSeen, ImageStage};
+pub use catalog::{
+    Availability, CatalogCapabilities, Deleted, ImageCatalog, ImageSeen, ImageStage, ImageUse, ImageUses, Replica,
+};
 pub use fleets::FleetProvider;
 pub use judge::{Judge, Side, Trial, judge_fn};
 pub use metrics::{Metrics, Query, ThresholdJudge};

@@ -1,10 +1,13 @@
 //! The suites, over what keeps the contracts, over that behind a faulty wire, and over what breaks them.
 
+mod broken_catalogs;
 mod broken_fleets;
 mod broken_journals;
 mod broken_switches;
 mod faulty;
+mod faulty_catalog;
 mod faulty_switch;
+mod memory_catalog;
 mod memory_cloud;
 mod memory_switch;
 mod racks;

@@ -2,6 +2,7 @@
 
 use crate::fleet::{Destroyed, Ensured, Resized, Routed};
 use crate::journal::Appended;
+use crate::provider::{Deleted, Replica};
 use crate::time::Timestamp;
 
 /// Where an answer says that a copy of its call is still on its way.
@@ -44,6 +45,20 @@ impl Answer for Ensured {
 impl Answer for Destroyed {
     fn echo(&mut self) -> Echo<'_> {
         Echo::Harmless
+    }
+}
+
+/// A copy that arrives after the replica was deleted would make it again.
+impl Answer for Replica {
+    fn echo(&mut self) -> Echo<'_> {
+        Echo::Unsaid
+    }
+}
+
+/// Some clouds let a deleted image's name be used again: a copy would hit what has it then.
+impl Answer for Deleted {
+    fn echo(&mut self) -> Echo<'_> {
+        Echo::Unsaid
     }
 }
 

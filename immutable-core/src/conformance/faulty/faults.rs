@@ -29,6 +29,18 @@ pub enum Call {
     Drain,
     /// [`TrafficSwitch::observe`](crate::provider::TrafficSwitch::observe)
     ObservePool,
+    /// [`ImageCatalog::resolve_base`](crate::provider::ImageCatalog::resolve_base)
+    ResolveBase,
+    /// [`ImageCatalog::describe`](crate::provider::ImageCatalog::describe)
+    Describe,
+    /// [`ImageCatalog::replicate`](crate::provider::ImageCatalog::replicate)
+    Replicate,
+    /// [`ImageCatalog::set_stage`](crate::provider::ImageCatalog::set_stage)
+    SetStage,
+    /// [`ImageCatalog::uses`](crate::provider::ImageCatalog::uses)
+    Uses,
+    /// [`ImageCatalog::delete`](crate::provider::ImageCatalog::delete)
+    Delete,
     /// [`Journal::load`](crate::journal::Journal::load)
     Load,
     /// [`Journal::append`](crate::journal::Journal::append)
@@ -66,7 +78,7 @@ pub enum Fault {
     Slow(Duration),
     /// Each group or pool is shown as it was seen before, and the age says so.
     Stale,
-    /// Some instances are left out of each group, or targets of a pool, and the coverage says so.
+    /// Some instances are left out of each group, targets of a pool, or uses of an image, and the coverage says so.
     Partial,
 }
 
@@ -112,7 +124,7 @@ pub struct Faults {
     pub slow: f64,
     /// [`Fault::Stale`], of each group or pool, by up to `stale_by`.
     pub stale: f64,
-    /// [`Fault::Partial`], of each group or pool.
+    /// [`Fault::Partial`], of each group, pool or image's uses.
     pub partial: f64,
     /// How long after it was sent a copy may still arrive.
     pub late_by: Duration,
@@ -182,7 +194,7 @@ setters! {
     doubled: f64 = "How often a second copy of an answered call arrives.",
     slow: f64 = "How often a call waits before it is sent on.",
     stale: f64 = "How often a view is an older one.",
-    partial: f64 = "How often a view leaves instances or targets out.",
+    partial: f64 = "How often a view leaves instances, targets or uses out.",
     late_by: Duration = "How long after it was sent a copy may still arrive.",
     slow_by: Duration = "How long a slow call may wait.",
     stale_by: Duration = "How old a stale view may be.",

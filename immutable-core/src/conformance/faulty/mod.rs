@@ -1,5 +1,6 @@
 //! The wire between an engine and what it drives, broken on purpose.
 
+mod catalog;
 mod dice;
 mod echo;
 mod faults;
@@ -17,8 +18,8 @@ use crate::time::{Clock, Timestamp};
 pub use faults::{Call, Fault, Faults, Happened};
 use wire::Wire;
 
-/// A [`FleetProvider`](crate::provider::FleetProvider), [`Journal`](crate::journal::Journal) or
-/// [`TrafficSwitch`](crate::provider::TrafficSwitch) whose wire loses, delays, doubles and falsifies, as often as [`Faults`] say and
+/// A [`FleetProvider`](crate::provider::FleetProvider), [`Journal`](crate::journal::Journal),
+/// [`TrafficSwitch`](crate::provider::TrafficSwitch) or [`ImageCatalog`](crate::provider::ImageCatalog) whose wire loses, delays, doubles and falsifies, as often as [`Faults`] say and
 /// as [`next`](Faulty::next) scripts. The same seed and the same calls give the same faults. Clones share one wire.
 ///
 /// # Guarantees
@@ -27,8 +28,8 @@ use wire::Wire;
 ///   answered; [`request_lifetime`](FleetCapabilities::request_lifetime) grows with [`Faults::late_by`] and
 ///   [`Faults::slow_by`].
 /// - Stale views tell their age, partial views are [`Part`](crate::fleet::Coverage::Part).
-/// - An answer that has no room to say that a copy is still on its way (`set_upkeep`, [`AlreadyOurs`](crate::fleet::Ensured)) is
-///   not doubled.
+/// - An answer that has no room to say that a copy is still on its way (`set_upkeep`, [`AlreadyOurs`](crate::fleet::Ensured), those of a
+///   catalog) is not doubled.
 ///
 /// # Caveats
 /// Late copies need somebody to carry them. They lie in a queue, also when the caller who sent them is gone, and those that are due are

@@ -27,7 +27,7 @@ pub(in crate::conformance) struct Trial {
 /// A generation that was made: its spec, its group 0 and who is in it.
 pub(in crate::conformance) struct Made {
     pub(in crate::conformance) spec: GenerationSpec,
-    pub(super) group: GroupId,
+    pub(in crate::conformance) group: GroupId,
     pub(in crate::conformance) members: Vec<InstanceKey>,
 }
 
@@ -178,12 +178,26 @@ impl Trial {
         Ok(Made { spec, group, members })
     }
 
+    /// Sends all of a generation's machines away, and removes it.
+    pub(in crate::conformance) async fn retire(&self, made: &Made) -> Verdict {
+        let (fleet, group) = (&made.spec.fleet, made.group);
+        let size = made.members.len() as u32;
+        if size > 0 {
+            let lower = Resize::Lower { group, from: size, leave: made.members.iter().cloned().collect() };
+            self.resize(&self.op_of(fleet), &lower).await??;
+        }
+        self.until(fleet, group, "be empty", |seen| present(seen).is_empty()).await?;
+        self.destroy(&self.op_of(fleet), made.spec.id).await?;
+        self.until(fleet, group, "be absent", |seen| seen.state == GroupState::Absent).await?;
+        Ok(())
+    }
+
     /// Makes a generation of the first image, with one group of a size.
     pub(super) async fn made(&self, ordinal: u32, size: u32) -> Verdict<Made> {
         self.make_of(self.spec(ordinal)?, size).await
     }
 
-    pub(super) async fn raise(&self, fleet: &FleetId, group: GroupId, from: u32, to: u32) -> Verdict {
+    pub(in crate::conformance) async fn raise(&self, fleet: &FleetId, group: GroupId, from: u32, to: u32) -> Verdict {
         let resized = self.resize(&self.op_of(fleet), &Resize::Raise { group, from, to }).await??;
         require!(resized.size == to, "a raise to {to}, where there is room, must answer size {to}, not {}", resized.size);
         Ok(())
@@ -236,7 +250,7 @@ impl Trial {
     }
 
     /// Waits until so many run and nobody else is there, and sees that it stays so.
-    pub(super) async fn running(&self, fleet: &FleetId, group: GroupId, count: u32) -> Verdict<Vec<InstanceKey>> {
+    pub(in crate::conformance) async fn running(&self, fleet: &FleetId, group: GroupId, count: u32) -> Verdict<Vec<InstanceKey>> {
         let all = |seen: &GroupSeen| {
             let all_run = seen.instances.iter().all(|one| matches!(one.life, Life::Running | Life::Gone));
             size(seen) == Some(count) && members(seen).len() as u32 == count && all_run
@@ -247,7 +261,7 @@ impl Trial {
     }
 
     /// For a while, the group must have these members and no other, and the size that goes with them.
-    pub(super) async fn stays(&self, fleet: &FleetId, group: GroupId, wanted: &[InstanceKey]) -> Verdict {
+    pub(in crate::conformance) async fn stays(&self, fleet: &FleetId, group: GroupId, wanted: &[InstanceKey]) -> Verdict {
         for _ in 0..2 {
             let seen = self.seen(fleet, group).await?;
             require!(size(&seen) == Some(wanted.len() as u32), "{group} must stay of size {}: {:?}", wanted.len(), seen.state);

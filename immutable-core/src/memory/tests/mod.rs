@@ -3,6 +3,7 @@
 mod contract;
 mod faults;
 mod healing;
+mod images;
 mod pools;
 mod rollout;
 mod routes;

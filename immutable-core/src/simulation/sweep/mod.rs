@@ -55,6 +55,8 @@ fn everything(script: &Script, call: Call) -> Vec<What> {
         Call::Preflight | Call::Inspect | Call::Follow | Call::Observe | Call::Load | Call::Wrote | Call::List => false,
         Call::Route | Call::Drain => true,
         Call::ObservePool => false,
+        // No rollout makes them, but for the look, which has no wire here.
+        Call::ResolveBase | Call::Describe | Call::Replicate | Call::SetStage | Call::Uses | Call::Delete => return Vec::new(),
     };
     let mut all = Vec::new();
     for down in [1, view, deadlines] {
