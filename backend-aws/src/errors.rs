@@ -106,6 +106,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "InvalidSubnetID.NotFound",
             "InvalidGroup.NotFound",
             "TargetGroupNotFound",
+            "InvalidTarget",
             "ListenerNotFound",
             "RuleNotFound",
             "LoadBalancerNotFound",

@@ -22,7 +22,7 @@ pub use alarms::CloudWatchAlarms;
 pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
 pub use budget::Rate;
 pub use client::{Aws, Builder, http_client};
-pub use ec2::Ec2Fleet;
+pub use ec2::{Ec2Fleet, Short};
 pub use images::AmiCatalog;
 pub use template::{AsgTemplate, Machine, Volume};
 pub use traffic::{AlbTraffic, Pool};

@@ -41,8 +41,19 @@ pub struct Ec2Fleet {
     aws: Aws,
     capabilities: FleetCapabilities,
     lag: Duration,
+    short: Short,
     /// Who was launched by this process, and is perhaps not shown yet.
     launched: Arc<Mutex<BTreeMap<Arc<str>, Launched>>>,
+}
+
+/// What happens where there is room for some of those that are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Short {
+    /// Those come, and the size says how many.
+    #[default]
+    Some,
+    /// None comes, and the call fails.
+    None,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +77,14 @@ impl Ec2Fleet {
             request_lifetime: REQUEST_LIFETIME,
             adopt: false,
         };
-        Self { aws: aws.clone(), capabilities, lag: Duration::from_secs(5), launched: Arc::default() }
+        Self { aws: aws.clone(), capabilities, lag: Duration::from_secs(5), short: Short::Some, launched: Arc::default() }
+    }
+
+    /// Does this where there is room for some of those that are asked for.
+    #[must_use]
+    pub fn short(mut self, of_room: Short) -> Self {
+        self.short = of_room;
+        self
     }
 
     /// How long Amazon may take to show what it has done; 5 s if nothing is said. Views are told to be [so old](immutable_core::fleet::GroupSeen::age).

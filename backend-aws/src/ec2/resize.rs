@@ -9,7 +9,7 @@ use immutable_core::fleet::{GroupId, Op, Refusal, Resize, Resized};
 use immutable_core::id::InstanceKey;
 use immutable_core::{Error, ErrorKind, Result};
 
-use super::{Ec2Fleet, Launched, is_member};
+use super::{Ec2Fleet, Launched, Short, is_member};
 use crate::instances::Machine as Seen;
 use crate::marks;
 use crate::templates::{self, Template};
@@ -53,6 +53,7 @@ impl Ec2Fleet {
         let volumes = templates::ec2_tags(&tags);
         tags.insert(marks::OP.to_owned(), op.uuid());
         let tagged = |what: ResourceType, tags| TagSpecification::builder().resource_type(what).set_tags(Some(tags)).build();
+        let more = i32::try_from(more).unwrap_or(i32::MAX);
         let call = self
             .aws
             .again()
@@ -60,8 +61,8 @@ impl Ec2Fleet {
             .run_instances()
             .launch_template(LaunchTemplateSpecification::builder().launch_template_id(&template.id).version("1").build())
             .subnet_id(*subnet)
-            .min_count(1)
-            .max_count(i32::try_from(more).unwrap_or(i32::MAX))
+            .min_count(if self.short == Short::Some { 1 } else { more })
+            .max_count(more)
             .client_token(op.uuid())
             .tag_specifications(tagged(ResourceType::Instance, templates::ec2_tags(&tags)))
             .tag_specifications(tagged(ResourceType::Volume, volumes));

@@ -156,43 +156,47 @@ impl AlbTraffic {
 
     /// Lets all targets of a target group finish, and frees it.
     async fn detach(&self, slot: &Slot, groups: &[Attachment]) -> Result<()> {
-        let attached = self.targets(&slot.arn).await?.into_iter().filter(|target| target.state == TargetState::Attached);
-        let attached: Vec<InstanceKey> = attached.map(|target| target.key).collect();
-        if !attached.is_empty() {
-            self.deregister(&slot.arn, &attached).await?;
-        }
         for group in groups.iter().filter(|group| group.target_groups.contains(&slot.arn)) {
-            let call = self
-                .aws
-                .once()
-                .asg
-                .detach_load_balancer_target_groups()
-                .auto_scaling_group_name(&group.name)
-                .target_group_arns(&slot.arn);
+            let call = self.aws.once().asg.detach_load_balancer_target_groups().auto_scaling_group_name(&group.name);
+            let call = call.target_group_arns(&slot.arn);
             match self.aws.order("autoscaling:DetachLoadBalancerTargetGroups", call.send()).await {
                 // It, or the attachment, is not there any more.
-                Err(error) if !matches!(error.kind(), ErrorKind::NotFound) => return Err(error),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
+        // Auto Scaling does it too, in its own time: until then they would be given requests, should the target group get a weight again.
+        let attached = self.targets(&slot.arn).await?.into_iter().filter(|target| target.state == TargetState::Attached);
+        self.deregister(&slot.arn, &attached.map(|target| target.key).collect::<Vec<_>>()).await?;
         self.untag_slot(&slot.arn, &[marks::GENERATION, LESS_SINCE]).await
     }
 
-    /// Lets targets finish what they have.
+    /// Lets targets finish what they have. Who is no target any more is passed over.
     pub(super) async fn deregister(&self, arn: &str, keys: &[InstanceKey]) -> Result<()> {
         // No limit is documented; the controllers that do this in bulk take 200.
         for keys in keys.chunks(200) {
-            let target = |key: &InstanceKey| TargetDescription::builder().id(key.name.as_str()).build();
-            let call = self
-                .aws
-                .once()
-                .elb
-                .deregister_targets()
-                .target_group_arn(arn)
-                .set_targets(Some(keys.iter().map(target).collect()));
-            self.aws.order("elasticloadbalancing:DeregisterTargets", call.send()).await?;
+            match self.deregister_all(arn, keys).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => {
+                    other?;
+                    continue;
+                }
+            }
+            // One of them has the whole call refused.
+            for key in keys {
+                match self.deregister_all(arn, std::slice::from_ref(key)).await {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
         }
         Ok(())
+    }
+
+    async fn deregister_all(&self, arn: &str, keys: &[InstanceKey]) -> Result<()> {
+        let targets = keys.iter().map(|key| TargetDescription::builder().id(key.name.as_str()).build()).collect();
+        let call = self.aws.once().elb.deregister_targets().target_group_arn(arn).set_targets(Some(targets));
+        self.aws.order("elasticloadbalancing:DeregisterTargets", call.send()).await.map(drop)
     }
 }
 
