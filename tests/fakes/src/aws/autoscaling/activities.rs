@@ -16,7 +16,8 @@ pub(super) fn describe(region: &mut Region, params: &mut Params) -> Result<Xml> 
     params.finish()?;
     if let Some(name) = &name {
         let known = region.groups.get(name).is_some_and(|group| group.shown(region.now));
-        if !known && !(deleted && region.past.iter().any(|activity| activity.group == *name)) {
+        let was = deleted && region.past.iter().any(|activity| activity.group == *name);
+        if !(known || was) {
             return Err(super::no_such_group(name));
         }
     }

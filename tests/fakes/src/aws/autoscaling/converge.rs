@@ -344,12 +344,9 @@ impl Region {
             return;
         }
         let spread = self.spread(group);
-        if let (Some((least, _)), Some((most, _))) = (spread.first(), spread.last()) {
-            if most.saturating_sub(*least) >= 2 {
-                group.rebalancing = true;
-                let cause = "an instance was launched to aid in balancing the group's zones.";
-                group.rebalancing = self.launch_member(group, cause);
-            }
+        let of = |found: Option<&(usize, String)>| found.map_or(0, |(count, _)| *count);
+        if of(spread.last()) >= of(spread.first()) + 2 {
+            group.rebalancing = self.launch_member(group, "an instance was launched to aid in balancing the group's zones.");
         }
     }
 }

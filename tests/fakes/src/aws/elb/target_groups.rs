@@ -163,7 +163,7 @@ pub(super) fn modify_attributes(region: &mut Region, params: &mut Params) -> Res
         }
         // "The range is 0-3600 seconds."
         let seconds: Option<u64> = value.parse().ok();
-        if key == "deregistration_delay.timeout_seconds" && !seconds.is_some_and(|seconds| seconds <= 3600) {
+        if key == "deregistration_delay.timeout_seconds" && seconds.is_none_or(|seconds| seconds > 3600) {
             return Err(super::invalid(format!("'{value}' is not between 0 and 3600 seconds")));
         }
     }

@@ -8,8 +8,11 @@ use super::super::world::instance::State;
 use super::super::xml::Xml;
 use super::target_groups::missing;
 
-/// Whom a call names: (id, port).
-fn named(region: &Region, params: &mut Params) -> Result<(String, Vec<(String, Option<u16>)>)> {
+/// Instances, each with the port that it is to be reached at.
+type Named = Vec<(String, Option<u16>)>;
+
+/// Which target group a call is about, and whom it names.
+fn named(region: &Region, params: &mut Params) -> Result<(String, Named)> {
     let arn = params.required("TargetGroupArn")?;
     let mut targets = Vec::new();
     for mut target in params.structs("Targets")? {
