@@ -1,15 +1,15 @@
-//! From a request to an outcome: who may, what goes wrong, which service's action, and in which envelope the answer goes.
+//! From a request to an outcome: what goes wrong, who may, which service's action, and in which envelope the answer goes.
 
 use std::time::Duration;
 
 use super::calls::{Call, Ended};
-use super::error::{AwsError, Result, refused};
+use super::error::{AwsError, refused};
 use super::fault::Fault;
 use super::params::Params;
 use super::request::{Answer, Asked, Body, Input, Outcome, Reply, Request, Service};
-use super::world::{MINUTE, World, time};
+use super::world::World;
 use super::xml::Xml;
-use super::{autoscaling, cloudwatch, ec2, elb, ssm, sts};
+use super::{access, autoscaling, cloudwatch, ec2, elb, ssm, sts};
 
 pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outcome {
     world.requests += 1;
@@ -24,7 +24,7 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
         Input::Form(form) => form.clone(),
         Input::Tree(_) => Default::default(),
     };
-    let fault = world.script.next(&asked.action);
+    let fault = world.script.next(&asked.action, world.now);
     let action = asked.action.clone();
     let (outcome, ended) = match fault {
         Some(Fault::Refused) => (Outcome::Refused, Ended::Lost),
@@ -40,7 +40,7 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
             failed(error, service, &request_id)
         }
         after => {
-            let result = permitted(world, &asked, request).and_then(|()| perform(world, &region, asked));
+            let result = access::permitted(world, &region, &asked, request).and_then(|()| perform(world, &region, asked));
             match (after, result) {
                 (Some(Fault::ServerErrorAfter(status)), result) => {
                     let ended = result.err().map_or(Ended::Mistold, |error| Ended::Unheard(Some(error.code)));
@@ -69,29 +69,9 @@ pub(crate) fn arrive_late(world: &mut World, region: &str, request: &Request) {
         Input::Form(form) => form.clone(),
         Input::Tree(_) => Default::default(),
     };
-    let result = permitted(world, &asked, request).and_then(|()| perform(world, region, asked));
+    let result = access::permitted(world, region, &asked, request).and_then(|()| perform(world, region, asked));
     let ended = Ended::Unheard(result.err().map(|error| error.code));
     world.calls.push(Call { at: world.now, service, action, region: region.into(), form, ended });
-}
-
-fn permitted(world: &World, asked: &Asked, request: &Request) -> Result<()> {
-    let name = format!("{}:{}", asked.service.policy_prefix(), asked.action);
-    // "Signature Version 4": a request is good for five minutes either way; longer ago or ahead is refused before anything else is looked at.
-    let off = request.signed_at().filter(|at| world.access.check_clocks && world.now.abs_diff(*at) > 5 * MINUTE);
-    if world.access.skewed || off.is_some() {
-        let signed = time(off.unwrap_or(world.now.saturating_sub(60 * MINUTE)));
-        return Err(AwsError::skewed(asked.service, &signed, &time(world.now)));
-    }
-    if world.access.expired {
-        return Err(AwsError::expired(asked.service));
-    }
-    // "No permissions are required to perform this operation": STS API, GetCallerIdentity.
-    let free = asked.service == Service::Sts;
-    let denied = world.access.denied.contains(&name) || world.access.only.as_ref().is_some_and(|only| !only.contains(&name));
-    if denied && !free {
-        return Err(AwsError::denied(asked.service, &world.account, &asked.action));
-    }
-    Ok(())
 }
 
 fn perform(world: &mut World, region: &str, asked: Asked) -> Answer {

@@ -52,8 +52,7 @@ impl AwsError {
     }
 
     /// "You are not authorized": EC2 API "Common client errors", IAM guide "Troubleshoot access denied error messages".
-    pub(crate) fn denied(service: Service, account: &str, action: &str) -> Self {
-        let name = format!("{}:{action}", service.policy_prefix());
+    pub(crate) fn denied(service: Service, account: &str, name: &str) -> Self {
         let why = format!(
             "User: arn:aws:iam::{account}:user/deployer is not authorized to perform: {name} on resource: * because no identity-based policy allows \
              the {name} action"

@@ -53,10 +53,12 @@ enum When {
     Nth { skip: u64, count: u64 },
     /// In a thousand.
     Chance(u32),
+    /// Whenever there is nothing left in the bucket. Tokens are counted in thousandths.
+    Empty { left: u64, burst: u64, per_second: u64, at: u64 },
 }
 
 impl Script {
-    pub(crate) fn next(&mut self, action: &str) -> Option<Fault> {
+    pub(crate) fn next(&mut self, action: &str, now: u64) -> Option<Fault> {
         for rule in &mut self.rules {
             let concerned = rule.action.strip_suffix('*').map_or(rule.action == action, |prefix| action.starts_with(prefix));
             if !concerned {
@@ -68,6 +70,15 @@ impl Script {
                     return Some(rule.fault.clone());
                 }
                 When::Nth { skip, .. } => *skip = skip.saturating_sub(1),
+                When::Empty { left, burst, per_second, at } => {
+                    let filled = now.saturating_sub(*at).saturating_mul(*per_second);
+                    *left = left.saturating_add(filled).min(*burst);
+                    *at = now;
+                    match left.checked_sub(1000) {
+                        Some(rest) => *left = rest,
+                        None => return Some(rule.fault.clone()),
+                    }
+                }
                 When::Chance(permille) => {
                     self.state = self.state.wrapping_add(1);
                     if scramble(self.state) % 1000 < u64::from(*permille) {
@@ -108,6 +119,14 @@ impl Faults {
     /// So many in a thousand, by the seed.
     pub fn sometimes(&self, action: &str, permille: u32, fault: Fault) -> &Self {
         self.add(action, When::Chance(permille), fault)
+    }
+
+    /// A bucket of tokens for each call of an action, as EC2 has them for each account, region and action: "Request throttling for the Amazon EC2
+    /// API". It begins full.
+    pub fn bucket(&self, action: &str, burst: u64, per_second: u64) -> &Self {
+        let burst = burst.saturating_mul(1000);
+        let at = self.0.lock().now;
+        self.add(action, When::Empty { left: burst, burst, per_second, at }, Fault::Throttled)
     }
 
     /// What chance is drawn from.

@@ -5,6 +5,7 @@
 //!
 //! What is not spoken here is refused: unknown actions with `InvalidAction`, unknown parameters with `UnknownParameter`.
 
+mod access;
 mod autoscaling;
 mod calls;
 mod cloudwatch;

@@ -61,8 +61,9 @@ impl Request {
     }
 
     pub(crate) fn understand(&self) -> std::result::Result<Asked, (Service, AwsError)> {
-        if let Some(target) = self.header("x-amz-target") {
-            let action = target.strip_prefix("AmazonSSM.").unwrap_or(target).to_owned();
+        if let Some(action) = self.header("x-amz-target") {
+            // Another service's keeps its prefix, and is not known by it.
+            let action = action.strip_prefix("AmazonSSM.").unwrap_or(action).to_owned();
             let body = serde_json::from_slice(&self.body)
                 .map_err(|error| (Service::Ssm, refused("SerializationException", error.to_string())))?;
             return Ok(Asked { service: Service::Ssm, action, input: Input::Tree(body) });

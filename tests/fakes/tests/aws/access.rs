@@ -28,6 +28,36 @@ fn a_policy_allows_what_it_lists() {
 }
 
 #[test]
+fn what_a_call_needs_beside_its_own_permission() {
+    let wire = Wire::new();
+    let tags = "&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=b";
+    let run = |more: &str| wire.ec2(&format!("Action=RunInstances&ImageId={}&MinCount=1&MaxCount=1{more}", wire.image));
+    wire.fake.deny("ec2:CreateTags");
+    wire.fake.deny("iam:PassRole");
+    run("").ok();
+    assert!(run(tags).one("Message").contains("ec2:CreateTags"));
+    assert!(run("&IamInstanceProfile.Name=web").one("Message").contains("iam:PassRole"));
+    let template = wire.template("web");
+    let group = || {
+        wire.asg(&format!(
+            "Action=CreateAutoScalingGroup&AutoScalingGroupName=web&MinSize=0&MaxSize=1&LaunchTemplate.LaunchTemplateId={template}\
+             &VPCZoneIdentifier={}",
+            wire.fake.subnets()[0].0
+        ))
+    };
+    wire.fake.deny("ec2:RunInstances");
+    let said = group();
+    assert_eq!(said.code(), "AccessDenied");
+    assert!(said.one("Message").contains("launch template") && said.one("Message").contains("ec2:RunInstances"));
+    wire.fake.allow("ec2:RunInstances");
+    group().ok();
+    wire.fake.deny("elasticloadbalancing:AddTags");
+    let tagged = wire.elb("Action=CreateTargetGroup&Name=blue&Tags.member.1.Key=a&Tags.member.1.Value=b");
+    assert_eq!(tagged.code(), "AccessDenied");
+    wire.target_group("blue");
+}
+
+#[test]
 fn expired_credentials_and_skewed_clocks() {
     let wire = Wire::new();
     wire.fake.expire_credentials(true);

@@ -70,6 +70,18 @@ fn the_nth_call_and_any_error() {
 }
 
 #[test]
+fn a_bucket_empties_and_fills() {
+    let wire = Wire::new();
+    wire.fake.faults().bucket("Describe*", 3, 2);
+    let good = |calls: usize| (0..calls).filter(|_| wire.ec2("Action=DescribeInstances").status == 200).count();
+    assert_eq!(good(10), 3);
+    wire.wait(1);
+    assert_eq!(good(10), 2);
+    wire.wait(600);
+    assert_eq!(good(10), 3);
+}
+
+#[test]
 fn chance_is_drawn_from_the_seed() {
     let play = |seed| {
         let wire = Wire::new();

@@ -26,7 +26,7 @@ fn templates_are_found_by_id_name_and_tag() {
     let id = wire.ec2(&form).ok().one("launchTemplateId");
     let other = wire.template("other");
     let find = |what: &str| wire.ec2(&format!("Action=DescribeLaunchTemplates&{what}"));
-    assert_eq!(find("LaunchTemplateName.1=web").ok().all("launchTemplateId"), [id.clone()]);
+    assert_eq!(find("LaunchTemplateName.1=web").ok().one("launchTemplateId"), id);
     assert_eq!(find(&format!("LaunchTemplateId.1={other}")).ok().all("launchTemplateName"), ["other"]);
     assert_eq!(find("Filter.1.Name=tag:owner&Filter.1.Value.1=us").ok().all("launchTemplateId"), [id]);
     assert_eq!(find("LaunchTemplateName.1=nobody").code(), "InvalidLaunchTemplateName.NotFoundException");

@@ -50,7 +50,8 @@ impl Region {
             group.stir(gone_at);
         }
         let moving = group.members.values().any(|member| !matches!(member.state, Lifecycle::InService | Lifecycle::Standby));
-        let differs = group.counted() != group.desired;
+        let counted = group.counted();
+        let differs = (counted < group.desired && group.runs("Launch")) || (counted > group.desired && group.runs("Terminate"));
         if moving || (differs && now >= group.hold_launch) {
             group.stir(now.saturating_add(self.settings.tick));
         } else if differs {

@@ -6,8 +6,9 @@ pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod tags;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::access::Access;
 use super::calls::Call;
 use super::cloudwatch::Alarms;
 use super::fault::Script;
@@ -36,17 +37,6 @@ pub(crate) struct World {
     /// Requests whose senders were told of a broken connection, and when they arrive all the same: (when, number) → (region, request).
     pub(crate) late: BTreeMap<(u64, u64), (String, Request)>,
     pub(crate) requests: u64,
-}
-
-/// Who may do what.
-#[derive(Debug, Default)]
-pub(crate) struct Access {
-    /// `ec2:RunInstances`.
-    pub(crate) denied: BTreeSet<String>,
-    pub(crate) only: Option<BTreeSet<String>>,
-    pub(crate) expired: bool,
-    pub(crate) skewed: bool,
-    pub(crate) check_clocks: bool,
 }
 
 /// A subnet in its zone.
