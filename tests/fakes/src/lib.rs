@@ -1,1 +1,6 @@
-//! Clouds on the wire.
+//! Clouds on the wire: what a cloud's own SDK sends is understood, and what the cloud would answer comes back, in the same bytes.
+//!
+//! Time is an argument, chance is seeded, and no rule is here that the cloud's documentation, or those who were bitten by it, do not tell of.
+#![forbid(unsafe_code)]
+
+pub mod aws;
