@@ -48,6 +48,10 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
                 }
                 (Some(Fault::LostReply), result) => (Outcome::Reset, Ended::Unheard(result.err().map(|error| error.code))),
                 (Some(Fault::SilentReply), result) => (Outcome::Silent, Ended::Unheard(result.err().map(|error| error.code))),
+                (Some(Fault::SlowReply { takes }), Ok(body)) => {
+                    let reply = Reply { takes, ..envelope(service, &action, body, &request_id) };
+                    (Outcome::Reply(reply), Ended::Done)
+                }
                 (_, Ok(body)) => (Outcome::Reply(envelope(service, &action, body, &request_id)), Ended::Done),
                 (_, Err(error)) => failed(error, service, &request_id),
             }
@@ -125,5 +129,5 @@ fn envelope(service: Service, action: &str, body: Body, request_id: &str) -> Rep
             cloudwatch::write(&value)
         }
     };
-    Reply { status: 200, headers, body }
+    Reply { status: 200, headers, body, takes: Duration::ZERO }
 }

@@ -297,3 +297,20 @@ fn others_meddle() {
     wire.wait(60);
     assert_eq!(wire.members("web").len(), 12);
 }
+
+#[test]
+fn a_name_may_be_somebody_elses() {
+    let wire = Wire::new();
+    assert!(wire.fake.meddle_group("web", &wire.image, &[("owner", "them")]));
+    assert!(!wire.fake.meddle_group("web", &wire.image, &[]));
+    wire.wait(60);
+    let truth = wire.fake.truth();
+    assert_eq!((truth.groups["web"].tags["owner"].as_str(), wire.members("web").len()), ("them", 1));
+    let subnet = &wire.fake.subnets()[0].0;
+    let template = wire.template("web");
+    let said = wire.asg(&format!(
+        "Action=CreateAutoScalingGroup&AutoScalingGroupName=web&MinSize=0&MaxSize=1&LaunchTemplate.LaunchTemplateId={template}\
+         &VPCZoneIdentifier={subnet}"
+    ));
+    assert_eq!(said.code(), "AlreadyExists");
+}

@@ -241,3 +241,17 @@ fn a_dry_run_does_nothing() {
     assert_eq!((said.code().as_str(), said.status), ("DryRunOperation", 412));
     assert!(wire.fake.truth().instances.is_empty());
 }
+
+#[test]
+fn of_each_instance_the_boot_may_take_another_time() {
+    let wire = Wire::new();
+    wire.fake.boot_between(Duration::from_secs(10), Duration::from_secs(60));
+    wire.run(20, "");
+    let running = || wire.fake.truth().instances.values().filter(|machine| machine.state == State::Running).count();
+    wire.wait(9);
+    assert_eq!(running(), 0);
+    wire.wait(26);
+    assert!((1..20).contains(&running()));
+    wire.wait(25);
+    assert_eq!(running(), 20);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::error::{AwsError, Result, refused, with_status};
 use super::super::params::Params;
 use super::image::Fate;
-use super::{MINUTE, Region, Tags};
+use super::{MINUTE, Region, Tags, scramble};
 
 /// A launch template with one version: `CreateLaunchTemplateVersion` is not spoken here.
 #[derive(Clone, Debug)]
@@ -298,7 +298,8 @@ impl Region {
     ) -> String {
         let id = self.id("i");
         let now = self.now;
-        let boot = now.saturating_add(self.settings.boot);
+        let spread = scramble(self.made) % self.settings.boot_spread.saturating_add(1);
+        let boot = now.saturating_add(self.settings.boot).saturating_add(spread);
         let host = self.instances.len();
         let mut instance = Instance {
             id: id.clone(),
