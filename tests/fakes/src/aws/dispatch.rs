@@ -7,7 +7,7 @@ use super::error::{AwsError, refused};
 use super::fault::Fault;
 use super::params::Params;
 use super::request::{Answer, Asked, Body, Input, Outcome, Reply, Request, Service};
-use super::world::World;
+use super::world::{World, millis};
 use super::xml::Xml;
 use super::{access, autoscaling, cloudwatch, ec2, elb, ssm, sts};
 
@@ -29,8 +29,7 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
     let (outcome, ended) = match fault {
         Some(Fault::Refused) => (Outcome::Refused, Ended::Lost),
         Some(Fault::LateEffect { after }) => {
-            let after = u64::try_from(Duration::as_millis(&after)).unwrap_or(u64::MAX);
-            world.late.insert((world.now.saturating_add(after), world.requests), (region.clone(), request.clone()));
+            world.late.insert((world.now.saturating_add(millis(after)), world.requests), (region.clone(), request.clone()));
             (Outcome::Reset, Ended::Later)
         }
         Some(Fault::Throttled) => failed(AwsError::throttled(service), service, &request_id),

@@ -314,3 +314,18 @@ fn a_name_may_be_somebody_elses() {
     ));
     assert_eq!(said.code(), "AlreadyExists");
 }
+
+#[test]
+fn whom_its_owner_calls_ill_is_replaced() {
+    let wire = Wire::new();
+    wire.group("web", 1, "&HealthCheckGracePeriod=600");
+    wire.wait(60);
+    let member = wire.members("web")[0].clone();
+    let set = |more: &str| wire.asg(&format!("Action=SetInstanceHealth&InstanceId={member}&HealthStatus=Unhealthy{more}")).ok();
+    set("");
+    wire.wait(60);
+    assert_eq!(wire.members("web"), [member.clone()]);
+    set("&ShouldRespectGracePeriod=false");
+    wire.wait(60);
+    assert!(!wire.members("web").contains(&member));
+}

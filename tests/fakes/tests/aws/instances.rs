@@ -53,6 +53,14 @@ fn the_same_token_in_another_zone_launches_again() {
 }
 
 #[test]
+fn without_a_zone_a_token_is_the_regions() {
+    let wire = Wire::new();
+    let first = wire.run(1, "&ClientToken=t");
+    assert_ne!(wire.run(1, "&ClientToken=t&Placement.AvailabilityZone=us-east-1a"), first);
+    assert_eq!(wire.run(1, "&ClientToken=t"), first);
+}
+
+#[test]
 fn the_token_of_a_terminated_instance_is_used_up() {
     let wire = Wire::new();
     let ids = wire.run(1, "&ClientToken=t");

@@ -113,3 +113,12 @@ fn a_deleted_template_is_gone() {
     );
     wire.template("web");
 }
+
+#[test]
+fn user_data_has_its_form_and_its_size() {
+    let wire = Wire::new();
+    let run = |data: &str| wire.ec2(&format!("Action=RunInstances&ImageId={}&MinCount=1&MaxCount=1&UserData={data}", wire.image));
+    assert_eq!(run("%23%21sh").code(), "InvalidUserData.Malformed");
+    run(&"A".repeat(16 * 1024 / 3 * 4)).ok();
+    assert_eq!(run(&"A".repeat(16 * 1024 / 3 * 4 + 8)).code(), "InvalidParameterValue");
+}

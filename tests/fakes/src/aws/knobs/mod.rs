@@ -7,12 +7,8 @@ mod meddling;
 use std::time::Duration;
 
 use super::FakeAws;
-use super::world::Region;
 use super::world::image::Fate;
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
+use super::world::{Region, millis};
 
 /// What is shown late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

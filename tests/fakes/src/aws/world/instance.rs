@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::error::{AwsError, Result, refused, with_status};
 use super::super::params::Params;
 use super::image::Fate;
-use super::{MINUTE, Region, Tags, scramble};
+use super::{MINUTE, Region, Tags, millis, scramble};
 
 /// A launch template with one version: `CreateLaunchTemplateVersion` is not spoken here.
 #[derive(Clone, Debug)]
@@ -326,8 +326,8 @@ impl Region {
         match fate {
             Fate::Sound => {}
             Fate::Sick => instance.health = vec![(boot, false)],
-            Fate::Sickens(after) => instance.health.push((boot.saturating_add(after), false)),
-            Fate::Slow(for_so_long) => instance.health = vec![(boot.saturating_add(for_so_long), true)],
+            Fate::Sickens(after) => instance.health.push((boot.saturating_add(millis(after)), false)),
+            Fate::Slow(for_so_long) => instance.health = vec![(boot.saturating_add(millis(for_so_long)), true)],
             Fate::Hangs => instance.runs_at = None,
             Fate::Dies => {
                 instance.runs_at = None;

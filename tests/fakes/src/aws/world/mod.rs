@@ -228,6 +228,10 @@ pub(crate) fn scramble(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A time as all of these services write it.
 pub(crate) fn time(at: u64) -> String {
     immutable_core::time::Timestamp::from_millis(i64::try_from(at).unwrap_or(i64::MAX)).to_string()
