@@ -324,7 +324,7 @@ fn whom_its_owner_calls_ill_is_replaced() {
     let set = |more: &str| wire.asg(&format!("Action=SetInstanceHealth&InstanceId={member}&HealthStatus=Unhealthy{more}")).ok();
     set("");
     wire.wait(60);
-    assert_eq!(wire.members("web"), [member.clone()]);
+    assert!(wire.members("web").contains(&member));
     set("&ShouldRespectGracePeriod=false");
     wire.wait(60);
     assert!(!wire.members("web").contains(&member));

@@ -263,3 +263,19 @@ fn of_each_instance_the_boot_may_take_another_time() {
     wire.wait(25);
     assert_eq!(running(), 20);
 }
+
+#[test]
+fn a_tag_is_deleted_by_its_key_or_by_key_and_value() {
+    let wire = Wire::new();
+    let ids = wire.run(1, "");
+    wire.ec2(&format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key=a&Tag.1.Value=1&Tag.2.Key=b&Tag.2.Value=2", ids[0])).ok();
+    let delete = |tag: &str| wire.ec2(&format!("Action=DeleteTags&ResourceId.1={}&Tag.1.Key={tag}", ids[0]));
+    let tags = || wire.fake.truth().instances[&ids[0]].tags.keys().cloned().collect::<String>();
+    delete("a&Tag.1.Value=2").ok();
+    assert_eq!(tags(), "ab");
+    delete("a&Tag.1.Value=1").ok();
+    assert_eq!(tags(), "b");
+    delete("b").ok();
+    assert_eq!(tags(), "");
+    assert_eq!(wire.ec2("Action=DeleteTags&ResourceId.1=ami-0123456789abcdef0&Tag.1.Key=a").code(), "InvalidAMIID.NotFound");
+}

@@ -186,6 +186,24 @@ impl Launch {
             ebs.finish()?;
             device.finish()?;
         }
+        for mut interface in params.structs("NetworkInterface")? {
+            // "If you specify a network interface, you must specify any security groups and subnets as part of it": EC2 API, RunInstances.
+            if launch.subnet.is_some() || !launch.security_groups.is_empty() {
+                return Err(refused(
+                    "InvalidParameterCombination",
+                    "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request".into(),
+                ));
+            }
+            let index: u32 = interface.number("DeviceIndex")?.unwrap_or(0);
+            if index != 0 {
+                return Err(refused("InvalidParameterValue", "Only one network interface is understood here".into()));
+            }
+            interface.flag("AssociatePublicIpAddress")?;
+            interface.flag("DeleteOnTermination")?;
+            launch.subnet = interface.text("SubnetId");
+            launch.security_groups = interface.list("SecurityGroupId")?;
+            interface.finish()?;
+        }
         for mut spec in params.structs("TagSpecification")? {
             let of = spec.required("ResourceType")?;
             let tags = spec.tags("Tag")?;
