@@ -72,7 +72,7 @@ impl World {
             (Some(pool), _) => provider = provider.traffic(Arc::new(AlbTraffic::new(&aws).pool("web", pool.clone())?)),
             (None, _) => provider.fleets = Arc::new(AsgFleet::new(&aws)),
         }
-        Ok(Controller::new(provider, self.journal.clone()).with_clock(Arc::new(self.clock.clone())).poll(Duration::from_secs(5)))
+        Ok(Controller::new(provider, self.journal.clone()).with_clock(Arc::new(self.clock.clone())).poll(Duration::from_secs(15)))
     }
 
     fn fleet(&self) -> Fleet {
