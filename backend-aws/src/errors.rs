@@ -137,7 +137,11 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         Some((kind, _)) => *kind,
         // Auto Scaling has one code for what is wrong with a request: its words tell.
         None if code == "ValidationError" && invisible(message) => NotYetVisible,
-        None if code == "ValidationError" && message.contains("not found") => NotFound,
+        None if code == "ValidationError"
+            && ["not found", "not part of the group"].iter().any(|words| message.contains(words)) =>
+        {
+            NotFound
+        }
         None if status >= 500 => Internal,
         None => Invalid,
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{Filter, InstanceStateName, SummaryStatus};
-use immutable_core::Result;
 use immutable_core::fleet::{FleetId, GenerationId, Life, Verdict};
 use immutable_core::id::{ImageId, InstanceKey, Zone};
+use immutable_core::{ErrorKind, Result};
 
 use crate::client::Aws;
 use crate::marks::{self, Mark};
@@ -114,29 +114,37 @@ pub(crate) async fn told_to_drain(aws: &Aws, fleet: &FleetId, generation: Genera
 /// What EC2's own checks say of machines that run.
 pub(crate) async fn checks(aws: &Aws, ids: &[Arc<str>]) -> Result<BTreeMap<String, Verdict>> {
     let mut found = BTreeMap::new();
-    // "DescribeInstanceStatus": at most 100 ids.
+    // "DescribeInstanceStatus": at most 100 ids, and then all in one page.
     for ids in ids.chunks(100) {
-        let ids = ids.iter().map(|id| id.to_string()).collect();
-        let filter = Filter::builder().name("instance-id").set_values(Some(ids)).build();
-        let mut next = None;
-        loop {
-            let call = aws.again().ec2.describe_instance_status().filters(filter.clone()).set_next_token(next);
-            let answer = aws.ask("ec2:DescribeInstanceStatus", call.send()).await?;
-            for status in answer.instance_statuses() {
-                let of =
-                    |summary: Option<&aws_sdk_ec2::types::InstanceStatusSummary>| summary.and_then(|one| one.status()).cloned();
-                let both = [of(status.system_status()), of(status.instance_status())];
-                if let Some(id) = status.instance_id() {
-                    found.insert(id.to_owned(), verdict(&both));
-                }
+        match statuses(aws, ids, &mut found).await {
+            // One that is not known there has the whole call refused.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            other => {
+                other?;
+                continue;
             }
-            next = answer.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                break;
+        }
+        for id in ids {
+            match statuses(aws, std::slice::from_ref(id), &mut found).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
         }
     }
     Ok(found)
+}
+
+async fn statuses(aws: &Aws, ids: &[Arc<str>], found: &mut BTreeMap<String, Verdict>) -> Result<()> {
+    let ids = ids.iter().map(|id| id.to_string()).collect();
+    let call = aws.again().ec2.describe_instance_status().set_instance_ids(Some(ids));
+    let answer = aws.ask("ec2:DescribeInstanceStatus", call.send()).await?;
+    for status in answer.instance_statuses() {
+        let of = |summary: Option<&aws_sdk_ec2::types::InstanceStatusSummary>| summary.and_then(|one| one.status()).cloned();
+        if let Some(id) = status.instance_id() {
+            found.insert(id.to_owned(), verdict(&[of(status.system_status()), of(status.instance_status())]));
+        }
+    }
+    Ok(())
 }
 
 fn verdict(checks: &[Option<SummaryStatus>]) -> Verdict {

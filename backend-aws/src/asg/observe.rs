@@ -119,8 +119,7 @@ impl AsgFleet {
 /// A member, with what EC2 knows of it.
 fn member_seen(member: &Member, machine: Option<&Machine>, checks: &BTreeMap<String, Verdict>) -> Instance {
     let life = match (member.life, machine.map(|machine| machine.life)) {
-        // Who is on the way out of a group is, whatever the machine does meanwhile.
-        (Life::Leaving, Some(Life::Gone)) => Life::Gone,
+        // Who is on the way out of a group is, until the group does not show it any more: before, the group cannot be deleted.
         (Life::Leaving, _) => Life::Leaving,
         (_, Some(life @ (Life::Booting | Life::Stopped | Life::Leaving | Life::Gone | Life::Other))) => life,
         (life, _) => life,

@@ -7,7 +7,7 @@ use super::error::{AwsError, refused};
 use super::fault::Fault;
 use super::params::Params;
 use super::request::{Answer, Asked, Body, Input, Outcome, Reply, Request, Service};
-use super::world::World;
+use super::world::{World, millis};
 use super::xml::Xml;
 use super::{access, autoscaling, cloudwatch, ec2, elb, ssm, sts};
 
@@ -29,8 +29,7 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
     let (outcome, ended) = match fault {
         Some(Fault::Refused) => (Outcome::Refused, Ended::Lost),
         Some(Fault::LateEffect { after }) => {
-            let after = u64::try_from(Duration::as_millis(&after)).unwrap_or(u64::MAX);
-            world.late.insert((world.now.saturating_add(after), world.requests), (region.clone(), request.clone()));
+            world.late.insert((world.now.saturating_add(millis(after)), world.requests), (region.clone(), request.clone()));
             (Outcome::Reset, Ended::Later)
         }
         Some(Fault::Throttled) => failed(AwsError::throttled(service), service, &request_id),
@@ -48,6 +47,10 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
                 }
                 (Some(Fault::LostReply), result) => (Outcome::Reset, Ended::Unheard(result.err().map(|error| error.code))),
                 (Some(Fault::SilentReply), result) => (Outcome::Silent, Ended::Unheard(result.err().map(|error| error.code))),
+                (Some(Fault::SlowReply { takes }), Ok(body)) => {
+                    let reply = Reply { takes, ..envelope(service, &action, body, &request_id) };
+                    (Outcome::Reply(reply), Ended::Done)
+                }
                 (_, Ok(body)) => (Outcome::Reply(envelope(service, &action, body, &request_id)), Ended::Done),
                 (_, Err(error)) => failed(error, service, &request_id),
             }
@@ -125,5 +128,5 @@ fn envelope(service: Service, action: &str, body: Body, request_id: &str) -> Rep
             cloudwatch::write(&value)
         }
     };
-    Reply { status: 200, headers, body }
+    Reply { status: 200, headers, body, takes: Duration::ZERO }
 }

@@ -1,5 +1,7 @@
 //! What a service refuses with, and how each writes it down.
 
+use std::time::Duration;
+
 use super::request::{Reply, Service};
 use super::xml::Xml;
 
@@ -137,6 +139,6 @@ impl AwsError {
                 ]))
             }
         };
-        Reply { status: self.status, headers, body }
+        Reply { status: self.status, headers, body, takes: Duration::ZERO }
     }
 }

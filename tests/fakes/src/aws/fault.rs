@@ -16,6 +16,11 @@ pub enum Fault {
     LostReply,
     /// Applied, and no answer ever comes.
     SilentReply,
+    /// Applied, and the answer takes so much longer.
+    SlowReply {
+        /// By how much.
+        takes: Duration,
+    },
     /// The connection breaks, and the request is applied all the same, later.
     LateEffect {
         /// By how much.

@@ -59,10 +59,16 @@ impl HttpConnector for Http {
             http.clock.sleep_until(http.clock.now() + http.latency / 2).await;
             let now = u64::try_from(http.clock.now().as_millis()).unwrap_or(0);
             let outcome = http.fake.answer(&sent, now);
-            let wait = if outcome == Outcome::Silent { http.patience } else { http.latency / 2 };
+            let wait = match &outcome {
+                Outcome::Silent => http.patience,
+                // Whoever is tired of waiting hears nothing.
+                Outcome::Reply(reply) if reply.takes >= http.patience => http.patience,
+                Outcome::Reply(reply) => http.latency / 2 + reply.takes,
+                Outcome::Refused | Outcome::Reset => http.latency / 2,
+            };
             http.clock.sleep_until(http.clock.now() + wait).await;
             match outcome {
-                Outcome::Reply(reply) => {
+                Outcome::Reply(reply) if reply.takes < http.patience => {
                     let status = StatusCode::try_from(reply.status).map_err(|error| ConnectorError::other(error.into(), None))?;
                     let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
                     for (name, value) in reply.headers {
@@ -72,7 +78,7 @@ impl HttpConnector for Http {
                 }
                 Outcome::Refused => Err(ConnectorError::io("connection refused".into()).never_connected()),
                 Outcome::Reset => Err(ConnectorError::io("connection reset by peer".into())),
-                Outcome::Silent => Err(ConnectorError::timeout("no answer in time".into())),
+                Outcome::Silent | Outcome::Reply(_) => Err(ConnectorError::timeout("no answer in time".into())),
             }
         })
     }

@@ -1,6 +1,7 @@
 //! What comes in over the wire and what goes out, and which service a request is meant for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::error::{AwsError, Result, refused};
 
@@ -122,6 +123,8 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The body, whole.
     pub body: Vec<u8>,
+    /// By how much longer than others it is on its way.
+    pub takes: Duration,
 }
 
 impl Reply {

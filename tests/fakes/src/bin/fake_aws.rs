@@ -56,6 +56,7 @@ fn serve(fake: &FakeAws, stream: &TcpStream) -> std::io::Result<()> {
     while let Some(request) = read(&mut reader)? {
         match fake.answer(&request, now()) {
             Outcome::Reply(reply) => {
+                std::thread::sleep(reply.takes);
                 let mut head = format!("HTTP/1.1 {} -\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
                 for (name, value) in &reply.headers {
                     head.push_str(&format!("{name}: {value}\r\n"));

@@ -297,3 +297,35 @@ fn others_meddle() {
     wire.wait(60);
     assert_eq!(wire.members("web").len(), 12);
 }
+
+#[test]
+fn a_name_may_be_somebody_elses() {
+    let wire = Wire::new();
+    assert!(wire.fake.meddle_group("web", &wire.image, &[("owner", "them")]));
+    assert!(!wire.fake.meddle_group("web", &wire.image, &[]));
+    wire.wait(60);
+    let truth = wire.fake.truth();
+    assert_eq!((truth.groups["web"].tags["owner"].as_str(), wire.members("web").len()), ("them", 1));
+    let subnet = &wire.fake.subnets()[0].0;
+    let template = wire.template("web");
+    let said = wire.asg(&format!(
+        "Action=CreateAutoScalingGroup&AutoScalingGroupName=web&MinSize=0&MaxSize=1&LaunchTemplate.LaunchTemplateId={template}\
+         &VPCZoneIdentifier={subnet}"
+    ));
+    assert_eq!(said.code(), "AlreadyExists");
+}
+
+#[test]
+fn whom_its_owner_calls_ill_is_replaced() {
+    let wire = Wire::new();
+    wire.group("web", 1, "&HealthCheckGracePeriod=600");
+    wire.wait(60);
+    let member = wire.members("web")[0].clone();
+    let set = |more: &str| wire.asg(&format!("Action=SetInstanceHealth&InstanceId={member}&HealthStatus=Unhealthy{more}")).ok();
+    set("");
+    wire.wait(60);
+    assert!(wire.members("web").contains(&member));
+    set("&ShouldRespectGracePeriod=false");
+    wire.wait(60);
+    assert!(!wire.members("web").contains(&member));
+}

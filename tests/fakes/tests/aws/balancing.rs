@@ -148,3 +148,14 @@ fn a_target_groups_attributes() {
     assert_eq!(delay(), "60");
     assert_eq!(modify("3601").code(), "ValidationError");
 }
+
+#[test]
+fn tags_of_load_balancers_and_target_groups() {
+    let wire = Wire::new();
+    let blue = wire.target_group("blue");
+    wire.elb(&format!("Action=AddTags&ResourceArns.member.1={blue}&Tags.member.1.Key=a&Tags.member.1.Value=b")).ok();
+    let said = wire.elb(&format!("Action=DescribeTags&ResourceArns.member.1={blue}")).ok();
+    assert_eq!((said.one("Key"), said.one("Value")), ("a".into(), "b".into()));
+    let missing = blue.replace("blue", "red");
+    assert_eq!(wire.elb(&format!("Action=DescribeTags&ResourceArns.member.1={missing}")).code(), "TargetGroupNotFound");
+}

@@ -172,3 +172,48 @@ fn a_target_group_that_is_not_there_cannot_be_attached() {
     wire.asg(&detach).ok();
     assert_eq!(wire.asg(&detach).code(), "ValidationError");
 }
+
+#[test]
+fn a_groups_tags_change_and_are_no_instances() {
+    let wire = Wire::new();
+    wire.group("web", 1, "");
+    wire.wait(60);
+    let form = "Action=CreateOrUpdateTags&Tags.member.1.ResourceId=web&Tags.member.1.ResourceType=auto-scaling-group&Tags.member.1.Key=a\
+                &Tags.member.1.Value=b&Tags.member.1.PropagateAtLaunch=true";
+    wire.asg(form).ok();
+    let truth = wire.fake.truth();
+    assert_eq!(truth.groups["web"].tags["a"], "b");
+    assert!(truth.instances.values().all(|machine| !machine.tags.contains_key("a")));
+    assert_eq!(wire.asg(&form.replace("ResourceId=web", "ResourceId=nobody")).code(), "ValidationError");
+}
+
+#[test]
+fn a_call_names_only_so_many() {
+    let wire = Wire::new();
+    wire.group("web", 0, "");
+    let ids = |count: usize| (1..=count).map(|at| format!("&InstanceIds.member.{at}=i-{at:08x}")).collect::<String>();
+    let message = |action: &str, count: usize, more: &str| {
+        wire.asg(&format!("Action={action}&AutoScalingGroupName=web{}{more}", ids(count))).one("Message")
+    };
+    for (action, most, more) in [
+        ("EnterStandby", 20, "&ShouldDecrementDesiredCapacity=true"),
+        ("ExitStandby", 20, ""),
+        ("SetInstanceProtection", 50, "&ProtectedFromScaleIn=true"),
+        ("TerminateInstanceInAutoScalingGroup", 100, "&ShouldDecrementDesiredCapacity=true"),
+    ] {
+        assert!(message(action, most + 1, more).contains(&format!("1 to {most} are possible")), "{action}");
+        assert!(!message(action, most, more).contains("are possible"), "{action}");
+    }
+}
+
+#[test]
+fn what_is_not_followed_is_not_accepted() {
+    let wire = Wire::new();
+    wire.group("web", 0, "");
+    let said = wire.asg("Action=UpdateAutoScalingGroup&AutoScalingGroupName=web&TerminationPolicies.member.1=OldestInstance");
+    assert_eq!(said.code(), "ValidationError");
+    let said = wire.asg("Action=SetDesiredCapacity&AutoScalingGroupName=web&DesiredCapacity=1&HonorCooldown=true");
+    assert_eq!(said.code(), "ValidationError");
+    let said = wire.asg("Action=UpdateAutoScalingGroup&AutoScalingGroupName=web&CapacityRebalance=true");
+    assert_eq!(said.code(), "UnknownParameter");
+}

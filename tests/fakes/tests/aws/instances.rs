@@ -53,6 +53,14 @@ fn the_same_token_in_another_zone_launches_again() {
 }
 
 #[test]
+fn without_a_zone_a_token_is_the_regions() {
+    let wire = Wire::new();
+    let first = wire.run(1, "&ClientToken=t");
+    assert_ne!(wire.run(1, "&ClientToken=t&Placement.AvailabilityZone=us-east-1a"), first);
+    assert_eq!(wire.run(1, "&ClientToken=t"), first);
+}
+
+#[test]
 fn the_token_of_a_terminated_instance_is_used_up() {
     let wire = Wire::new();
     let ids = wire.run(1, "&ClientToken=t");
@@ -240,4 +248,34 @@ fn a_dry_run_does_nothing() {
     let said = wire.ec2(&format!("Action=RunInstances&ImageId={}&MinCount=1&MaxCount=1&DryRun=true", wire.image));
     assert_eq!((said.code().as_str(), said.status), ("DryRunOperation", 412));
     assert!(wire.fake.truth().instances.is_empty());
+}
+
+#[test]
+fn of_each_instance_the_boot_may_take_another_time() {
+    let wire = Wire::new();
+    wire.fake.boot_between(Duration::from_secs(10), Duration::from_secs(60));
+    wire.run(20, "");
+    let running = || wire.fake.truth().instances.values().filter(|machine| machine.state == State::Running).count();
+    wire.wait(9);
+    assert_eq!(running(), 0);
+    wire.wait(26);
+    assert!((1..20).contains(&running()));
+    wire.wait(25);
+    assert_eq!(running(), 20);
+}
+
+#[test]
+fn a_tag_is_deleted_by_its_key_or_by_key_and_value() {
+    let wire = Wire::new();
+    let ids = wire.run(1, "");
+    wire.ec2(&format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key=a&Tag.1.Value=1&Tag.2.Key=b&Tag.2.Value=2", ids[0])).ok();
+    let delete = |tag: &str| wire.ec2(&format!("Action=DeleteTags&ResourceId.1={}&Tag.1.Key={tag}", ids[0]));
+    let tags = || wire.fake.truth().instances[&ids[0]].tags.keys().cloned().collect::<String>();
+    delete("a&Tag.1.Value=2").ok();
+    assert_eq!(tags(), "ab");
+    delete("a&Tag.1.Value=1").ok();
+    assert_eq!(tags(), "b");
+    delete("b").ok();
+    assert_eq!(tags(), "");
+    assert_eq!(wire.ec2("Action=DeleteTags&ResourceId.1=ami-0123456789abcdef0&Tag.1.Key=a").code(), "InvalidAMIID.NotFound");
 }

@@ -9,6 +9,7 @@ mod images;
 mod instances;
 mod queries;
 mod skins;
+mod steps;
 mod targets;
 mod templates;
 mod wire;

@@ -48,6 +48,13 @@ fn below_an_sdk_what_is_lost_is_a_connectors_error() {
     let before = clock.now();
     assert!(call().unwrap_err().is_timeout());
     assert!(clock.now().since(before) >= Duration::from_secs(30));
+    // What takes too long is as good as lost, what takes long is not.
+    fake.faults().next("*", Fault::SlowReply { takes: Duration::from_secs(31) });
+    assert!(call().unwrap_err().is_timeout());
+    fake.faults().next("*", Fault::SlowReply { takes: Duration::from_secs(9) });
+    let before = clock.now();
+    assert_eq!(call().unwrap().status().as_u16(), 200);
+    assert!(clock.now().since(before) >= Duration::from_secs(9));
     assert_eq!(call().unwrap().status().as_u16(), 200);
 }
 

@@ -71,7 +71,8 @@ fn an_images_fate_is_its_instances_health() {
     let wire = Wire::new();
     let group = wire.target_group("blue");
     wire.listener(&[(&group, 1)]);
-    for fate in [Fate::Sick, Fate::Sickens(60_000), Fate::Slow(60_000)] {
+    let minute = std::time::Duration::from_secs(60);
+    for fate in [Fate::Sick, Fate::Sickens(minute), Fate::Slow(minute)] {
         wire.fake.fate(&wire.image, fate);
         let id = &wire.run(1, "")[0];
         wire.wait(20);

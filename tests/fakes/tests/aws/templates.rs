@@ -113,3 +113,41 @@ fn a_deleted_template_is_gone() {
     );
     wire.template("web");
 }
+
+#[test]
+fn user_data_has_its_form_and_its_size() {
+    let wire = Wire::new();
+    let run = |data: &str| wire.ec2(&format!("Action=RunInstances&ImageId={}&MinCount=1&MaxCount=1&UserData={data}", wire.image));
+    assert_eq!(run("%23%21sh").code(), "InvalidUserData.Malformed");
+    run(&"A".repeat(16 * 1024 / 3 * 4)).ok();
+    assert_eq!(run(&"A".repeat(16 * 1024 / 3 * 4 + 8)).code(), "InvalidParameterValue");
+}
+
+#[test]
+fn who_launches_an_image_is_found_by_it() {
+    let wire = Wire::new();
+    wire.template("web");
+    let find = |image: &str| {
+        wire.ec2(&format!(
+            "Action=DescribeLaunchTemplateVersions&LaunchTemplateVersion.1=%24Latest&Filter.1.Name=image-id&Filter.1.Value.1={image}"
+        ))
+        .ok()
+        .all("launchTemplateName")
+    };
+    assert_eq!(find(&wire.image), ["web"]);
+    assert!(find("ami-0123456789abcdef0").is_empty());
+}
+
+#[test]
+fn a_network_interface_has_the_subnet_and_the_security_groups() {
+    let wire = Wire::new();
+    let subnet = &wire.fake.subnets()[2].0;
+    let interface = format!(
+        "&NetworkInterface.1.DeviceIndex=0&NetworkInterface.1.SubnetId={subnet}&NetworkInterface.1.SecurityGroupId.1=sg-1"
+    );
+    wire.run(1, &interface);
+    assert_eq!(wire.fake.truth().instances.into_values().next().unwrap().zone, "us-east-1c");
+    let said =
+        wire.ec2(&format!("Action=RunInstances&ImageId={}&MinCount=1&MaxCount=1&SubnetId={subnet}{interface}", wire.image));
+    assert_eq!(said.code(), "InvalidParameterCombination");
+}

@@ -61,8 +61,11 @@ pub(super) fn update(region: &mut Region, params: &mut Params) -> Result<Xml> {
 pub(super) fn set_desired(region: &mut Region, params: &mut Params) -> Result<Xml> {
     let name = params.required("AutoScalingGroupName")?;
     let desired: usize = params.number("DesiredCapacity")?.ok_or_else(|| invalid("DesiredCapacity is required"))?;
-    params.flag("HonorCooldown")?;
+    let honor = params.flag("HonorCooldown")?.unwrap_or(false);
     params.finish()?;
+    if honor {
+        return Err(invalid("Cooldowns are not understood here"));
+    }
     let group = living(region, &name)?;
     if desired > group.max {
         let message =

@@ -5,6 +5,7 @@ mod images;
 mod instances;
 mod run;
 pub(crate) mod status;
+mod tags;
 mod templates;
 
 use super::error::{AwsError, Result, refused, with_status};
@@ -30,7 +31,8 @@ pub(crate) fn perform(region: &mut Region, action: &str, params: Params) -> Opti
         "EnableImage" => images::enable,
         "EnableImageDeprecation" => images::deprecate,
         "DisableImageDeprecation" => images::undeprecate,
-        "CreateTags" => create_tags,
+        "CreateTags" => tags::create,
+        "DeleteTags" => tags::delete,
         "DescribeSubnets" => subnets,
         _ => return None,
     };
@@ -85,51 +87,6 @@ fn paging(params: &mut Params, least: usize, most: usize) -> Result<(Option<usiz
 
 fn pages<T>(all: Vec<T>, (size, token): (Option<usize>, Option<String>)) -> Result<(Vec<T>, Option<String>)> {
     page(all, size.unwrap_or(1000), token, "InvalidNextToken")
-}
-
-/// EC2 API, CreateTags: all resources or none; a tag of the same key is overwritten.
-fn create_tags(region: &mut Region, params: &mut Params) -> Result<Xml> {
-    let ids = params.list("ResourceId")?;
-    let tags = params.tags("Tag")?;
-    ready(params)?;
-    for id in &ids {
-        let found = region.tags_of(id).ok_or_else(|| match id.split('-').next() {
-            Some("i") => no_such_instance(std::slice::from_ref(id)),
-            Some("ami") => refused("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")),
-            Some("lt") => refused("InvalidLaunchTemplateId.NotFound", format!("The launch template ID '{id}' does not exist")),
-            _ => refused("InvalidID", format!("The ID '{id}' is not valid")),
-        })?;
-        if found.len() + tags.len() > 50 {
-            return Err(refused("TagLimitExceeded", format!("The maximum number of tags for resource {id} has been reached")));
-        }
-    }
-    let since = region.now.saturating_add(region.settings.lag_tags);
-    for id in &ids {
-        for (key, value) in &tags {
-            if let Some(found) = region.tags_of(id) {
-                found.set(key.clone(), value.clone(), since);
-            }
-        }
-    }
-    Ok(yes())
-}
-
-impl Region {
-    /// The tags of anything that EC2 or ELB knows.
-    pub(crate) fn tags_of(&mut self, id: &str) -> Option<&mut super::world::Tags> {
-        let now = self.now;
-        // A snapshot's tags are not kept apart from its image's; a volume's are not kept.
-        if let Some(image) = self.images.values_mut().find(|image| image.id == id || image.snapshot == id) {
-            return Some(&mut image.tags);
-        }
-        if let Some(instance) = self.instances.get_mut(id).filter(|instance| instance.shown(now)) {
-            return Some(&mut instance.tags);
-        }
-        if let Some(template) = self.templates.values_mut().find(|template| template.id == id) {
-            return Some(&mut template.tags);
-        }
-        self.subnets.iter_mut().find(|subnet| subnet.id == id).map(|subnet| &mut subnet.tags)
-    }
 }
 
 fn subnets(region: &mut Region, params: &mut Params) -> Result<Xml> {

@@ -122,6 +122,7 @@ pub(super) fn describe(region: &mut Region, params: &mut Params) -> Result<Xml> 
 pub(super) fn versions(region: &mut Region, params: &mut Params) -> Result<Xml> {
     let (id, name) = (params.text("LaunchTemplateId"), params.text("LaunchTemplateName"));
     let versions = params.list("LaunchTemplateVersion")?;
+    let filters = params.filters()?;
     let paging = super::paging(params, 1, 200)?;
     params.flag("ResolveAlias")?;
     super::ready(params)?;
@@ -141,7 +142,23 @@ pub(super) fn versions(region: &mut Region, params: &mut Params) -> Result<Xml> 
         }
         vec![template]
     };
-    let (found, next) = super::pages(found, paging)?;
+    let mut wanted = Vec::new();
+    for template in found {
+        let said = |name: &str| template.data.all().get(name).map_or("", String::as_str);
+        let mut admitted = true;
+        for filter in &filters {
+            admitted &= match filter.name.as_str() {
+                "image-id" => filter.admits(said("ImageId")),
+                "instance-type" => filter.admits(said("InstanceType")),
+                "is-default-version" => filter.admits("true"),
+                _ => return Err(filter.unknown()),
+            };
+        }
+        if admitted {
+            wanted.push(template);
+        }
+    }
+    let (found, next) = super::pages(wanted, paging)?;
     let mut xml = Xml::new();
     xml.items("launchTemplateVersionSet", found, |xml, template| {
         xml.text("launchTemplateId", &template.id);
@@ -177,6 +194,19 @@ fn data(xml: &mut Xml, said: &Params) {
     section(xml, &mut said, "MetadataOptions", "metadataOptions");
     xml.node("securityGroupIdSet", |xml| {
         said.list("SecurityGroupId").unwrap_or_default().iter().for_each(|id| xml.text("item", id));
+    });
+    xml.items("networkInterfaceSet", said.structs("NetworkInterface").unwrap_or_default(), |xml, mut interface| {
+        for (name, shown) in [
+            ("DeviceIndex", "deviceIndex"),
+            ("AssociatePublicIpAddress", "associatePublicIpAddress"),
+            ("DeleteOnTermination", "deleteOnTermination"),
+            ("SubnetId", "subnetId"),
+        ] {
+            xml.maybe(shown, interface.text(name));
+        }
+        xml.node("groupSet", |xml| {
+            interface.list("SecurityGroupId").unwrap_or_default().iter().for_each(|id| xml.text("groupId", id));
+        });
     });
     xml.items("blockDeviceMappingSet", said.structs("BlockDeviceMapping").unwrap_or_default(), |xml, mut device| {
         xml.maybe("deviceName", device.text("DeviceName"));

@@ -36,6 +36,7 @@ pub(crate) fn perform(region: &mut Region, action: &str, params: Params) -> Opti
         "DescribeTargetHealth" => targets::health,
         "AddTags" => add_tags,
         "DescribeTags" => describe_tags,
+        "RemoveTags" => remove_tags,
         _ => return None,
     };
     let answer = act(region, &mut { params });
@@ -80,6 +81,22 @@ fn add_tags(region: &mut Region, params: &mut Params) -> Result<Xml> {
     for arn in &arns {
         if let Some(found) = region.elb_tags(arn) {
             tags.iter().for_each(|(key, value)| found.set(key.clone(), value.clone(), 0));
+        }
+    }
+    Ok(Xml::new())
+}
+
+/// A key that is not there is passed over: ELBv2 API, RemoveTags.
+fn remove_tags(region: &mut Region, params: &mut Params) -> Result<Xml> {
+    let arns = params.list("ResourceArns")?;
+    let keys = params.list("TagKeys")?;
+    params.finish()?;
+    if let Some(arn) = arns.iter().find(|arn| region.elb_tags(arn).is_none()) {
+        return Err(missing(arn));
+    }
+    for arn in &arns {
+        if let Some(found) = region.elb_tags(arn) {
+            keys.iter().for_each(|key| drop(found.remove(key)));
         }
     }
     Ok(Xml::new())

@@ -1,5 +1,7 @@
 //! Images, and how what was launched from them fares.
 
+use std::time::Duration;
+
 use super::{Region, Tags};
 
 /// An AMI.
@@ -31,10 +33,10 @@ pub enum Fate {
     Sound,
     /// They boot, and fail every health check of a load balancer.
     Sick,
-    /// They boot, are healthy for so many milliseconds, and then fail every health check.
-    Sickens(u64),
-    /// They boot, and fail health checks for so many milliseconds.
-    Slow(u64),
+    /// They boot, are healthy for so long, and then fail every health check.
+    Sickens(Duration),
+    /// They boot, and fail health checks for so long.
+    Slow(Duration),
     /// They stay `pending`.
     Hangs,
     /// They go from `pending` to `terminated`: `Client.InternalError`.

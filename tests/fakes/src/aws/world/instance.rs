@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::error::{AwsError, Result, refused, with_status};
 use super::super::params::Params;
 use super::image::Fate;
-use super::{MINUTE, Region, Tags};
+use super::{MINUTE, Region, Tags, millis, scramble};
 
 /// A launch template with one version: `CreateLaunchTemplateVersion` is not spoken here.
 #[derive(Clone, Debug)]
@@ -186,6 +186,24 @@ impl Launch {
             ebs.finish()?;
             device.finish()?;
         }
+        for mut interface in params.structs("NetworkInterface")? {
+            // "If you specify a network interface, you must specify any security groups and subnets as part of it": EC2 API, RunInstances.
+            if launch.subnet.is_some() || !launch.security_groups.is_empty() {
+                return Err(refused(
+                    "InvalidParameterCombination",
+                    "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request".into(),
+                ));
+            }
+            let index: u32 = interface.number("DeviceIndex")?.unwrap_or(0);
+            if index != 0 {
+                return Err(refused("InvalidParameterValue", "Only one network interface is understood here".into()));
+            }
+            interface.flag("AssociatePublicIpAddress")?;
+            interface.flag("DeleteOnTermination")?;
+            launch.subnet = interface.text("SubnetId");
+            launch.security_groups = interface.list("SecurityGroupId")?;
+            interface.finish()?;
+        }
         for mut spec in params.structs("TagSpecification")? {
             let of = spec.required("ResourceType")?;
             let tags = spec.tags("Tag")?;
@@ -298,7 +316,8 @@ impl Region {
     ) -> String {
         let id = self.id("i");
         let now = self.now;
-        let boot = now.saturating_add(self.settings.boot);
+        let spread = scramble(self.made) % self.settings.boot_spread.saturating_add(1);
+        let boot = now.saturating_add(self.settings.boot).saturating_add(spread);
         let host = self.instances.len();
         let mut instance = Instance {
             id: id.clone(),
@@ -325,8 +344,8 @@ impl Region {
         match fate {
             Fate::Sound => {}
             Fate::Sick => instance.health = vec![(boot, false)],
-            Fate::Sickens(after) => instance.health.push((boot.saturating_add(after), false)),
-            Fate::Slow(for_so_long) => instance.health = vec![(boot.saturating_add(for_so_long), true)],
+            Fate::Sickens(after) => instance.health.push((boot.saturating_add(millis(after)), false)),
+            Fate::Slow(for_so_long) => instance.health = vec![(boot.saturating_add(millis(for_so_long)), true)],
             Fate::Hangs => instance.runs_at = None,
             Fate::Dies => {
                 instance.runs_at = None;

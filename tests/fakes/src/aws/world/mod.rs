@@ -52,6 +52,7 @@ pub(crate) struct Subnet {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) boot: u64,
+    pub(crate) boot_spread: u64,
     pub(crate) shutdown: u64,
     pub(crate) copy: u64,
     /// How long a changed weight takes to come into force.
@@ -79,6 +80,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             boot: 20 * SECOND,
+            boot_spread: 0,
             shutdown: 30 * SECOND,
             copy: 5 * MINUTE,
             settle: 10 * SECOND,
@@ -129,8 +131,8 @@ pub(crate) struct Region {
     pub(crate) target_groups: BTreeMap<String, TargetGroup>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) alarms: Alarms,
+    pub(crate) made: u64,
     seed: u64,
-    made: u64,
 }
 
 impl World {
@@ -224,6 +226,10 @@ pub(crate) fn scramble(number: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A time as all of these services write it.

@@ -1,0 +1,4 @@
+//! The fleets of AWS over a fake of its APIs, in virtual time.
+
+mod account;
+mod suites;
