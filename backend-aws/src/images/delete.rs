@@ -1,5 +1,7 @@
 //! Deletes.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::SnapshotReturnCodes;
 use immutable_core::fleet::Coverage;
 use immutable_core::provider::{Deleted, ImageUses};
@@ -8,7 +10,7 @@ use immutable_core::{Applied, Error, ErrorKind, ImageRef, Result};
 use super::{changeable, describe, uses};
 use crate::client::Aws;
 
-pub(super) async fn delete(aws: &Aws, image: &ImageRef) -> Result<Deleted> {
+pub(super) async fn delete(aws: &Aws, image: &ImageRef, lag: Duration) -> Result<Deleted> {
     let found = match changeable(aws, image).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Deleted::Gone),
         found => found?,
@@ -19,7 +21,7 @@ pub(super) async fn delete(aws: &Aws, image: &ImageRef) -> Result<Deleted> {
         );
         return Err(Error::new(ErrorKind::Denied, what));
     }
-    let ImageUses { by, coverage } = uses::uses(aws, image).await?;
+    let ImageUses { by, coverage } = uses::uses(aws, image, lag).await?;
     match coverage {
         _ if !by.is_empty() => return Ok(Deleted::InUse(by)),
         Coverage::Part(why) => return Ok(Deleted::Unsure(why)),

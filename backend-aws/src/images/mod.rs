@@ -7,6 +7,8 @@ mod replicate;
 mod stage;
 mod uses;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Image;
 use immutable_core::provider::{
@@ -33,14 +35,15 @@ use crate::client::Aws;
 ///
 /// # Caveats
 /// - A disabled image loses its launch permissions: who shared it shares it again.
-/// - Amazon deprecates by the minute, and never at once: what will be within [three minutes](ImageStage::Deprecated) is said to be.
+/// - Amazon deprecates by the minute, and never at once: what will be within three minutes is said to be.
 /// - A region does not know of copies that are made of its images in others, nor of Spot fleets that have a launch specification of their own: these are no
 ///   [uses](ImageCatalog::uses).
-/// - An image that was deregistered while its copy was made anew, or whose id Amazon has forgotten before the token it was made with (a day), is waited for with
-///   [`NotYetVisible`](ErrorKind::NotYetVisible).
+/// - A copy that was deleted, and whose id Amazon has forgotten before the token that it was made with, is waited for in vain, with
+///   [`NotYetVisible`](ErrorKind::NotYetVisible), until that token is forgotten too.
 #[derive(Clone, Debug)]
 pub struct AmiCatalog {
     aws: Aws,
+    lag: Duration,
 }
 
 /// What images can be given.
@@ -49,7 +52,15 @@ const CAPABILITIES: CatalogCapabilities = CatalogCapabilities { deprecates: true
 impl AmiCatalog {
     /// The images of an account's region.
     pub fn new(aws: &Aws) -> Self {
-        Self { aws: aws.clone() }
+        Self { aws: aws.clone(), lag: Duration::from_secs(5) }
+    }
+
+    /// How long Amazon may take to show what it has done; 5 s if nothing is said. So long a look for [uses](ImageCatalog::uses) waits before it begins, and with it a delete: who
+    /// came to use an image before it was asked for is seen.
+    #[must_use]
+    pub fn lag(mut self, at_most: Duration) -> Self {
+        self.lag = at_most;
+        self
     }
 
     /// The account and region that an image is in, if they are these.
@@ -111,12 +122,12 @@ impl ImageCatalog for AmiCatalog {
 
     async fn uses(&self, image: &ImageRef) -> Result<ImageUses> {
         let named = |error: Error| named(error, "uses", image);
-        uses::uses(self.of(image).map_err(named)?, image).await.map_err(named)
+        uses::uses(self.of(image).map_err(named)?, image, self.lag).await.map_err(named)
     }
 
     async fn delete(&self, image: &ImageRef) -> Result<Deleted> {
         let named = |error: Error| named(error, "delete", image);
-        delete::delete(self.of(image).map_err(named)?, image).await.map_err(named)
+        delete::delete(self.of(image).map_err(named)?, image, self.lag).await.map_err(named)
     }
 }
 

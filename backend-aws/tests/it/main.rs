@@ -1,4 +1,5 @@
 //! The fleets of AWS over a fake of its APIs, in virtual time.
 
 mod account;
+mod images;
 mod suites;

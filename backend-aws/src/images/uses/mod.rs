@@ -3,6 +3,7 @@
 mod launchers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_ec2::types::Filter;
 use immutable_core::fleet::{Coverage, Life};
@@ -38,7 +39,8 @@ impl Found {
 }
 
 /// In the order in which things are made, machines last: what is made while this looks is seen, or what it is made of.
-pub(super) async fn uses(aws: &Aws, image: &ImageRef) -> Result<ImageUses> {
+pub(super) async fn uses(aws: &Aws, image: &ImageRef, lag: Duration) -> Result<ImageUses> {
+    aws.pause(lag).await;
     let mut found = Found::default();
     let mut aliases = Aliases::default();
     let templates = launchers::versions(aws).await;
