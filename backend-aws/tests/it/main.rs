@@ -3,3 +3,6 @@
 mod account;
 mod images;
 mod suites;
+mod sweep;
+mod wire;
+mod world;
