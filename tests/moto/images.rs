@@ -26,4 +26,15 @@ async fn fresh() -> Result<Subject> {
     Ok(Subject::new(catalog(&account.aws), machines, BASE).beside(there.place(), catalog(&there)))
 }
 
-immutable_core::image_catalog_conformance!(fresh, cannot: { "a_stage_it_cannot_set_is_invalid": "it can set all" });
+immutable_core::image_catalog_conformance!(fresh, known: {
+    "a_copy_sent_again_is_one_copy": "CopyImage takes no notice of its token and of its tags",
+    "a_dropped_copy_sent_again_is_one_copy": "CopyImage takes no notice of its token and of its tags",
+    "two_calls_for_a_copy_at_once_are_one_copy": "CopyImage takes no notice of its token and of its tags",
+    "a_copy_outlives_its_source": "CopyImage takes no notice of its tags, by which the copy would be found",
+    "labels_come_along": "CopyImage takes no notice of CopyImageTags",
+    "a_stage_is_what_was_set_last": "EnableImageDeprecation is not there",
+    "a_stage_again_changes_nothing": "EnableImageDeprecation is not there",
+    "a_stage_keeps_labels_and_other_images": "EnableImageDeprecation is not there",
+    "a_stage_leaves_who_runs_alone": "EnableImageDeprecation is not there",
+    "a_dropped_stage_sent_again_is_set": "EnableImageDeprecation is not there",
+}, cannot: { "a_stage_it_cannot_set_is_invalid": "it can set all" });
