@@ -1,6 +1,7 @@
 //! The fleets of AWS over a fake of its APIs, in virtual time.
 
 mod account;
+mod alarms;
 mod images;
 mod seeds;
 mod suites;
