@@ -277,6 +277,10 @@ impl Builder {
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(endpoint);
         }
+        // Without one a client cannot be made.
+        if self.sdk.as_ref().is_some_and(|config| config.behavior_version().is_none()) {
+            config = config.behavior_version(BehaviorVersion::v2026_01_12());
+        }
         // Within what a controller waits for a call.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(4))

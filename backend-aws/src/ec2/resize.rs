@@ -54,9 +54,10 @@ impl Ec2Fleet {
         tags.insert(marks::OP.to_owned(), op.uuid());
         let tagged = |what: ResourceType, tags| TagSpecification::builder().resource_type(what).set_tags(Some(tags)).build();
         let more = i32::try_from(more).unwrap_or(i32::MAX);
+        // Once, although it has a token: who has no room now has none in a second, and of two copies the refusal of the second says nothing of the first.
         let call = self
             .aws
-            .again()
+            .once()
             .ec2
             .run_instances()
             .launch_template(LaunchTemplateSpecification::builder().launch_template_id(&template.id).version("1").build())
@@ -66,10 +67,14 @@ impl Ec2Fleet {
             .client_token(op.uuid())
             .tag_specifications(tagged(ResourceType::Instance, templates::ec2_tags(&tags)))
             .tag_specifications(tagged(ResourceType::Volume, volumes));
-        let answer = match self.aws.ask("ec2:RunInstances", call.send()).await {
+        let answer = match self.aws.order("ec2:RunInstances", call.send()).await {
             Ok(answer) => answer,
             // It was done, and some of them are gone already.
             Err(error) if error.kind() == ErrorKind::TokenSpent && again => return Ok(done(size)),
+            // The group is there, since its template is: what is not is the image, or a subnet.
+            Err(error) if error.kind() == ErrorKind::NotFound && !error.message().contains("InvalidLaunchTemplate") => {
+                return Err(Error::invalid(error.message()).with_place(self.aws.place()).with_source(error));
+            }
             Err(error) => return Err(error),
         };
         let ids: Vec<Arc<str>> = answer.instances().iter().filter_map(|one| one.instance_id().map(Arc::from)).collect();

@@ -1,4 +1,7 @@
 //! The fleets of AWS over a fake of its APIs, in virtual time.
 
 mod account;
+mod hand;
+mod refused;
 mod suites;
+mod walk;
