@@ -4,4 +4,7 @@ mod account;
 mod hand;
 mod refused;
 mod suites;
+mod sweep;
 mod walk;
+mod wire;
+mod world;
