@@ -2,6 +2,7 @@
 
 mod account;
 mod hand;
+mod policy;
 mod refused;
 mod suites;
 mod sweep;
