@@ -68,6 +68,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "IncorrectInstanceState",
             "DependencyViolation",
             "IncorrectState",
+            "InvalidSnapshot.InUse",
         ],
     ),
     (
@@ -107,6 +108,9 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "RuleNotFound",
             "LoadBalancerNotFound",
             "ParameterNotFound",
+            "ParameterVersionNotFound",
+            "ParameterVersionLabelNotFound",
+            "InvalidSnapshot.NotFound",
         ],
     ),
     (

@@ -26,7 +26,7 @@ pub(crate) fn endpoint() -> String {
     std::env::var("IMMUTABLE_MOTO_ENDPOINT").expect("IMMUTABLE_MOTO_ENDPOINT says where the server is: run ./tests/run moto")
 }
 
-fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+pub(crate) fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::invalid("moto did not do what the test stands on").with_source(error)
 }
 

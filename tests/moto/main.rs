@@ -4,4 +4,5 @@
 mod account;
 mod ec2;
 mod groups;
+mod images;
 mod pools;

@@ -2,8 +2,10 @@
 
 mod account;
 mod hand;
+mod images;
 mod policy;
 mod refused;
+mod seeds;
 mod suites;
 mod sweep;
 mod walk;
