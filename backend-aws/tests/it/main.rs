@@ -1,6 +1,7 @@
 //! The fleets of AWS over a fake of its APIs, in virtual time.
 
 mod account;
+mod calls;
 mod hand;
 mod images;
 mod policy;
