@@ -4,6 +4,7 @@ mod account;
 mod calls;
 mod hand;
 mod images;
+mod live;
 mod policy;
 mod refused;
 mod seeds;
