@@ -65,7 +65,9 @@ fn play(seed: u64) -> Result<()> {
             Fault::SlowReply { takes: Duration::from_secs(4) },
             Fault::LateEffect { after: Duration::from_secs(60) },
         ];
-        wrong.into_iter().for_each(|fault| drop(faults.sometimes("*", 1 + dice.roll(12) as u32, fault)));
+        for fault in wrong {
+            faults.sometimes("*", 1 + dice.roll(12) as u32, fault);
+        }
         if bad {
             fake.fate(next.images().next().unwrap().id().as_str(), Fate::Sick);
         }
