@@ -133,8 +133,12 @@ impl Live {
 
     /// Both ends of it are told, whichever fails.
     async fn run(self) -> Result<()> {
-        let (walked, cleaned) = (self.walk().await, self.clean().await);
-        walked.and(cleaned)
+        match (self.walk().await, self.clean().await) {
+            (Err(walked), Err(cleaned)) => {
+                Err(Error::invalid(format!("{walked}; and {} was not removed: {cleaned}", self.spec.full_name())))
+            }
+            (walked, cleaned) => walked.and(cleaned),
+        }
     }
 }
 
@@ -162,7 +166,7 @@ fn live(fleets: impl Fn(&Aws, Machine) -> Result<(Arc<dyn FleetProvider>, Launch
         let (fleets, template) = fleets(&aws, Machine::new(kind, subnets.split(',').map(str::trim)))?;
         Live::new(&aws, fleets, template)?.run().await
     });
-    walked.unwrap();
+    walked.unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
