@@ -14,7 +14,8 @@ use crate::client::Aws;
 /// Alarms that must not ring while a release is on trial.
 ///
 /// It passes if each of them was `OK` for the whole window, by its history, whenever it is asked; it fails if one was in `ALARM` at any moment of it, also if it rang
-/// before. It is inconclusive if one has too little data when the window ends, or is not there.
+/// before. It is inconclusive if one had too little data
+/// in some of it, or is not there.
 ///
 /// ```no_run
 /// # async fn example(aws: backend_aws::Aws) -> immutable_core::Result<()> {
@@ -69,7 +70,9 @@ impl CloudWatchAlarms {
             let answer = self.aws.ask("cloudwatch:DescribeAlarmHistory", call.set_next_token(next).send()).await?;
             let read = |item: &aws_sdk_cloudwatch::types::AlarmHistoryItem| {
                 let at = item.timestamp()?.to_millis().ok()?;
-                Change::read(Timestamp::from_millis(at), item.history_data()?)
+                // What cannot be read is no data.
+                let unread = Change { at: Timestamp::from_millis(at), from: State::Unknown, to: State::Unknown };
+                Some(item.history_data().and_then(|data| Change::read(unread.at, data)).unwrap_or(unread))
             };
             changes.extend(answer.alarm_history_items().iter().filter_map(read));
             next = answer.next_token.filter(|token| !token.is_empty());
@@ -171,9 +174,9 @@ fn word(now: State, changes: &[Change], until: Timestamp) -> Word {
     if first == State::Alarm || within().any(|change| change.to == State::Alarm) {
         return Word::Rang;
     }
-    match within().next_back().map_or(first, |change| change.to) {
-        State::Ok => Word::Fine,
-        _ => Word::Silent,
+    match first == State::Ok && within().all(|change| change.to == State::Ok) {
+        true => Word::Fine,
+        false => Word::Silent,
     }
 }
 
@@ -196,7 +199,8 @@ mod tests {
         assert_eq!(word(Ok, &[at(70, Alarm, Ok)], until), Word::Rang, "it rang for the whole window");
         assert_eq!(word(Ok, &[at(70, Unknown, Ok)], until), Word::Silent, "it had no data then");
         assert_eq!(word(Unknown, &[at(50, Ok, Unknown)], until), Word::Silent);
-        assert_eq!(word(Ok, &[at(5, Unknown, Ok)], until), Word::Fine);
+        assert_eq!(word(Ok, &[at(5, Unknown, Ok)], until), Word::Silent, "of the first five seconds nothing is known");
+        assert_eq!(word(Ok, &[at(5, Ok, Unknown), at(9, Unknown, Ok)], until), Word::Silent);
     }
 
     #[test]

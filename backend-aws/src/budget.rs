@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use immutable_core::Timestamp;
 use immutable_core::time::Clock;
+use immutable_core::{Error, ErrorKind, Result, Timestamp};
 
 /// How often one action may be called: so many at once, and so many a second thereafter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +38,24 @@ pub(crate) struct Budget {
     buckets: Mutex<BTreeMap<&'static str, Bucket>>,
 }
 
+/// Less than anybody waits for a call, so that whoever waits is served.
+const LONGEST: Duration = Duration::from_secs(8);
+
+/// A place in the queue.
+struct Turn<'a> {
+    budget: &'a Budget,
+    action: &'static str,
+    had: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.had {
+            self.budget.give_back(self.action);
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Bucket {
     tokens: f64,
@@ -49,12 +67,30 @@ impl Budget {
         Self { clock, said, buckets: Mutex::default() }
     }
 
-    /// Waits for its turn to call an action.
-    pub(crate) async fn turn(&self, action: &'static str) {
+    /// Waits for its turn to call an action. Whoever goes away before it came has not had it.
+    ///
+    /// # Errors
+    /// [`Throttled`](ErrorKind::Throttled) if that would be too long: nothing was sent.
+    pub(crate) async fn turn(&self, action: &'static str) -> Result<()> {
         let wait = self.take(action, self.clock.now());
-        if !wait.is_zero() {
-            self.clock.sleep_until(self.clock.now() + wait).await;
+        let mut turn = Turn { budget: self, action, had: wait.is_zero() };
+        if wait > LONGEST {
+            let what = format!(
+                "{action} is called too often from here: its turn would come in {} s; say a higher rate, or look less often",
+                wait.as_secs()
+            );
+            return Err(Error::new(ErrorKind::Throttled, what));
         }
+        if !turn.had {
+            self.clock.sleep_until(self.clock.now() + wait).await;
+            turn.had = true;
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, action: &'static str) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.entry(action).and_modify(|bucket| bucket.tokens += 1.0);
     }
 
     /// Takes a token, which may be one that is still to come, and says how long until it does: who comes first is served first.
@@ -91,6 +127,25 @@ mod tests {
         let waits: Vec<_> = (0..3).map(|_| budget.take("ec2:RunInstances", later).as_millis()).collect();
         assert_eq!(waits, [0, 0, 500], "a bucket fills to its burst and no further");
         assert_eq!(budget.take("ec2:DescribeInstances", later).as_millis(), 0, "each action has its own");
+    }
+
+    #[test]
+    fn who_goes_away_gives_the_turn_back_and_who_would_wait_too_long_is_told() {
+        let clock = VirtualClock::default();
+        let said = BTreeMap::from([("ec2:RunInstances".to_owned(), Rate { burst: 1, per_second: 0.25 })]);
+        let budget = Budget::new(Arc::new(clock.clone()), said);
+        clock.run(async {
+            budget.turn("ec2:RunInstances").await.unwrap();
+            let waits = budget.turn("ec2:RunInstances");
+            let tired = clock.sleep_until(clock.now() + Duration::from_secs(1));
+            futures_util::future::select(std::pin::pin!(waits), tired).await;
+            let before = clock.now();
+            budget.turn("ec2:RunInstances").await.unwrap();
+            assert_eq!(clock.now().since(before), Duration::from_secs(3), "nobody is before it");
+            budget.take("ec2:RunInstances", clock.now());
+            budget.take("ec2:RunInstances", clock.now());
+            assert_eq!(budget.turn("ec2:RunInstances").await.unwrap_err().kind(), ErrorKind::Throttled);
+        });
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Aws {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.inner.budget.turn(action).await;
+        self.inner.budget.turn(action).await.map_err(|error| error.with_place(&self.inner.place))?;
         call.await.map_err(|error| errors::error(action, error).with_place(&self.inner.place))
     }
 
@@ -301,6 +301,10 @@ impl Builder {
         }
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(endpoint);
+        }
+        // Without one a client cannot be made.
+        if self.sdk.as_ref().is_some_and(|config| config.behavior_version().is_none()) {
+            config = config.behavior_version(BehaviorVersion::v2026_01_12());
         }
         // Within what a controller waits for a call.
         let timeouts = TimeoutConfig::builder()

@@ -35,16 +35,12 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "UnfulfillableCapacity",
             "InsufficientFreeAddressesInSubnet",
             "SpotMaxPriceTooLow",
-            "MaxSpotInstanceCountExceeded",
         ],
     ),
     (
         Quota,
         &[
-            "InstanceLimitExceeded",
-            "VcpuLimitExceeded",
-            "LimitExceeded",
-            "ResourceLimitExceeded",
+            "MaxSpotInstanceCountExceeded",
             "MaxFleetCountExceeded",
             "TooManyTargets",
             "TooManyTargetGroups",
@@ -142,26 +138,51 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         {
             NotFound
         }
+        // `InstanceLimitExceeded`, `VcpuLimitExceeded`, `VolumeLimitExceeded` and their like.
+        None if code.ends_with("LimitExceeded") => Quota,
+        // `Unsupported`: another zone may have that type.
+        None if message.contains("not supported in your requested Availability Zone") => Capacity,
         None if status >= 500 => Internal,
         None => Invalid,
     }
 }
 
-/// What was just made is not known everywhere at once: these words are said of templates and profiles that are there.
+/// What was just made is not known everywhere at once: these words are said of templates and profiles that are there. Of an image in a template the same is said in
+/// earnest.
 fn invisible(message: &str) -> bool {
-    ["valid fully-formed launch template", "Invalid IAM Instance Profile"].iter().any(|words| message.contains(words))
+    let of_template = message.split_once("valid fully-formed launch template").is_some_and(|(_, what)| {
+        what.contains("does not exist")
+            && ["launch template", "template ID", "template name"].iter().any(|one| what.contains(one))
+    });
+    of_template || message.contains("Invalid IAM Instance Profile")
+}
+
+/// The permission that is lacking, which need not be the action that was called: to launch with tags is to tag, too.
+fn lacking<'a>(message: &'a str, action: &'a str) -> &'a str {
+    let named = message.split_once("not authorized to perform: ").and_then(|(_, rest)| rest.split_whitespace().next());
+    named.map_or(action, |named| named.trim_end_matches(['.', ',']))
 }
 
 /// What the caller can do about it.
-fn advice(code: &str, action: &str) -> Option<String> {
+fn advice(code: &str, message: &str, action: &str) -> Option<String> {
     Some(match code {
+        // EC2 Auto Scaling User Guide, "Control Amazon EC2 launch template usage in Auto Scaling groups": which of them it is, is not said.
+        "UnauthorizedOperation" | "AccessDenied" if message.contains("not authorized to use launch template") => {
+            "the credentials may not call ec2:RunInstances with this template, or ec2:CreateTags, or iam:PassRole for its instance profile; allow it in their policy"
+                .to_owned()
+        }
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
-            format!("the credentials may not call {action}; allow it in their policy")
+            format!("the credentials may not call {}; allow it in their policy", lacking(message, action))
         }
         "ExpiredToken" | "ExpiredTokenException" => "the credentials have expired; sign in again".to_owned(),
-        "RequestExpired" | "RequestTimeTooSkewed" => CLOCK.to_owned(),
+        // "Error codes for the Amazon EC2 API": it is said of temporary credentials whose time is over, too.
+        "RequestExpired" => format!("the credentials have expired, and are to be renewed (sign in again); or {CLOCK}"),
+        "RequestTimeTooSkewed" => CLOCK.to_owned(),
+        "AuthFailure" if message.contains("Not authorized for images") => {
+            "the image is not shared with this account; have its owner share it, or copy it".to_owned()
+        }
         "AuthFailure" | "InvalidClientTokenId" | "UnrecognizedClientException" | "MissingAuthenticationToken" => {
-            "the credentials are not valid here; check which account and region they are of".to_owned()
+            "the credentials are not valid here; check which account and region they are of, and this machine's clock".to_owned()
         }
         "OptInRequired" => "the account has not opted into this region, or this service".to_owned(),
         "OperationNotPermitted" => "it is protected; lift the protection first".to_owned(),
@@ -207,7 +228,7 @@ where
 /// Of an error that a service answered.
 fn answered(action: &'static str, code: &str, message: &str, status: u16) -> Error {
     let kind = kind(code, message, status);
-    let mut text = match advice(code, action) {
+    let mut text = match advice(code, message, action) {
         Some(advice) => format!("{action} was refused: {advice}"),
         // Auto Scaling and Elastic Load Balancing say of a clock that is off that the signature is.
         None if code.starts_with("Signature") || code == "InvalidSignatureException" => {
@@ -267,12 +288,17 @@ mod tests {
         assert_eq!(of("AutoScalingGroup name not found - no such group: web-0001-0"), NotFound);
         assert_eq!(of("You must use a valid fully-formed launch template. The launch template ID does not exist"), NotYetVisible);
         assert_eq!(of("DesiredCapacity must be at most MaxSize"), Invalid);
+        let earnest = "You must use a valid fully-formed launch template. The image id '[ami-1]' does not exist";
+        assert_eq!(of(earnest), Invalid, "an image does not appear by waiting");
     }
 
     #[test]
     fn what_the_caller_can_mend_is_said() {
         let text = |code, message| answered("ec2:RunInstances", code, message, 400).to_string();
         assert!(text("UnauthorizedOperation", "no").contains("may not call ec2:RunInstances; allow it"));
+        let tags = "User: ann is not authorized to perform: ec2:CreateTags on resource: *";
+        assert!(text("UnauthorizedOperation", tags).contains("may not call ec2:CreateTags; allow it"));
+        assert!(text("AuthFailure", "Not authorized for images: [ami-1]").contains("not shared with this account"));
         assert!(text("ExpiredToken", "").contains("credentials have expired"));
         assert!(text("RequestExpired", "").contains("clock"));
         assert!(text("SignatureDoesNotMatch", "Signature expired: 2026 is now earlier than 2027").contains("clock"));

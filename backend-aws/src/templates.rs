@@ -41,7 +41,7 @@ pub(crate) async fn ensure(
         .launch_template_name(name)
         .client_token(token)
         .launch_template_data(data.clone());
-    match aws.ask("ec2:CreateLaunchTemplate", call.tag_specifications(tags).send()).await {
+    match aws.ask("ec2:CreateLaunchTemplate", call.tag_specifications(tags.clone()).send()).await {
         Ok(answer) => {
             let id = answer.launch_template.and_then(|template| template.launch_template_id);
             id.ok_or_else(|| Error::new(ErrorKind::Internal, format!("launch template {name} was made, and has no id")))
@@ -51,9 +51,28 @@ pub(crate) async fn ensure(
                 let what = format!("the {what} of launch template {name} is another, so it is not ours; delete it");
                 Err(Error::new(ErrorKind::Taken, what).with_resource(name.to_owned()))
             }
-            None => version_1(aws, name).await.map(|(id, _)| id),
+            None => tagged_so(aws, name, &tags).await,
         },
         Err(error) => Err(error),
+    }
+}
+
+/// The id of the template of this name, if it bears these tags: without them nobody would ever find it again to delete it.
+async fn tagged_so(aws: &Aws, name: &str, tags: &TagSpecification) -> Result<String> {
+    let call = aws.again().ec2.describe_launch_templates().launch_template_names(name);
+    let answer = aws.ask("ec2:DescribeLaunchTemplates", call.send()).await?;
+    let found = answer.launch_templates().first().and_then(|found| Some((found.launch_template_id()?, found.tags())));
+    let Some((id, found)) = found else {
+        return Err(Error::new(ErrorKind::NotYetVisible, format!("launch template {name} is there, and is not shown yet")));
+    };
+    match tags.tags().iter().find(|tag| !found.contains(tag)) {
+        None => Ok(id.to_owned()),
+        Some(tag) => {
+            let key = tag.key().unwrap_or_default();
+            let what =
+                format!("launch template {name} lacks the tags of what is ours ({key}), so it is somebody else's; delete it");
+            Err(Error::new(ErrorKind::Taken, what).with_resource(name.to_owned()))
+        }
     }
 }
 

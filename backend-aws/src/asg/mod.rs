@@ -52,11 +52,11 @@ pub struct AsgFleet {
 /// How those who leave are named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Terminate {
-    /// A call for each.
+    /// A call for up to a hundred.
     #[default]
-    One,
-    /// A call for up to a hundred, which emulators don't know.
     Batch,
+    /// A call for each: all that emulators know.
+    One,
 }
 
 impl AsgFleet {
@@ -70,7 +70,7 @@ impl AsgFleet {
             request_lifetime: REQUEST_LIFETIME,
             adopt: false,
         };
-        Self { aws: aws.clone(), capabilities, terminate: Terminate::One, lag: Duration::from_secs(5) }
+        Self { aws: aws.clone(), capabilities, terminate: Terminate::Batch, lag: Duration::from_secs(5) }
     }
 
     /// Names those who leave in this way.

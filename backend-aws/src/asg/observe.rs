@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use immutable_core::Result;
 use immutable_core::fleet::{
-    Coverage, Evidence, FleetId, GroupId, GroupSeen, GroupState, Health, Incident, Instance, Life, Observation, Stranger,
+    Coverage, Evidence, FleetId, GroupId, GroupSeen, GroupState, Health, Held, Incident, Instance, Life, Observation, Stranger,
     Trouble, Verdict, Working,
 };
 use immutable_core::id::{InstanceKey, NativeRef, SourceId, Zone};
@@ -20,6 +20,8 @@ use crate::{marks, templates, trouble};
 pub(super) struct Activities {
     /// Whether one goes on.
     pub(super) busy: bool,
+    /// Whether the newest one failed: Auto Scaling tries again, now and then, and has nothing under way meanwhile.
+    gave_up: bool,
     /// Those that failed: id, what was attempted, and why.
     failed: Vec<(String, Trouble)>,
 }
@@ -57,10 +59,12 @@ impl AsgFleet {
                     };
                     let incident = |(id_, trouble)| Incident { id: Arc::from(id_), group: *id, instance: None, trouble };
                     seen.incidents.extend(activities.failed.into_iter().map(|(activity, trouble)| incident((activity, trouble))));
-                    let settled = found.members.len() == usize::try_from(found.desired).unwrap_or(usize::MAX);
+                    let stay = found.staying().filter(|member| member.held != Some(Held::Standby)).count();
+                    let comes = stay < usize::try_from(found.desired).unwrap_or(usize::MAX) && !activities.gave_up;
+                    let moves = found.members.iter().any(|member| matches!(member.life, Life::Booting | Life::Leaving));
                     let state = GroupState::Present {
                         size: found.desired,
-                        working: if activities.busy || !settled { Working::Busy } else { Working::Idle },
+                        working: if activities.busy || comes || moves { Working::Busy } else { Working::Idle },
                         spec: found.mark.spec,
                         upkeep: Some(found.upkeep()),
                     };
@@ -103,7 +107,8 @@ impl AsgFleet {
         // The newest come first: what goes on, and what failed lately, is among them.
         let call = self.aws.again().asg.describe_scaling_activities().auto_scaling_group_name(group).max_records(100);
         let answer = self.aws.ask("autoscaling:DescribeScalingActivities", call.send()).await?;
-        let mut activities = Activities::default();
+        let gave_up = answer.activities().first().and_then(|newest| newest.status_code()) == Some(&Failed);
+        let mut activities = Activities { gave_up, ..Activities::default() };
         for activity in answer.activities() {
             match activity.status_code() {
                 Some(Failed) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_autoscaling::operation::terminate_instance_in_auto_scaling_group::builders::TerminateInstanceInAutoScalingGroupFluentBuilder;
 use immutable_core::fleet::{FleetId, GroupId, Life, Refusal, Resize, Resized};
 use immutable_core::id::InstanceKey;
-use immutable_core::{Error, ErrorKind, Result};
+use immutable_core::{Applied, Error, ErrorKind, Result};
 
 use super::seen::Group;
 use super::{AsgFleet, Terminate};
@@ -104,26 +104,7 @@ impl AsgFleet {
         let died = named_gone.take(gone - took).cloned().collect::<Vec<_>>();
         let refused_now = strangers.into_iter().cloned().chain(died);
         let mut refused: Vec<(InstanceKey, Refusal)> = refused_now.map(|key| (key, Refusal::NotMember)).collect();
-        match self.terminate {
-            Terminate::One => {
-                for key in &stay {
-                    let call = self.terminating().instance_id(key.name.as_str());
-                    if let Some(refusal) = self.order_out(call).await? {
-                        refused.push(((*key).clone(), refusal));
-                    }
-                }
-            }
-            Terminate::Batch => {
-                // "TerminateInstanceInAutoScalingGroup": at most 100 at once.
-                for keys in stay.chunks(100) {
-                    let ids = keys.iter().map(|key| key.name.as_str().to_owned()).collect();
-                    let call = self.terminating().auto_scaling_group_name(&group.name).set_instance_ids(Some(ids));
-                    if let Some(refusal) = self.order_out(call).await? {
-                        refused.extend(keys.iter().map(|key| ((*key).clone(), refusal)));
-                    }
-                }
-            }
-        }
+        refused.extend(self.terminate_all(&group.name, &stay).await?);
         let to = from.saturating_sub(count(leave.len() - refused.len()));
         let leaving: BTreeSet<&str> =
             stay.iter().filter(|key| !refused.iter().any(|(other, _)| other == **key)).map(|key| key.name.as_str()).collect();
@@ -131,6 +112,38 @@ impl AsgFleet {
         let group = self.until(fleet, id, |group| group.desired <= to && none_stays(group)).await?;
         refused.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Resized { size: group.desired, refused, ticket: None, echo_until: None })
+    }
+
+    /// Has these terminated, and says who is refused. Once one is, what goes wrong with another leaves the call half done: sent again it goes on.
+    async fn terminate_all(&self, group: &str, keys: &[&InstanceKey]) -> Result<Vec<(InstanceKey, Refusal)>> {
+        let (mut refused, mut begun) = (Vec::new(), false);
+        // "TerminateInstanceInAutoScalingGroup": at most 100 at once.
+        for keys in keys.chunks(if self.terminate == Terminate::Batch { 100 } else { 1 }) {
+            if self.terminate == Terminate::Batch {
+                let ids = keys.iter().map(|key| key.name.as_str().to_owned()).collect();
+                let call = self.terminating().auto_scaling_group_name(group).set_instance_ids(Some(ids));
+                if self.order_out(call).await.map_err(|error| self.half_done(begun, error))?.is_none() {
+                    begun = true;
+                    continue;
+                }
+            }
+            // One of them has the whole call refused.
+            for key in keys {
+                let call = self.terminating().instance_id(key.name.as_str());
+                match self.order_out(call).await.map_err(|error| self.half_done(begun, error))? {
+                    Some(refusal) => refused.push(((*key).clone(), refusal)),
+                    None => begun = true,
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    fn half_done(&self, begun: bool, error: Error) -> Error {
+        match begun && error.applied() == Applied::No {
+            true => error.with_applied(Applied::Unknown).with_echo_until(self.aws.now()),
+            false => error,
+        }
     }
 
     fn terminating(&self) -> TerminateInstanceInAutoScalingGroupFluentBuilder {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_ec2::types::{LaunchTemplateSpecification, ResourceType, TagSpecification};
 use immutable_core::fleet::{GroupId, Op, Refusal, Resize, Resized};
 use immutable_core::id::InstanceKey;
-use immutable_core::{Error, ErrorKind, Result};
+use immutable_core::{Applied, Error, ErrorKind, Result};
 
 use super::{Ec2Fleet, Launched, Short, is_member};
 use crate::instances::Machine as Seen;
@@ -24,8 +24,10 @@ impl Ec2Fleet {
         match resize {
             Resize::Raise { from, to, .. } => {
                 // An earlier copy of this call came: its token tells all that it launched, also what is not shown yet.
-                let again = of_group.iter().any(|machine| machine.op.as_deref() == Some(&op.uuid()));
-                if size == *to && !again {
+                let came = of_group.iter().filter(|machine| machine.op.as_deref() == Some(&op.uuid())).count();
+                let again = came > 0;
+                // All of them are shown, be they gone by now: a token may be forgotten, and is not relied on.
+                if count(came) >= to.saturating_sub(*from) || (size == *to && !again) {
                     return Ok(done(size));
                 }
                 if size != *from && !again {
@@ -54,9 +56,10 @@ impl Ec2Fleet {
         tags.insert(marks::OP.to_owned(), op.uuid());
         let tagged = |what: ResourceType, tags| TagSpecification::builder().resource_type(what).set_tags(Some(tags)).build();
         let more = i32::try_from(more).unwrap_or(i32::MAX);
+        // Once, although it has a token: who has no room now has none in a second, and of two copies the refusal of the second says nothing of the first.
         let call = self
             .aws
-            .again()
+            .once()
             .ec2
             .run_instances()
             .launch_template(LaunchTemplateSpecification::builder().launch_template_id(&template.id).version("1").build())
@@ -66,10 +69,14 @@ impl Ec2Fleet {
             .client_token(op.uuid())
             .tag_specifications(tagged(ResourceType::Instance, templates::ec2_tags(&tags)))
             .tag_specifications(tagged(ResourceType::Volume, volumes));
-        let answer = match self.aws.ask("ec2:RunInstances", call.send()).await {
+        let answer = match self.aws.order("ec2:RunInstances", call.send()).await {
             Ok(answer) => answer,
             // It was done, and some of them are gone already.
             Err(error) if error.kind() == ErrorKind::TokenSpent && again => return Ok(done(size)),
+            // The group is there, since its template is: what is not is the image, or a subnet.
+            Err(error) if error.kind() == ErrorKind::NotFound && !error.message().contains("InvalidLaunchTemplate") => {
+                return Err(Error::invalid(error.message()).with_place(self.aws.place()).with_source(error));
+            }
             Err(error) => return Err(error),
         };
         let ids: Vec<Arc<str>> = answer.instances().iter().filter_map(|one| one.instance_id().map(Arc::from)).collect();
@@ -111,10 +118,11 @@ impl Ec2Fleet {
         if size != from && size != from.saturating_sub(left) {
             return Err(conflict(group, size, from));
         }
+        let mut begun = false;
         for zone in zones(&stay) {
             // "TerminateInstances": 1000 at most, and fewer are advised.
             for machines in zone.chunks(100) {
-                refused.extend(self.terminate(machines).await?);
+                refused.extend(self.terminate(machines, &mut begun).await?);
             }
         }
         let gone = |machines: &[Seen]| {
@@ -135,20 +143,28 @@ impl Ec2Fleet {
         Ok(Resized { size: count(members), refused, ticket: None, echo_until: None })
     }
 
-    /// Terminates machines of one zone. If one of them is protected none is, so then each is asked for alone.
-    async fn terminate(&self, machines: &[&Seen]) -> Result<Vec<(InstanceKey, Refusal)>> {
+    /// Terminates machines of one zone. If one of them is protected none is, so then each is asked for alone. Once one is terminated, what goes wrong with another
+    /// leaves the call half done: sent again it goes on.
+    async fn terminate(&self, machines: &[&Seen], begun: &mut bool) -> Result<Vec<(InstanceKey, Refusal)>> {
+        let half_done = |begun: bool, error: Error| match begun && error.applied() == Applied::No {
+            true => error.with_applied(Applied::Unknown).with_echo_until(self.aws.now()),
+            false => error,
+        };
         match self.end(machines).await {
-            Ok(()) => return Ok(Vec::new()),
-            Err(error) if refusal(&error).is_none() => return Err(error),
+            Ok(()) => {
+                *begun = true;
+                return Ok(Vec::new());
+            }
+            Err(error) if refusal(&error).is_none() => return Err(half_done(*begun, error)),
             Err(_) => {}
         }
         let mut refused = Vec::new();
         for machine in machines {
             match self.end(std::slice::from_ref(machine)).await {
-                Ok(()) => {}
+                Ok(()) => *begun = true,
                 Err(error) => match refusal(&error) {
                     Some(refusal) => refused.push((InstanceKey::named(machine.id.clone()), refusal)),
-                    None => return Err(error),
+                    None => return Err(half_done(*begun, error)),
                 },
             }
         }

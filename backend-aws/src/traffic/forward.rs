@@ -63,6 +63,10 @@ impl Forward {
         let tuple =
             |(arn, weight): &(String, u16)| TargetGroupTuple::builder().target_group_arn(arn).weight((*weight).into()).build();
         let mut actions = self.actions.clone();
+        // "AuthenticateOidcActionConfig": the secret is never shown, and may be left out only if this says so.
+        for sign_in in actions.iter_mut().filter_map(|action| action.authenticate_oidc_config.as_mut()) {
+            sign_in.use_existing_client_secret = Some(true);
+        }
         for action in actions.iter_mut().filter(|action| action.r#type() == Some(&ActionTypeEnum::Forward)) {
             let sticks = action.forward_config().and_then(|config| config.target_group_stickiness_config()).cloned();
             let config = ForwardActionConfig::builder().set_target_groups(Some(weights.iter().map(tuple).collect()));
@@ -96,7 +100,9 @@ impl AlbTraffic {
         Forward::read(actions.unwrap_or_default()).map_err(|error| error.with_resource(arn))
     }
 
-    pub(super) async fn set_weights(&self, pool: &Pool, forward: &Forward, wanted: &BTreeMap<&str, u16>) -> Result<()> {
+    pub(super) async fn set_weights(&self, pool: &Pool, wanted: &BTreeMap<&str, u16>) -> Result<()> {
+        // Read again: what others changed meanwhile is not to be undone.
+        let forward = self.forward(pool).await?;
         if wanted.iter().all(|(arn, weight)| forward.weights.iter().any(|(known, is)| known == arn && is == weight)) {
             return Ok(());
         }

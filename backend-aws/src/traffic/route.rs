@@ -44,7 +44,7 @@ impl AlbTraffic {
             generation.and_then(|generation| route.weights().get(generation)).copied().unwrap_or(0)
         };
         let weights: BTreeMap<&str, u16> = slots.slots.iter().map(|slot| (&*slot.arn, weight(slot))).collect();
-        self.set_weights(pool, &slots.forward, &weights).await?;
+        self.set_weights(pool, &weights).await?;
         for slot in slots.slots.iter().filter(ends) {
             self.detach(slot, &groups).await?;
         }

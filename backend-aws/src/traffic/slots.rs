@@ -35,8 +35,10 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    /// The generations that are attached, and their weights: not one whose target group the listener does not forward to, be it at weight 0, since nobody checks it.
     pub(super) fn weights(&self) -> BTreeMap<GenerationId, u16> {
-        self.slots.iter().filter_map(|slot| Some((slot.generation?, slot.weight))).collect()
+        let attached = |slot: &&Slot| self.forward.weights.iter().any(|(arn, _)| *arn == slot.arn);
+        self.slots.iter().filter(attached).filter_map(|slot| Some((slot.generation?, slot.weight))).collect()
     }
 
     pub(super) fn of(&self, generation: GenerationId) -> Option<&Slot> {

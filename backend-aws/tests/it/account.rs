@@ -90,7 +90,11 @@ impl Account {
 
     /// Asks by hand, and says what the element of this name is.
     pub(crate) fn elb(&self, form: &str, element: &str) -> String {
-        let outcome = self.fake.answer(&Request::form(Service::Elb, form), self.now_ms());
+        self.by_hand(Service::Elb, form, element)
+    }
+
+    pub(crate) fn by_hand(&self, service: Service, form: &str, element: &str) -> String {
+        let outcome = self.fake.answer(&Request::form(service, form), self.now_ms());
         let Outcome::Reply(reply) = outcome else { panic!("no answer to {form}") };
         let text = reply.text();
         let inside = text.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());

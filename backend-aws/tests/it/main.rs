@@ -2,9 +2,15 @@
 
 mod account;
 mod alarms;
+mod calls;
+mod hand;
 mod images;
+mod live;
+mod policy;
+mod refused;
 mod seeds;
 mod suites;
 mod sweep;
+mod walk;
 mod wire;
 mod world;
