@@ -21,7 +21,7 @@ use aws_sdk_ec2::types::Filter;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, LoadBalancerSchemeEnum, ProtocolEnum, TargetGroupTuple,
 };
-use backend_aws::{AUTO_SCALING, AlbTraffic, AsgFleet, AsgTemplate, Aws, Machine, Pool};
+use backend_aws::{AUTO_SCALING, AlbTraffic, AsgFleet, AsgTemplate, Aws, Machine, Pool, Terminate};
 use clap::Parser;
 use immutable_core::fleet::POOL_CHECK;
 use immutable_core::pipeline::packer;
@@ -92,8 +92,11 @@ async fn walk(args: Args) -> Result<()> {
     // The provider: groups, images and the load balancer of one account's region.
     let mut switch = AlbTraffic::new(&aws).pool(args.fleet.as_str(), Pool::listener(&front.listener, &front.target_groups))?;
     let mut fleets = AsgFleet::new(&aws);
+    if args.endpoint.is_some() {
+        fleets = fleets.terminate(Terminate::One);
+    }
     if let Some(lag) = args.lag {
-        switch = switch.settle(Duration::from_secs(lag));
+        switch = switch.settle(Duration::from_secs(lag)).lag(Duration::from_secs(lag));
         fleets = fleets.lag(Duration::from_secs(lag));
     }
     let mut provider = Provider::from(&aws).traffic(Arc::new(switch));

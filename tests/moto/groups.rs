@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_aws::{AsgFleet, AsgTemplate};
+use backend_aws::{AsgFleet, AsgTemplate, Terminate};
 use immutable_core::conformance::fleets::Subject;
 use immutable_core::{LaunchTemplate, Result};
 
@@ -12,7 +12,7 @@ use crate::account::Account;
 async fn fresh() -> Result<Subject> {
     let account = Account::new().await?;
     let template = LaunchTemplate::of(&AsgTemplate::new(account.machine().await?))?;
-    account.subject(Arc::new(AsgFleet::new(&account.aws).lag(Duration::ZERO)), template).await
+    account.subject(Arc::new(AsgFleet::new(&account.aws).terminate(Terminate::One).lag(Duration::ZERO)), template).await
 }
 
 immutable_core::fleet_provider_conformance!(fresh);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::Tag;
-use backend_aws::{AmiCatalog, AsgFleet, AsgTemplate};
+use backend_aws::{AmiCatalog, AsgFleet, AsgTemplate, Terminate};
 use immutable_core::conformance::catalog::Subject;
 use immutable_core::{LaunchTemplate, Result};
 
@@ -15,7 +15,8 @@ const BASE: &str = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp
 async fn fresh() -> Result<Subject> {
     let account = Account::new().await?;
     let template = LaunchTemplate::of(&AsgTemplate::new(account.machine().await?))?;
-    let machines = account.subject(Arc::new(AsgFleet::new(&account.aws).lag(Duration::ZERO)), template).await?;
+    let machines =
+        account.subject(Arc::new(AsgFleet::new(&account.aws).terminate(Terminate::One).lag(Duration::ZERO)), template).await?;
     let ec2 = aws_sdk_ec2::Client::new(&account.config);
     for image in &machines.images {
         let tag = Tag::builder().key("name").value(&account.name).build();

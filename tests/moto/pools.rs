@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_aws::{AlbTraffic, AsgFleet, AsgTemplate};
+use backend_aws::{AlbTraffic, AsgFleet, AsgTemplate, Terminate};
 use immutable_core::conformance::switch::Subject;
 use immutable_core::{LaunchTemplate, Result};
 
@@ -13,11 +13,12 @@ async fn fresh() -> Result<Subject> {
     let account = Account::new().await?;
     let template = LaunchTemplate::of(&AsgTemplate::new(account.machine().await?))?;
     let names = ["a", "b"].map(|pool| format!("{}-{pool}", account.name));
-    let mut traffic = AlbTraffic::new(&account.aws).settle(Duration::from_millis(100));
+    let mut traffic = AlbTraffic::new(&account.aws).settle(Duration::from_millis(100)).lag(Duration::ZERO);
     for name in &names {
         traffic = traffic.pool(name.as_str(), account.pool(name).await?)?;
     }
-    let machines = account.subject(Arc::new(AsgFleet::new(&account.aws).lag(Duration::ZERO)), template).await?;
+    let machines =
+        account.subject(Arc::new(AsgFleet::new(&account.aws).terminate(Terminate::One).lag(Duration::ZERO)), template).await?;
     Ok(Subject::new(Arc::new(traffic), machines, names.map(|name| name.as_str().into())))
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, Tag};
 use aws_sdk_ec2::types::{ResourceType, TagSpecification};
 use immutable_core::fleet::{
-    Destroyed, Ensured, FleetId, GenerationId, GenerationSpec, GroupId, GroupSpec, Op, Placement, Upkeep,
+    Destroyed, Ensured, FleetId, GenerationId, GenerationSpec, GroupId, GroupSpec, Held, Op, Placement, Upkeep,
 };
 use immutable_core::{Applied, Error, ErrorKind, Result};
 
-use super::seen::Group;
+use super::seen::{Group, Member};
 use super::{AsgFleet, taken};
 use crate::marks;
 use crate::template::AsgTemplate;
@@ -188,27 +188,35 @@ impl AsgFleet {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no Auto Scaling group of {}", generation.name(fleet))));
         }
         for group in &groups {
-            if group.upkeep().autoscale != upkeep.autoscale {
-                self.protect(group, !upkeep.autoscale).await?;
-            }
+            self.protect(group, !upkeep.autoscale).await?;
             self.set_processes(group, upkeep).await?;
         }
         Ok(())
     }
 
-    /// Protects a group's machines from Auto Scaling's own choice, or leaves it to it, where policies may lower its size.
+    /// Protects a group's machines from Auto Scaling's own choice, or leaves them to it, where policies may lower its size.
     async fn protect(&self, group: &Group, protected: bool) -> Result<()> {
-        let call = self.aws.once().asg.update_auto_scaling_group().auto_scaling_group_name(&group.name);
-        let call = call.new_instances_protected_from_scale_in(protected);
-        self.aws.order("autoscaling:UpdateAutoScalingGroup", call.send()).await?;
-        let members: Vec<String> = group.staying().map(|member| member.id.clone()).collect();
-        // "SetInstanceProtection": at most 50 at once.
+        if group.protects != protected {
+            let call = self.aws.once().asg.update_auto_scaling_group().auto_scaling_group_name(&group.name);
+            let call = call.new_instances_protected_from_scale_in(protected);
+            self.aws.order("autoscaling:UpdateAutoScalingGroup", call.send()).await?;
+        }
+        let differ = || group.staying().filter(|member| member.protected != protected);
+        // "SetInstanceProtection": at most 50 at once, and only of those that are in service, or on standby.
+        let settled = |member: &&Member| member.in_service || member.held == Some(Held::Standby);
+        let members: Vec<String> = differ().filter(settled).map(|member| member.id.clone()).collect();
         for members in members.chunks(50) {
             let call = self.aws.once().asg.set_instance_protection().auto_scaling_group_name(&group.name);
             let call = call.set_instance_ids(Some(members.to_vec())).protected_from_scale_in(protected);
             self.aws.order("autoscaling:SetInstanceProtection", call.send()).await?;
         }
-        Ok(())
+        match protected && differ().any(|member| !settled(&member)) {
+            true => Err(Error::new(
+                ErrorKind::Busy,
+                format!("{} has machines that boot, and are not yet protected from being chosen", group.name),
+            )),
+            false => Ok(()),
+        }
     }
 
     pub(super) async fn destroy(&self, fleet: &FleetId, generation: GenerationId) -> Result<Destroyed> {

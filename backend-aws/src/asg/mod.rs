@@ -117,7 +117,8 @@ impl AsgFleet {
         let groups = self.tagged(fleet, None).await?.into_iter().filter(|group| !group.deleting);
         let attachment = |group: Group| {
             let generation = group.mark.group(fleet)?.generation;
-            Some(Attachment { name: group.name, generation, target_groups: group.target_groups })
+            let in_service = group.members.iter().filter(|member| member.in_service).map(|member| member.id.clone()).collect();
+            Some(Attachment { name: group.name, generation, target_groups: group.target_groups, in_service })
         };
         Ok(groups.filter_map(attachment).collect())
     }

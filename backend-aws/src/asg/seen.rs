@@ -20,6 +20,8 @@ pub(super) struct Group {
     pub(super) max: u32,
     pub(super) deleting: bool,
     pub(super) suspended: Vec<String>,
+    /// Whether those to come are protected from Auto Scaling's own choice.
+    pub(super) protects: bool,
     /// Name and version of the launch template.
     pub(super) template: Option<(String, String)>,
     pub(super) subnets: Vec<String>,
@@ -35,6 +37,8 @@ pub(super) struct Member {
     pub(super) life: Life,
     pub(super) held: Option<Held>,
     pub(super) in_service: bool,
+    /// Whether Auto Scaling may not choose it.
+    pub(super) protected: bool,
     pub(super) healthy: bool,
 }
 
@@ -52,6 +56,7 @@ impl Group {
             max: count(group.max_size()),
             // "AutoScalingGroup": the status is only set while the group is being deleted.
             deleting: group.status().is_some_and(|status| !status.is_empty()),
+            protects: group.new_instances_protected_from_scale_in().unwrap_or(false),
             suspended: group.suspended_processes().iter().filter_map(|one| one.process_name().map(str::to_owned)).collect(),
             template,
             subnets: subnets.filter(|subnet| !subnet.is_empty()).collect(),
@@ -119,6 +124,7 @@ impl Member {
             life,
             held,
             in_service: state == Some(&InService),
+            protected: instance.protected_from_scale_in().unwrap_or(false),
             healthy: instance.health_status().is_none_or(|status| !status.eq_ignore_ascii_case("unhealthy")),
         })
     }

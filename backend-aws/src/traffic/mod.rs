@@ -42,6 +42,7 @@ pub struct AlbTraffic {
     aws: Aws,
     pools: BTreeMap<PoolId, Pool>,
     capabilities: TrafficCapabilities,
+    lag: Duration,
 }
 
 /// Where the requests of a fleet come from.
@@ -94,7 +95,7 @@ impl AlbTraffic {
             drains: true,
             request_lifetime: REQUEST_LIFETIME,
         };
-        Self { aws: aws.clone(), pools: BTreeMap::new(), capabilities }
+        Self { aws: aws.clone(), pools: BTreeMap::new(), capabilities, lag: Duration::from_secs(5) }
     }
 
     /// With this pool, which fleets [name](immutable_core::Fleet::pool).
@@ -123,6 +124,13 @@ impl AlbTraffic {
     #[must_use]
     pub fn settle(mut self, within: Duration) -> Self {
         self.capabilities.settle = within;
+        self
+    }
+
+    /// How long Amazon may take to show what it has done; 5 s if nothing is said. Views are told to be [so old](TrafficSeen::age).
+    #[must_use]
+    pub fn lag(mut self, at_most: Duration) -> Self {
+        self.lag = at_most;
         self
     }
 

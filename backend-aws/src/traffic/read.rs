@@ -33,7 +33,7 @@ impl AlbTraffic {
         let foreign = slots.forward.weights.iter().filter(|(arn, _)| !pool.slots.contains(arn));
         Ok(TrafficSeen {
             pool: id.clone(),
-            age: Duration::ZERO,
+            age: self.lag,
             coverage: Coverage::Whole,
             tag: slots.tag(),
             weights: slots.weights(),

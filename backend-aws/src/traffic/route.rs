@@ -112,7 +112,7 @@ impl AlbTraffic {
         if slots.of(generation).is_none() {
             self.tag_slots(vec![arn.to_owned()], &[(marks::GENERATION, generation.to_string())]).await?;
         }
-        let mut attached = false;
+        let mut wanted: BTreeSet<InstanceKey> = BTreeSet::new();
         for group in
             groups.iter().filter(|group| group.generation == generation && !group.target_groups.iter().any(|known| known == arn))
         {
@@ -124,34 +124,25 @@ impl AlbTraffic {
                 .auto_scaling_group_name(&group.name)
                 .target_group_arns(arn);
             self.aws.order("autoscaling:AttachLoadBalancerTargetGroups", call.send()).await?;
-            attached = true;
+            wanted.extend(group.in_service.iter().map(|id| InstanceKey::named(id.as_str())));
         }
-        if attached {
-            self.keep_out(fleet, generation, arn).await?;
-        }
-        Ok(())
+        self.registered(arn, &wanted, &instances::told_to_drain(&self.aws, fleet, generation).await?).await
     }
 
-    /// Who was told to drain is registered again with its group, and deregistered again at once.
-    async fn keep_out(&self, fleet: &FleetId, generation: GenerationId, arn: &str) -> Result<()> {
-        let told: BTreeSet<InstanceKey> = instances::told_to_drain(&self.aws, fleet, generation).await?;
-        let deadline = self.aws.now() + Duration::from_secs(10);
-        let mut left = told.clone();
-        while !left.is_empty() && self.aws.now() < deadline {
+    /// Waits until those who are in service are registered with their group's target group, which Auto Scaling does in its own time, so that no weight comes before them;
+    /// and has those who were told to drain leave again.
+    async fn registered(&self, arn: &str, wanted: &BTreeSet<InstanceKey>, told: &BTreeSet<InstanceKey>) -> Result<()> {
+        let deadline = self.aws.now() + Duration::from_secs(15);
+        loop {
             let targets = self.targets(arn).await?;
-            let back: Vec<InstanceKey> = targets
-                .into_iter()
-                .filter(|target| target.state == TargetState::Attached && left.contains(&target.key))
-                .map(|target| target.key)
-                .collect();
-            if back.is_empty() {
-                self.aws.pause(Duration::from_secs(1)).await;
-                continue;
+            let back = targets.iter().filter(|target| target.state == TargetState::Attached && told.contains(&target.key));
+            self.deregister(arn, &back.map(|target| target.key.clone()).collect::<Vec<_>>()).await?;
+            let all = wanted.iter().all(|key| targets.iter().any(|target| target.key == *key));
+            if all || self.aws.now() >= deadline {
+                return Ok(());
             }
-            self.deregister(arn, &back).await?;
-            left.retain(|key| !back.contains(key));
+            self.aws.pause(Duration::from_secs(1)).await;
         }
-        Ok(())
     }
 
     /// Lets all targets of a target group finish, and frees it.
@@ -168,7 +159,8 @@ impl AlbTraffic {
         // Auto Scaling does it too, in its own time: until then they would be given requests, should the target group get a weight again.
         let attached = self.targets(&slot.arn).await?.into_iter().filter(|target| target.state == TargetState::Attached);
         self.deregister(&slot.arn, &attached.map(|target| target.key).collect::<Vec<_>>()).await?;
-        self.untag_slot(&slot.arn, &[marks::GENERATION, LESS_SINCE]).await
+        // Since when it has less stays: clients who stick to it are whoever's it is next.
+        self.untag_slot(&slot.arn, &[marks::GENERATION]).await
     }
 
     /// Lets targets finish what they have. Who is no target any more is passed over.
@@ -206,6 +198,8 @@ pub(crate) struct Attachment {
     pub(crate) name: String,
     pub(crate) generation: GenerationId,
     pub(crate) target_groups: Vec<String>,
+    /// Its machines that are in service.
+    pub(crate) in_service: Vec<String>,
 }
 
 /// Which target group each generation gets: the one it has, or the first that is nobody's, or whose owner goes.
@@ -213,7 +207,9 @@ fn place(route: &Route, slots: &Slots) -> Result<Vec<(GenerationId, String)>> {
     let mut places: Vec<(GenerationId, String)> =
         route.weights().keys().filter_map(|generation| Some((*generation, slots.of(*generation)?.arn.clone()))).collect();
     for generation in route.weights().keys().filter(|generation| slots.of(**generation).is_none()) {
-        let free = slots.slots.iter().find(|slot| slot.generation.is_none() && !places.iter().any(|(_, arn)| *arn == slot.arn));
+        let free = slots.slots.iter().filter(|slot| slot.generation.is_none() && !places.iter().any(|(_, arn)| *arn == slot.arn));
+        // Of those that are free, the one that was left first: whoever stuck to it may have gone elsewhere.
+        let free = free.min_by_key(|slot| slot.less_since);
         let Some(free) = free else {
             let what = format!(
                 "all {} target groups of pool {} are in use; take a generation out first, or give the pool one more",
