@@ -55,11 +55,41 @@ fn nothing_denied(account: &Account) {
     assert_eq!(denied, BTreeSet::new(), "these are not in the policy");
 }
 
+/// The tags that a call sets or removes fulfil what the policy wants of them. What is there already, and its tags, is Amazon's to judge.
+fn conditions_hold(account: &Account) {
+    for call in account.fake.calls() {
+        let keys: BTreeSet<&str> = call
+            .form
+            .iter()
+            .filter(|(field, _)| field.starts_with("TagKeys.") || (field.contains("Tag") && field.ends_with(".Key")))
+            .map(|(_, key)| key.as_str())
+            .collect();
+        let is_set = |key: &str, values: &[String]| {
+            let field = call.form.iter().find(|(field, found)| field.ends_with(".Key") && *found == key).map(|(field, _)| field);
+            field.and_then(|field| call.form.get(&field.replace(".Key", ".Value"))).is_some_and(|value| values.contains(value))
+        };
+        let of_call = |statement: &&serde_json::Value| texts(&statement["Action"]).contains(&call.permission());
+        for statement in Policy::read().0.iter().filter(of_call) {
+            let (sid, condition) = (&statement["Sid"], &statement["Condition"]);
+            for (key, values) in condition["StringEquals"].as_object().into_iter().flatten() {
+                if let Some(tag) = key.strip_prefix("aws:RequestTag/") {
+                    assert!(is_set(tag, &texts(values)), "{sid} wants the tag {tag} of {call:?}");
+                }
+            }
+            if let Some(allowed) = condition["ForAllValues:StringEquals"].get("aws:TagKeys").map(texts) {
+                assert!(keys.iter().all(|key| allowed.iter().any(|one| one == key)), "{sid} does not allow {keys:?}");
+                assert!(!keys.is_empty(), "{sid}: {call:?} names no tag");
+            }
+        }
+    }
+}
+
 /// The calls that were made by who is bound by the policy, in an account whose furniture others have made.
 fn bound(furnish_and_walk: impl AsyncFn(&Account) -> Result<()>) -> BTreeSet<String> {
     play(async |account: Account| {
         furnish_and_walk(&account).await.unwrap();
         nothing_denied(&account);
+        conditions_hold(&account);
         let by_others = |action: &String| action.starts_with("elasticloadbalancing:Create");
         walk::called(&account).into_iter().filter(|action| !by_others(action)).collect()
     })
