@@ -2,3 +2,6 @@
 
 mod account;
 mod suites;
+mod sweep;
+mod wire;
+mod world;
