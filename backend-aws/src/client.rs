@@ -23,7 +23,7 @@ use crate::budget::{Budget, Rate};
 use crate::errors;
 
 /// How long after it was signed a request may still be accepted: SigV4 gives it five minutes ("Elements of an AWS API request signature"), and clocks differ.
-pub(crate) const REQUEST_LIFETIME: Duration = Duration::from_secs(6 * 60);
+const REQUEST_LIFETIME: Duration = Duration::from_secs(6 * 60);
 
 /// An account in a region, and how it is called. Clones share their connections and their [budget](Builder::rate) of calls.
 ///
@@ -47,6 +47,7 @@ struct Inner {
     once: Clients,
     clock: Arc<dyn Clock>,
     budget: Budget,
+    request_lifetime: Duration,
 }
 
 /// A client of each service.
@@ -107,6 +108,10 @@ impl Aws {
         self.inner.clock.now()
     }
 
+    pub(crate) fn request_lifetime(&self) -> Duration {
+        self.inner.request_lifetime
+    }
+
     pub(crate) async fn pause(&self, pause: Duration) {
         self.inner.clock.sleep_until(self.now() + pause).await;
     }
@@ -134,7 +139,7 @@ impl Aws {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         self.ask(action, call).await.map_err(|error| match error.applied() {
-            Applied::Unknown => error.with_echo_until(self.now() + REQUEST_LIFETIME),
+            Applied::Unknown => error.with_echo_until(self.now() + self.inner.request_lifetime),
             _ => error,
         })
     }
@@ -158,6 +163,7 @@ pub struct Builder {
     http: Option<SharedHttpClient>,
     clock: Option<Arc<dyn Clock>>,
     rates: BTreeMap<String, Rate>,
+    request_lifetime: Option<Duration>,
 }
 
 struct Keys {
@@ -220,6 +226,13 @@ impl Builder {
         self
     }
 
+    /// How long after it was signed a request may still be accepted; 6 min if nothing is said, which is what Amazon's signatures allow, and a minute for clocks that differ.
+    /// After a call without an answer so long nothing else is asked of what it was about. Less is for emulators: Amazon may then still do what was given up.
+    pub fn request_lifetime(mut self, at_most: Duration) -> Self {
+        self.request_lifetime = Some(at_most);
+        self
+    }
+
     /// Resolves account, region and credentials.
     ///
     /// # Errors
@@ -246,6 +259,7 @@ impl Builder {
             once: Clients::new(&once.build()),
             budget: Budget::new(clock.clone(), self.rates),
             clock,
+            request_lifetime: self.request_lifetime.unwrap_or(REQUEST_LIFETIME),
         };
         Ok(Aws { inner: Arc::new(inner) })
     }

@@ -5,3 +5,5 @@ mod account;
 mod ec2;
 mod groups;
 mod pools;
+mod proxy;
+mod rollouts;
