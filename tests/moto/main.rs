@@ -2,8 +2,11 @@
 //! that nobody bends the backend to please it. What would fail now and then is mended instead, in `serve.py`. Needs a server: `./tests/run moto`.
 
 mod account;
+#[path = "../built.rs"]
+mod built;
 mod ec2;
 mod groups;
+mod packer;
 mod pools;
 mod proxy;
 mod rollouts;
