@@ -31,7 +31,7 @@ impl Rate {
     }
 }
 
-/// One bucket of tokens an action, filled by the clock. Shared by all that one [`Aws`](crate::Aws) and its clones call.
+/// One bucket of tokens an action, filled by the clock. Shared by all that one [`Aws`](crate::Aws) and its clones call in a region.
 pub(crate) struct Budget {
     clock: Arc<dyn Clock>,
     said: BTreeMap<String, Rate>,

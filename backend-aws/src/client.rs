@@ -25,7 +25,8 @@ use crate::errors;
 /// How long after it was signed a request may still be accepted: SigV4 gives it five minutes ("Elements of an AWS API request signature"), and clocks differ.
 const REQUEST_LIFETIME: Duration = Duration::from_secs(6 * 60);
 
-/// An account in a region, and how it is called. Clones share their connections and their [budget](Builder::rate) of calls.
+/// An account in a region, and how it is called. Clones share their connections and their [budget](Builder::rate) of calls, and so does all that is
+/// made of them for [other regions](Self::in_region), which have a budget each.
 ///
 /// ```no_run
 /// # async fn example() -> immutable_core::Result<()> {
@@ -46,8 +47,37 @@ struct Inner {
     again: Clients,
     once: Clients,
     clock: Arc<dyn Clock>,
-    budget: Budget,
+    budget: Arc<Budget>,
+    account: Arc<Account>,
+}
+
+/// What an account's regions have in common.
+struct Account {
+    name: String,
+    config: SdkConfig,
+    clock: Arc<dyn Clock>,
+    rates: BTreeMap<String, Rate>,
     request_lifetime: Duration,
+    /// By region.
+    budgets: Mutex<BTreeMap<String, Arc<Budget>>>,
+}
+
+impl Account {
+    fn in_region(self: Arc<Self>, region: &str) -> Result<Aws> {
+        let place = Place::new("aws", &self.name, region)?;
+        let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
+        // Six attempts outlast a throttle of some ten seconds; whatever lasts longer is the caller's to wait for.
+        let again = config
+            .to_builder()
+            .retry_config(RetryConfig::standard().with_max_attempts(6).with_max_backoff(Duration::from_secs(5)));
+        let once = config.to_builder().retry_config(RetryConfig::disabled());
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Budget::new(self.clock.clone(), self.rates.clone()));
+        let budget = budgets.entry(region.to_owned()).or_insert_with(new).clone();
+        drop(budgets);
+        let (again, once, clock) = (Clients::new(&again.build()), Clients::new(&once.build()), self.clock.clone());
+        Ok(Aws { inner: Arc::new(Inner { place, again, once, clock, budget, account: self }) })
+    }
 }
 
 /// A client of each service.
@@ -90,6 +120,17 @@ impl Aws {
         self.inner.place.clone()
     }
 
+    /// The same account in another region, with the same credentials, HTTP client, endpoint and clock.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if it is no name of a region.
+    pub fn in_region(&self, region: &str) -> Result<Self> {
+        match region == self.inner.place.region() {
+            true => Ok(self.clone()),
+            false => self.inner.account.clone().in_region(region),
+        }
+    }
+
     /// For calls that may be repeated: reads, and those with a token.
     pub(crate) fn again(&self) -> &Clients {
         &self.inner.again
@@ -100,16 +141,12 @@ impl Aws {
         &self.inner.once
     }
 
-    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.inner.clock
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
     pub(crate) fn request_lifetime(&self) -> Duration {
-        self.inner.request_lifetime
+        self.inner.account.request_lifetime
     }
 
     pub(crate) async fn pause(&self, pause: Duration) {
@@ -139,7 +176,7 @@ impl Aws {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         self.ask(action, call).await.map_err(|error| match error.applied() {
-            Applied::Unknown => error.with_echo_until(self.now() + self.inner.request_lifetime),
+            Applied::Unknown => error.with_echo_until(self.now() + self.inner.account.request_lifetime),
             _ => error,
         })
     }
@@ -247,21 +284,9 @@ impl Builder {
             Some(account) => account.clone(),
             None => account(&config).await?,
         };
-        let place = Place::new("aws", &account, &region)?;
-        // Six attempts outlast a throttle of some ten seconds; whatever lasts longer is the caller's to wait for.
-        let again = config
-            .to_builder()
-            .retry_config(RetryConfig::standard().with_max_attempts(6).with_max_backoff(Duration::from_secs(5)));
-        let once = config.to_builder().retry_config(RetryConfig::disabled());
-        let inner = Inner {
-            place,
-            again: Clients::new(&again.build()),
-            once: Clients::new(&once.build()),
-            budget: Budget::new(clock.clone(), self.rates),
-            clock,
-            request_lifetime: self.request_lifetime.unwrap_or(REQUEST_LIFETIME),
-        };
-        Ok(Aws { inner: Arc::new(inner) })
+        let request_lifetime = self.request_lifetime.unwrap_or(REQUEST_LIFETIME);
+        let account = Account { name: account, config, clock, rates: self.rates, request_lifetime, budgets: Mutex::default() };
+        Arc::new(account).in_region(&region)
     }
 
     async fn config(&self, clock: Arc<dyn Clock>) -> Result<SdkConfig> {

@@ -72,6 +72,7 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "IncorrectInstanceState",
             "DependencyViolation",
             "IncorrectState",
+            "InvalidSnapshot.InUse",
         ],
     ),
     (
@@ -111,6 +112,9 @@ const CODES: &[(ErrorKind, &[&str])] = &[
             "RuleNotFound",
             "LoadBalancerNotFound",
             "ParameterNotFound",
+            "ParameterVersionNotFound",
+            "ParameterVersionLabelNotFound",
+            "InvalidSnapshot.NotFound",
         ],
     ),
     (

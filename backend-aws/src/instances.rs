@@ -59,7 +59,7 @@ impl Machine {
     }
 }
 
-async fn described(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Machine>> {
+pub(crate) async fn described(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Machine>> {
     let (mut found, mut next) = (Vec::new(), None);
     loop {
         let call = aws.again().ec2.describe_instances().set_filters(Some(filters.clone())).max_results(1000);

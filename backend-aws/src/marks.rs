@@ -13,6 +13,8 @@ pub(crate) const SUBNETS: &str = "immutable:subnets";
 pub(crate) const DRAIN: &str = "immutable:drain";
 pub(crate) const OP: &str = "immutable:op";
 pub(crate) const ARTIFACT: &str = "immutable:artifact";
+/// On a copy of an image: `us-east-1/ami-0123456789abcdef0`, what it is a copy of.
+pub(crate) const COPY_OF: &str = "immutable:copy-of";
 
 /// `web-0007-0`: the name of a group, and how the names of all else that is made for it begin.
 pub(crate) fn name(fleet: &FleetId, group: GroupId) -> String {

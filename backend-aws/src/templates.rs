@@ -65,7 +65,13 @@ pub(crate) async fn difference(aws: &Aws, name: &str, data: &RequestLaunchTempla
 
 async fn version_1(aws: &Aws, name: &str) -> Result<(String, Option<aws_sdk_ec2::types::ResponseLaunchTemplateData>)> {
     let call = aws.again().ec2.describe_launch_template_versions().launch_template_name(name).versions("1");
-    let answer = aws.ask("ec2:DescribeLaunchTemplateVersions", call.send()).await?;
+    let answer = match aws.ask("ec2:DescribeLaunchTemplateVersions", call.send()).await {
+        // Its name is taken, or a group names it: it is there.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::new(ErrorKind::NotYetVisible, format!("launch template {name} is there, and is not shown yet")));
+        }
+        other => other?,
+    };
     let version = answer.launch_template_versions.unwrap_or_default().into_iter().next();
     let found = version.and_then(|version| Some((version.launch_template_id?, version.launch_template_data)));
     found

@@ -36,7 +36,7 @@ impl AsgFleet {
             match found.iter().find(|found| found.name == *name) {
                 Some(found) if found.is_complete() => continue,
                 Some(_) => {}
-                None => self.create(op, spec, &template, one, group, name).await?,
+                None => self.create_when_shown(op, spec, &template, one, group, name).await?,
             }
             let shown = self.shown(&spec.fleet, group).await?;
             self.set_processes(&shown, spec.upkeep).await?;
@@ -69,6 +69,27 @@ impl AsgFleet {
         match templates::difference(&self.aws, &wanted, &data).await? {
             Some(what) => Err(taken(found, &format!("the {what} of its launch template is another"))),
             None => Ok(()),
+        }
+    }
+
+    /// What was just made is not known everywhere at once: a template to groups, a name to those who ask for it.
+    async fn create_when_shown(
+        &self,
+        op: &Op,
+        spec: &GenerationSpec,
+        template: &AsgTemplate,
+        one: &GroupSpec,
+        group: GroupId,
+        name: &str,
+    ) -> Result<()> {
+        let deadline = self.aws.now() + SHOWN;
+        loop {
+            match self.create(op, spec, template, one, group, name).await {
+                Err(error) if error.kind() == ErrorKind::NotYetVisible && self.aws.now() < deadline => {
+                    self.aws.pause(Duration::from_secs(1)).await;
+                }
+                other => return other,
+            }
         }
     }
 

@@ -66,13 +66,15 @@ impl AsgFleet {
                     };
                     (state, found.members.iter().map(|member| member_seen(member, machines.get(&*member.id), &checks)).collect())
                 }
-                None => {
-                    // Its template is made before the group and deleted after it.
-                    if templates.iter().any(|template| template.mark.group(fleet) == Some(*id)) {
-                        coverage = Coverage::Part(format!("{name} is not shown, and its launch template is there").into());
+                // Its template is made before the group and deleted after it: a part of it is there, or it is not shown yet.
+                None => match templates.iter().find(|template| template.mark.group(fleet) == Some(*id)) {
+                    Some(template) => {
+                        let state =
+                            GroupState::Present { size: 0, working: Working::Busy, spec: template.mark.spec, upkeep: None };
+                        (state, Vec::new())
                     }
-                    (GroupState::Absent, Vec::new())
-                }
+                    None => (GroupState::Absent, Vec::new()),
+                },
             };
             // Those who are members no more, for as long as EC2 shows them.
             let members: BTreeSet<String> =

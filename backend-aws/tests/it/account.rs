@@ -69,6 +69,18 @@ impl Account {
         (Pool::listener(&*listener, groups), Console { account: self.clone(), listener, name: name.to_owned() })
     }
 
+    /// Lets clients stay with a target group for so many seconds.
+    pub(crate) fn stick(&self, console: &Console, seconds: u32) {
+        self.fake.advance(self.now_ms());
+        let mut form = format!("Action=ModifyListener&ListenerArn={}&DefaultActions.member.1.Type=forward", console.listener);
+        for (at, (arn, weight)) in (1..).zip(&self.fake.truth().routes[&console.listener].said) {
+            let tuple = format!("DefaultActions.member.1.ForwardConfig.TargetGroups.member.{at}");
+            form.push_str(&format!("&{tuple}.TargetGroupArn={arn}&{tuple}.Weight={weight}"));
+        }
+        let sticky = "DefaultActions.member.1.ForwardConfig.TargetGroupStickinessConfig";
+        self.elb(&format!("{form}&{sticky}.Enabled=true&{sticky}.DurationSeconds={seconds}"), "ListenerArn");
+    }
+
     pub(crate) fn target_group(&self, name: &str) -> String {
         self.elb(
             &format!("Action=CreateTargetGroup&Name={name}&Protocol=HTTP&Port=80&HealthCheckIntervalSeconds=5"),

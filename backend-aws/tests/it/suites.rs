@@ -107,3 +107,26 @@ mod pools_shown_late {
         "a_residue_is_told": "no client sticks",
     });
 }
+
+mod pools_that_stick {
+    use super::*;
+
+    /// Longer than it takes a route to be in force.
+    const STICKS: u32 = 300;
+
+    async fn fresh() -> Result<switch::Subject> {
+        let account = Account::new().await?;
+        let (pool, console) = account.pool("web", 2);
+        let (other, other_console) = account.pool("web-2", 2);
+        account.stick(&console, STICKS);
+        account.stick(&other_console, STICKS);
+        let traffic = AlbTraffic::new(&account.aws).pool("web", pool)?.pool("web-2", other)?;
+        let subject =
+            switch::Subject::new(Arc::new(traffic), groups_of(&account, Terminate::One), ["web".into(), "web-2".into()]);
+        Ok(subject.console(Arc::new(console)).sticky(Duration::from_secs(STICKS.into())))
+    }
+
+    immutable_core::traffic_switch_conformance!(fresh, cannot: {
+        "a_tag_never_comes_back": "a load balancer does not compare",
+    });
+}

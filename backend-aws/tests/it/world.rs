@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_aws::{AlbTraffic, AsgFleet, Aws, Ec2Fleet, Pool};
+use backend_aws::{AUTO_SCALING, AlbTraffic, AsgFleet, Aws, Ec2Fleet, Pool};
 use futures_util::future::{Either, select};
 use immutable_core::artifact::{Built, Provenance};
+use immutable_core::fleet::POOL_CHECK;
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{
     Artifact, Controller, Error, Fleet, ImageRef, LaunchTemplate, MemoryJournal, Outcome, Provider, Result, Strategy,
@@ -71,7 +72,7 @@ impl World {
             (Some(pool), _) => provider = provider.traffic(Arc::new(AlbTraffic::new(&aws).pool("web", pool.clone())?)),
             (None, _) => provider.fleets = Arc::new(AsgFleet::new(&aws)),
         }
-        Ok(Controller::new(provider, self.journal.clone()).with_clock(Arc::new(self.clock.clone())).poll(Duration::from_secs(5)))
+        Ok(Controller::new(provider, self.journal.clone()).with_clock(Arc::new(self.clock.clone())).poll(Duration::from_secs(15)))
     }
 
     fn fleet(&self) -> Fleet {
@@ -83,7 +84,12 @@ impl World {
         let place = self.first.images().next().unwrap().place().clone();
         let fleet =
             Fleet::new("web", place).size(self.size).template(account(backend_aws::Machine::new("t3.micro", subnets)).unwrap());
-        if self.pool.is_some() { fleet.pool("web") } else { fleet }
+        match &self.pool {
+            None => fleet,
+            Some(_) if !self.served => fleet.pool("web"),
+            // The first are attached when they are ready, and the others are ready when their pool says so.
+            Some(_) => fleet.pool("web").required_sources([AUTO_SCALING.into(), POOL_CHECK.into()]),
+        }
     }
 
     /// Deploys an artifact, by as many processes as it takes, under everybody's eyes.
@@ -166,6 +172,14 @@ impl World {
             return wrong(format!("{arn} is nobody's, and has the weight {weight}"));
         }
         Ok(())
+    }
+
+    /// What the journal tells, and what was asked of Amazon, for people.
+    pub(crate) async fn story(&self) -> Result<String> {
+        let history = self.controller().await?.history(self.fleet().id()).await?;
+        let calls = self.fake.calls().into_iter().filter(|call| !call.action.contains(":Describe"));
+        let calls: Vec<String> = calls.map(|call| format!("{call:?}")).collect();
+        Ok(format!("{}\n{}", immutable_core::rollout::Story::of(&history), calls.join("\n")))
     }
 
     /// How many machines were ever launched.

@@ -31,9 +31,20 @@ pub(crate) fn perform(region: &mut Region, action: &str, params: Params) -> Opti
         "EnterStandby" => members::enter_standby,
         "ExitStandby" => members::exit_standby,
         "DescribeScalingActivities" => activities::describe,
+        "DescribeLaunchConfigurations" => configurations,
         _ => return None,
     };
     Some(act(region, &mut { params }).map(Body::Xml))
+}
+
+/// There are none: a new account cannot make any. "Auto Scaling launch configurations", EC2 Auto Scaling guide.
+fn configurations(_: &mut Region, params: &mut Params) -> Result<Xml> {
+    params.list("LaunchConfigurationNames")?;
+    paging(params, 50)?;
+    params.finish()?;
+    let mut xml = Xml::new();
+    xml.members("LaunchConfigurations", [(); 0], |_, ()| {});
+    Ok(xml)
 }
 
 /// A group by its name, for those who change it.

@@ -96,7 +96,7 @@ fn remove_tags(region: &mut Region, params: &mut Params) -> Result<Xml> {
     }
     for arn in &arns {
         if let Some(found) = region.elb_tags(arn) {
-            keys.iter().for_each(|key| drop(found.remove(key)));
+            keys.iter().for_each(|key| found.remove(key));
         }
     }
     Ok(Xml::new())
