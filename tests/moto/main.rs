@@ -9,5 +9,6 @@ mod groups;
 mod images;
 mod packer;
 mod pools;
+mod program;
 mod proxy;
 mod rollouts;

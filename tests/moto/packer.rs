@@ -9,20 +9,7 @@ use serde_json::Value;
 
 use crate::account::{Account, endpoint, failed};
 use crate::built::{example, repository, text};
-
-/// Who asks, for a tool that takes it from the environment, and nothing else of this machine's.
-fn of(mut tool: Command, account: &Account) -> Command {
-    let keys = &account.keys;
-    tool.env("AWS_ACCESS_KEY_ID", keys.access_key_id())
-        .env("AWS_SECRET_ACCESS_KEY", keys.secret_access_key())
-        .env("AWS_SESSION_TOKEN", keys.session_token().unwrap_or_default())
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/nonexistent")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-        .env("CHECKPOINT_DISABLE", "1");
-    tool
-}
+use crate::program::of;
 
 /// Runs a tool, which must be there and succeed; what it said.
 fn done(mut tool: Command) -> String {
@@ -42,7 +29,7 @@ async fn build(account: &Account, folder: &Path, version: &str) -> Result<(PathB
     let base = images.images().iter().filter_map(|image| image.image_id()).min().expect("moto has images of Amazon's");
     let manifest = folder.join(format!("{version}.json"));
     let mut packer = of(Command::new("packer"), account);
-    packer.current_dir(folder).arg("build").arg("-color=false");
+    packer.env("CHECKPOINT_DISABLE", "1").current_dir(folder).arg("build").arg("-color=false");
     let variables =
         [("version", version), ("endpoint", &endpoint()), ("source_ami", base), ("output", manifest.to_str().expect("a path"))];
     packer.args(variables.iter().flat_map(|(name, value)| ["-var".to_owned(), format!("{name}={value}")]));
