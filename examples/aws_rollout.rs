@@ -37,7 +37,7 @@ struct Args {
     #[arg(long = "manifest", value_name = "PATH", required = true)]
     manifests: Vec<PathBuf>,
     /// Where all services are called, as `http://127.0.0.1:5000`; without it, where Amazon's are.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     endpoint: Option<String>,
     /// The region; without it, that of the environment.
     #[arg(long, value_name = "NAME")]
@@ -46,7 +46,7 @@ struct Args {
     #[arg(long, value_name = "NAME", default_value = "web")]
     fleet: String,
     /// How many instances the fleet has.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
     /// How long a canary bakes, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -54,6 +54,11 @@ struct Args {
     /// How long weights and views may lag behind, in seconds: 60 and 5 of Amazon's, less of an emulator's.
     #[arg(long, value_name = "SECONDS")]
     lag: Option<u64>,
+}
+
+fn url(text: &str) -> std::result::Result<String, String> {
+    let begins = ["http://", "https://"].iter().any(|begin| text.len() > begin.len() && text.starts_with(begin));
+    if begins { Ok(text.to_owned()) } else { Err("it begins with http:// or https://, and names a host".to_owned()) }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -84,6 +89,11 @@ async fn walk(args: Args) -> Result<()> {
         .iter()
         .map(|path| packer::read(path).expect(["amazon-ebs"]).aws_account(aws.place().scope()).artifact())
         .collect::<Result<_>>()?;
+
+    // Before anything is made: for what cannot be launched here no load balancer is left behind.
+    if let Some(elsewhere) = artifacts.iter().find(|artifact| artifact.image_in(&aws.place()).is_none()) {
+        return Err(Error::invalid(format!("{elsewhere} has no image in {}; build or copy one there", aws.place())));
+    }
 
     let network = Network::find(&config).await?;
     let front = Front::make(&config, &args.fleet, &network).await?;

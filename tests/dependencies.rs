@@ -60,6 +60,20 @@ fn each_journal_comes_with_its_feature_alone() {
     }
 }
 
+/// Whoever builds an example or a bench without asking for a cloud compiles none, and neither does a test of the engine.
+#[test]
+fn no_cloud_comes_unasked() {
+    const WHOLE: [&str; 2] = ["--edges", "normal,build,dev"];
+    let of = |package: &str| tree(&[&["--package", package], &WHOLE[..]].concat());
+    for package in ["immutable-core", "immutable-examples", "immutable-benches"] {
+        let found: Vec<String> =
+            of(package).into_iter().filter(|line| ["aws-", "backend-"].iter().any(|begin| line.starts_with(begin))).collect();
+        assert!(found.is_empty(), "{package}: {found:?}");
+    }
+    let asked = tree(&["--package", "immutable-examples", "--features", "aws"]);
+    assert!(has(&asked, "aws-sdk-ec2"), "{asked:?}");
+}
+
 /// What a bare `cargo run`, `cargo test` or `cargo bench` compiles, of all kinds.
 #[test]
 fn whoever_names_no_feature_compiles_no_durable_journal() {

@@ -23,7 +23,7 @@ use crate::budget::{Budget, Rate};
 use crate::errors;
 
 /// How long after it was signed a request may still be accepted: SigV4 gives it five minutes ("Elements of an AWS API request signature"), and clocks differ.
-pub(crate) const REQUEST_LIFETIME: Duration = Duration::from_secs(6 * 60);
+const REQUEST_LIFETIME: Duration = Duration::from_secs(6 * 60);
 
 /// An account in a region, and how it is called. Clones share their connections and their [budget](Builder::rate) of calls, and so does all that is
 /// made of them for [other regions](Self::in_region), which have a budget each.
@@ -57,6 +57,7 @@ struct Account {
     config: SdkConfig,
     clock: Arc<dyn Clock>,
     rates: BTreeMap<String, Rate>,
+    request_lifetime: Duration,
     /// By region.
     budgets: Mutex<BTreeMap<String, Arc<Budget>>>,
 }
@@ -144,6 +145,10 @@ impl Aws {
         self.inner.clock.now()
     }
 
+    pub(crate) fn request_lifetime(&self) -> Duration {
+        self.inner.account.request_lifetime
+    }
+
     pub(crate) async fn pause(&self, pause: Duration) {
         self.inner.clock.sleep_until(self.now() + pause).await;
     }
@@ -171,7 +176,7 @@ impl Aws {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         self.ask(action, call).await.map_err(|error| match error.applied() {
-            Applied::Unknown => error.with_echo_until(self.now() + REQUEST_LIFETIME),
+            Applied::Unknown => error.with_echo_until(self.now() + self.inner.account.request_lifetime),
             _ => error,
         })
     }
@@ -195,6 +200,7 @@ pub struct Builder {
     http: Option<SharedHttpClient>,
     clock: Option<Arc<dyn Clock>>,
     rates: BTreeMap<String, Rate>,
+    request_lifetime: Option<Duration>,
 }
 
 struct Keys {
@@ -257,6 +263,13 @@ impl Builder {
         self
     }
 
+    /// How long after it was signed a request may still be accepted; 6 min if nothing is said, which is what Amazon's signatures allow, and a minute for clocks that differ.
+    /// After a call without an answer so long nothing else is asked of what it was about. Less is for emulators: Amazon may then still do what was given up.
+    pub fn request_lifetime(mut self, at_most: Duration) -> Self {
+        self.request_lifetime = Some(at_most);
+        self
+    }
+
     /// Resolves account, region and credentials.
     ///
     /// # Errors
@@ -271,7 +284,8 @@ impl Builder {
             Some(account) => account.clone(),
             None => account(&config).await?,
         };
-        let account = Account { name: account, config, clock, rates: self.rates, budgets: Mutex::default() };
+        let request_lifetime = self.request_lifetime.unwrap_or(REQUEST_LIFETIME);
+        let account = Account { name: account, config, clock, rates: self.rates, request_lifetime, budgets: Mutex::default() };
         Arc::new(account).in_region(&region)
     }
 

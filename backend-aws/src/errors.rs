@@ -203,10 +203,7 @@ where
     };
     match &error {
         SdkError::ServiceError(failed) => service(failed).with_source(error.into_source().unwrap_or_else(|error| error.into())),
-        SdkError::ConstructionFailure(_) => {
-            let chain = chain(&error);
-            Error::invalid(format!("{action} could not be made: {chain}")).with_source(error)
-        }
+        SdkError::ConstructionFailure(_) => Error::invalid(format!("{action} could not be made")).with_source(error),
         SdkError::TimeoutError(_) => {
             Error::new(ErrorKind::Unreachable, format!("{action} was not answered in time")).with_source(error)
         }
@@ -214,12 +211,10 @@ where
             let chain = chain(&error);
             // What has no credentials was never sent.
             if failed.is_other() && (chain.contains("credential") || chain.contains("identity")) {
-                let what = format!(
-                    "{action} was not sent, for want of credentials; set them as the AWS command line has them ({chain})"
-                );
+                let what = format!("{action} was not sent, for want of credentials; set them as the AWS command line has them");
                 return Error::new(Denied, what).with_source(error);
             }
-            Error::new(ErrorKind::Unreachable, format!("{action} was not answered: {chain}")).with_source(error)
+            Error::new(ErrorKind::Unreachable, format!("{action} was not answered")).with_source(error)
         }
         _ => Error::new(Internal, format!("{action} was answered, and the answer could not be read")).with_source(error),
     }

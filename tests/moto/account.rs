@@ -1,4 +1,4 @@
-//! An account at moto, shared by all tests: each has a fleet, images and pools of its own.
+//! Accounts at moto: each test has one for itself, so that nobody sees what another has, and no answer grows with what others have done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::Credentials;
+use aws_sdk_ec2::types::InstanceStateName;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, ProtocolEnum, TargetGroupTuple};
 use backend_aws::{Aws, Machine, Pool};
 use immutable_core::conformance::{Time, fleets};
@@ -17,7 +18,8 @@ use immutable_core::{Error, ImageRef, LaunchTemplate, Result};
 pub(crate) struct Account {
     pub(crate) aws: Aws,
     pub(crate) config: SdkConfig,
-    /// A name that no other test has.
+    pub(crate) keys: Credentials,
+    /// A name for what is made here.
     pub(crate) name: String,
 }
 
@@ -30,22 +32,30 @@ pub(crate) fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>)
     Error::invalid("moto did not do what the test stands on").with_source(error)
 }
 
+async fn settings(credentials: Credentials) -> SdkConfig {
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(backend_aws::http_client())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint())
+        .credentials_provider(credentials);
+    config.load().await
+}
+
 impl Account {
     pub(crate) async fn new() -> Result<Self> {
-        Self::at(&endpoint()).await
-    }
-
-    pub(crate) async fn at(endpoint: &str) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(backend_aws::http_client())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(endpoint)
-            .credentials_provider(Credentials::new("x", "x", None, None, "test"));
-        let config = config.load().await;
-        let aws = Aws::builder().sdk_config(config.clone()).account("123456789012").connect().await?;
-        let name = format!("t{}-{}", std::process::id() % 10_000, COUNT.fetch_add(1, Ordering::Relaxed));
-        Ok(Self { aws, config, name })
+        // Another for each run, too: a server may outlive one.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let number = format!("1{:07}{count:04}", std::process::id() % 10_000_000);
+        let config = settings(Credentials::new("x", "x", None, None, "test")).await;
+        let role = format!("arn:aws:iam::{number}:role/test");
+        let call = aws_sdk_sts::Client::new(&config).assume_role().role_arn(role).role_session_name("test");
+        let keys = call.send().await.map_err(failed)?.credentials.ok_or_else(|| failed("a role without credentials"))?;
+        let keys = Credentials::new(keys.access_key_id, keys.secret_access_key, Some(keys.session_token), None, "assumed role");
+        let config = settings(keys.clone()).await;
+        let aws = Aws::builder().sdk_config(config.clone()).connect().await?;
+        assert_eq!(aws.place().scope(), number, "a role is of its account");
+        Ok(Self { aws, config, keys, name: format!("t{count}") })
     }
 
     pub(crate) async fn image(&self, version: &str) -> Result<ImageRef> {
@@ -71,6 +81,27 @@ impl Account {
         let time = Time::Runtime(Arc::new(SystemClock::new()));
         let subject = fleets::Subject::new(provider, time, self.aws.place(), images);
         Ok(subject.fleet(&*self.name).template(template).patience(Duration::from_secs(10)))
+    }
+
+    /// The images of all instances that are not terminated.
+    pub(crate) async fn live(&self) -> Result<Vec<String>> {
+        let seen = aws_sdk_ec2::Client::new(&self.config).describe_instances().send().await.map_err(failed)?;
+        let all = seen.reservations().iter().flat_map(|reservation| reservation.instances());
+        let live = all.filter(|one| one.state().and_then(|state| state.name()) != Some(&InstanceStateName::Terminated));
+        Ok(live.map(|one| one.image_id().unwrap_or_default().to_owned()).collect())
+    }
+
+    /// The names of all Auto Scaling groups.
+    pub(crate) async fn groups(&self) -> Result<Vec<String>> {
+        let client = aws_sdk_autoscaling::Client::new(&self.config);
+        let seen = client.describe_auto_scaling_groups().send().await.map_err(failed)?;
+        Ok(seen.auto_scaling_groups().iter().filter_map(|one| one.auto_scaling_group_name().map(str::to_owned)).collect())
+    }
+
+    /// The names of all launch templates.
+    pub(crate) async fn templates(&self) -> Result<Vec<String>> {
+        let seen = aws_sdk_ec2::Client::new(&self.config).describe_launch_templates().send().await.map_err(failed)?;
+        Ok(seen.launch_templates().iter().filter_map(|one| one.launch_template_name().map(str::to_owned)).collect())
     }
 
     /// A load balancer, with a listener between two target groups.

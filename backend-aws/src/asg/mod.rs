@@ -21,7 +21,7 @@ use immutable_core::id::NativeRef;
 use immutable_core::provider::FleetProvider;
 use immutable_core::{Error, ErrorKind, Provider, Result};
 
-use crate::client::{Aws, REQUEST_LIFETIME};
+use crate::client::Aws;
 use crate::images::AmiCatalog;
 use crate::preflight;
 use crate::traffic::Attachment;
@@ -67,7 +67,7 @@ impl AsgFleet {
             group_size_max: 1000,
             zonal: true,
             heals: Heals::Switchable,
-            request_lifetime: REQUEST_LIFETIME,
+            request_lifetime: aws.request_lifetime(),
             adopt: false,
         };
         Self { aws: aws.clone(), capabilities, terminate: Terminate::Batch, lag: Duration::from_secs(5) }

@@ -17,7 +17,7 @@ use immutable_core::id::NativeRef;
 use immutable_core::provider::FleetProvider;
 use immutable_core::{Error, ErrorKind, Result, Timestamp};
 
-use crate::client::{Aws, REQUEST_LIFETIME};
+use crate::client::Aws;
 use crate::instances::{self, Machine as Seen};
 use crate::template::Machine;
 use crate::templates::{self, Template};
@@ -74,7 +74,7 @@ impl Ec2Fleet {
             group_size_max: 500,
             zonal: true,
             heals: Heals::Never,
-            request_lifetime: REQUEST_LIFETIME,
+            request_lifetime: aws.request_lifetime(),
             adopt: false,
         };
         Self { aws: aws.clone(), capabilities, lag: Duration::from_secs(5), short: Short::Some, launched: Arc::default() }

@@ -17,7 +17,7 @@ use immutable_core::id::{InstanceKey, PoolId};
 use immutable_core::provider::TrafficSwitch;
 use immutable_core::{Error, ErrorKind, Result};
 
-use crate::client::{Aws, REQUEST_LIFETIME};
+use crate::client::Aws;
 
 /// The largest weight. ELBv2 API, "TargetGroupTuple".
 const PARTS: u16 = 999;
@@ -93,7 +93,7 @@ impl AlbTraffic {
             settle: Duration::from_secs(60),
             probes_unrouted: true,
             drains: true,
-            request_lifetime: REQUEST_LIFETIME,
+            request_lifetime: aws.request_lifetime(),
         };
         Self { aws: aws.clone(), pools: BTreeMap::new(), capabilities, lag: Duration::from_secs(5) }
     }
