@@ -9,6 +9,7 @@ mod live;
 mod policy;
 mod refused;
 mod seeds;
+mod shortage;
 mod suites;
 mod sweep;
 mod walk;
