@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_aws::{AsgTemplate, Aws, Machine, Pool};
@@ -99,6 +100,10 @@ impl Account {
         let text = reply.text();
         let inside = text.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
         inside.unwrap_or_else(|| panic!("{form}: {text}")).to_owned()
+    }
+
+    pub(crate) async fn wait(&self, duration: Duration) {
+        self.clock.sleep_until(self.clock.now() + duration).await;
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

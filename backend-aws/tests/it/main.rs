@@ -3,6 +3,7 @@
 mod account;
 mod alarms;
 mod calls;
+mod halves;
 mod hand;
 mod images;
 mod live;
