@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_aws::{AlbTraffic, AsgFleet, AsgTemplate, Aws};
+use backend_aws::{AlbTraffic, AsgFleet, AsgTemplate, Aws, Terminate};
 use immutable_core::artifact::{Built, Provenance};
 use immutable_core::rollout::Percent;
 use immutable_core::{Artifact, Controller, Fleet, LaunchTemplate, MemoryJournal, Outcome, Provider, Result, Strategy};
@@ -18,9 +18,10 @@ async fn replace(seed: u64, size: u32, strategy: Strategy) -> Result<Met> {
     // What the proxy has carried is done or never will be.
     let aws = Aws::builder().sdk_config(account.config.clone()).endpoint(&proxy.url).request_lifetime(Duration::from_secs(3));
     let aws = aws.connect().await?;
-    let switch = AlbTraffic::new(&aws).settle(Duration::from_millis(100)).pool("web", account.pool("web").await?)?;
+    let switch =
+        AlbTraffic::new(&aws).settle(Duration::from_millis(100)).lag(Duration::ZERO).pool("web", account.pool("web").await?)?;
     let mut provider = Provider::from(&aws).traffic(Arc::new(switch));
-    provider.fleets = Arc::new(AsgFleet::new(&aws).lag(Duration::ZERO));
+    provider.fleets = Arc::new(AsgFleet::new(&aws).terminate(Terminate::One).lag(Duration::ZERO));
     let controller = Controller::new(provider, MemoryJournal::new()).poll(Duration::from_secs(1));
     let template = LaunchTemplate::of(&AsgTemplate::new(account.machine().await?))?;
     let fleet = Fleet::new("web", aws.place()).size(size).template(template).pool("web").min_ready(Duration::from_secs(1));
