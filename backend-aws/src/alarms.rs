@@ -18,9 +18,8 @@ use crate::client::Aws;
 /// in some of it, or is not there.
 ///
 /// ```no_run
-/// # async fn example(aws: backend_aws::Aws) -> immutable_core::Result<()> {
+/// # async fn example(aws: backend_aws::Aws, controller: immutable_core::Controller) -> immutable_core::Result<()> {
 /// use backend_aws::CloudWatchAlarms;
-/// # let controller: immutable_core::Controller = unimplemented!();
 ///
 /// let controller = controller.judge("errors", CloudWatchAlarms::new(&aws, ["web-5xx", "web-latency"])?);
 /// # Ok(())

@@ -166,6 +166,14 @@ impl Aws {
         call.await.map_err(|error| errors::error(action, error).with_place(&self.inner.place))
     }
 
+    /// What went wrong with one of several calls: once another has changed something, all of them together may have been done, and are to be sent again.
+    pub(crate) fn half_done(&self, begun: bool, error: Error) -> Error {
+        match begun && error.applied() == Applied::No {
+            true => error.with_applied(Applied::Unknown).with_echo_until(self.now()),
+            false => error,
+        }
+    }
+
     /// Makes a call that changes something: without an answer, it may still take effect for as long as it would be accepted.
     pub(crate) async fn order<T, E>(
         &self,

@@ -57,8 +57,9 @@ impl AsgFleet {
                         true => Activities::default(),
                         false => self.activities(&name).await?,
                     };
-                    let incident = |(id_, trouble)| Incident { id: Arc::from(id_), group: *id, instance: None, trouble };
-                    seen.incidents.extend(activities.failed.into_iter().map(|(activity, trouble)| incident((activity, trouble))));
+                    let incident =
+                        |(activity, trouble)| Incident { id: Arc::from(activity), group: *id, instance: None, trouble };
+                    seen.incidents.extend(activities.failed.into_iter().map(incident));
                     let stay = found.staying().filter(|member| member.held != Some(Held::Standby)).count();
                     let comes = stay < usize::try_from(found.desired).unwrap_or(usize::MAX) && !activities.gave_up;
                     let moves = found.members.iter().any(|member| matches!(member.life, Life::Booting | Life::Leaving));

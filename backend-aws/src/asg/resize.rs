@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_autoscaling::operation::terminate_instance_in_auto_scaling_group::builders::TerminateInstanceInAutoScalingGroupFluentBuilder;
 use immutable_core::fleet::{FleetId, GroupId, Life, Refusal, Resize, Resized};
 use immutable_core::id::InstanceKey;
-use immutable_core::{Applied, Error, ErrorKind, Result};
+use immutable_core::{Error, ErrorKind, Result};
 
 use super::seen::Group;
 use super::{AsgFleet, Terminate};
@@ -122,7 +122,7 @@ impl AsgFleet {
             if self.terminate == Terminate::Batch {
                 let ids = keys.iter().map(|key| key.name.as_str().to_owned()).collect();
                 let call = self.terminating().auto_scaling_group_name(group).set_instance_ids(Some(ids));
-                if self.order_out(call).await.map_err(|error| self.half_done(begun, error))?.is_none() {
+                if self.order_out(call).await.map_err(|error| self.aws.half_done(begun, error))?.is_none() {
                     begun = true;
                     continue;
                 }
@@ -130,20 +130,13 @@ impl AsgFleet {
             // One of them has the whole call refused.
             for key in keys {
                 let call = self.terminating().instance_id(key.name.as_str());
-                match self.order_out(call).await.map_err(|error| self.half_done(begun, error))? {
+                match self.order_out(call).await.map_err(|error| self.aws.half_done(begun, error))? {
                     Some(refusal) => refused.push(((*key).clone(), refusal)),
                     None => begun = true,
                 }
             }
         }
         Ok(refused)
-    }
-
-    fn half_done(&self, begun: bool, error: Error) -> Error {
-        match begun && error.applied() == Applied::No {
-            true => error.with_applied(Applied::Unknown).with_echo_until(self.aws.now()),
-            false => error,
-        }
     }
 
     fn terminating(&self) -> TerminateInstanceInAutoScalingGroupFluentBuilder {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_ec2::types::{LaunchTemplateSpecification, ResourceType, TagSpecification};
 use immutable_core::fleet::{GroupId, Op, Refusal, Resize, Resized};
 use immutable_core::id::InstanceKey;
-use immutable_core::{Applied, Error, ErrorKind, Result};
+use immutable_core::{Error, ErrorKind, Result};
 
 use super::{Ec2Fleet, Launched, Short, is_member};
 use crate::instances::Machine as Seen;
@@ -146,16 +146,12 @@ impl Ec2Fleet {
     /// Terminates machines of one zone. If one of them is protected none is, so then each is asked for alone. Once one is terminated, what goes wrong with another
     /// leaves the call half done: sent again it goes on.
     async fn terminate(&self, machines: &[&Seen], begun: &mut bool) -> Result<Vec<(InstanceKey, Refusal)>> {
-        let half_done = |begun: bool, error: Error| match begun && error.applied() == Applied::No {
-            true => error.with_applied(Applied::Unknown).with_echo_until(self.aws.now()),
-            false => error,
-        };
         match self.end(machines).await {
             Ok(()) => {
                 *begun = true;
                 return Ok(Vec::new());
             }
-            Err(error) if refusal(&error).is_none() => return Err(half_done(*begun, error)),
+            Err(error) if refusal(&error).is_none() => return Err(self.aws.half_done(*begun, error)),
             Err(_) => {}
         }
         let mut refused = Vec::new();
@@ -164,7 +160,7 @@ impl Ec2Fleet {
                 Ok(()) => *begun = true,
                 Err(error) => match refusal(&error) {
                     Some(refusal) => refused.push((InstanceKey::named(machine.id.clone()), refusal)),
-                    None => return Err(half_done(*begun, error)),
+                    None => return Err(self.aws.half_done(*begun, error)),
                 },
             }
         }

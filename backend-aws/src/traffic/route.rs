@@ -202,7 +202,7 @@ pub(crate) struct Attachment {
     pub(crate) in_service: Vec<String>,
 }
 
-/// Which target group each generation gets: the one it has, or the first that is nobody's, or whose owner goes.
+/// Which target group each generation gets: the one it has, or one that is nobody's.
 fn place(route: &Route, slots: &Slots) -> Result<Vec<(GenerationId, String)>> {
     let mut places: Vec<(GenerationId, String)> =
         route.weights().keys().filter_map(|generation| Some((*generation, slots.of(*generation)?.arn.clone()))).collect();
