@@ -16,11 +16,12 @@ use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use immutable_core::provider::{CallBudget, Rate};
 use immutable_core::time::{Clock, SystemClock};
 use immutable_core::{Applied, Error, ErrorKind, Place, Result, Timestamp};
 
-use crate::budget::{Budget, Rate};
 use crate::errors;
+use crate::rates;
 
 /// How long after it was signed a request may still be accepted: SigV4 gives it five minutes ("Elements of an AWS API request signature"), and clocks differ.
 const REQUEST_LIFETIME: Duration = Duration::from_secs(6 * 60);
@@ -47,7 +48,7 @@ struct Inner {
     again: Clients,
     once: Clients,
     clock: Arc<dyn Clock>,
-    budget: Arc<Budget>,
+    budget: Arc<CallBudget>,
     account: Arc<Account>,
 }
 
@@ -59,7 +60,7 @@ struct Account {
     rates: BTreeMap<String, Rate>,
     request_lifetime: Duration,
     /// By region.
-    budgets: Mutex<BTreeMap<String, Arc<Budget>>>,
+    budgets: Mutex<BTreeMap<String, Arc<CallBudget>>>,
 }
 
 impl Account {
@@ -72,7 +73,7 @@ impl Account {
             .retry_config(RetryConfig::standard().with_max_attempts(6).with_max_backoff(Duration::from_secs(5)));
         let once = config.to_builder().retry_config(RetryConfig::disabled());
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Budget::new(self.clock.clone(), self.rates.clone()));
+        let new = || Arc::new(CallBudget::new(self.clock.clone(), self.rates.clone(), rates::of));
         let budget = budgets.entry(region.to_owned()).or_insert_with(new).clone();
         drop(budgets);
         let (again, once, clock) = (Clients::new(&again.build()), Clients::new(&once.build()), self.clock.clone());

@@ -58,7 +58,6 @@
 
 mod alarms;
 mod asg;
-mod budget;
 mod client;
 mod ec2;
 mod errors;
@@ -66,6 +65,7 @@ mod images;
 mod instances;
 mod marks;
 mod preflight;
+mod rates;
 mod template;
 mod templates;
 mod traffic;
@@ -73,10 +73,10 @@ mod trouble;
 
 pub use alarms::CloudWatchAlarms;
 pub use asg::{AUTO_SCALING, AsgFleet, EC2_CHECKS, Terminate};
-pub use budget::Rate;
 pub use client::{Aws, Builder, http_client};
 pub use ec2::{Ec2Fleet, Short};
 pub use images::AmiCatalog;
+pub use immutable_core::provider::Rate;
 pub use template::{AsgTemplate, Machine, Volume};
 pub use traffic::{AlbTraffic, Pool};
 

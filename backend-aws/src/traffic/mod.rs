@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use immutable_core::fleet::{Op, Route, Routed, Split, TrafficCapabilities, TrafficSeen};
+use immutable_core::fleet::{Drains, Op, Route, Routed, Split, TrafficCapabilities, TrafficSeen};
 use immutable_core::id::{InstanceKey, PoolId};
 use immutable_core::provider::TrafficSwitch;
 use immutable_core::{Error, ErrorKind, Result};
@@ -92,7 +92,7 @@ impl AlbTraffic {
             split: Split::Weighted { generations: MOST as u8, parts: PARTS },
             settle: Duration::from_secs(60),
             probes_unrouted: true,
-            drains: true,
+            drains: Drains::Named,
             request_lifetime: aws.request_lifetime(),
         };
         Self { aws: aws.clone(), pools: BTreeMap::new(), capabilities, lag: Duration::from_secs(5) }

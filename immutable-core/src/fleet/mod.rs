@@ -30,7 +30,9 @@ pub use op::{
     Trouble,
 };
 pub use template::{LaunchTemplate, TemplateChange};
-pub use traffic::{POOL_CHECK, Route, RouteTag, Routed, Split, TargetSeen, TargetState, TrafficCapabilities, TrafficSeen};
+pub use traffic::{
+    Drains, POOL_CHECK, Route, RouteTag, Routed, Split, TargetSeen, TargetState, TrafficCapabilities, TrafficSeen,
+};
 pub use view::{
     Coverage, Evidence, GroupSeen, GroupState, Health, Held, Incident, Instance, Life, Observation, Stranger, Verdict, Working,
 };

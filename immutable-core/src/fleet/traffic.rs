@@ -19,10 +19,22 @@ pub struct TrafficCapabilities {
     pub settle: Duration,
     /// Whether health is checked of what is attached and gets no requests.
     pub probes_unrouted: bool,
-    /// Whether it lets requests in flight end.
-    pub drains: bool,
+    /// How requests in flight end.
+    pub drains: Drains,
     /// How long after it was sent a call may still take effect; zero if the switch compares tags.
     pub request_lifetime: Duration,
+}
+
+/// How the requests end that an instance has when it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drains {
+    /// They are cut off.
+    Never,
+    /// Who is [named](crate::provider::TrafficSwitch::drain) finishes them, while it is still there.
+    Named,
+    /// Who leaves its group finishes them before it goes, by the provider's own doing: nobody can be named.
+    Leaving,
 }
 
 /// How a switch divides traffic.

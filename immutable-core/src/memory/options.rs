@@ -5,7 +5,7 @@ use super::MemoryCloud;
 use super::catalog::Account;
 use super::random::Delay;
 use crate::artifact::Place;
-use crate::fleet::{FleetCapabilities, Heals, Split, TrafficCapabilities};
+use crate::fleet::{Drains, FleetCapabilities, Heals, Split, TrafficCapabilities};
 use crate::id::Zone;
 use crate::provider::CatalogCapabilities;
 use crate::time::Clock;
@@ -275,7 +275,7 @@ impl Settings {
             split: self.split,
             settle: self.settle,
             probes_unrouted: self.probes_unrouted,
-            drains: !self.drain.is_none(),
+            drains: if self.drain.is_none() { Drains::Never } else { Drains::Named },
             request_lifetime: Duration::ZERO,
         }
     }

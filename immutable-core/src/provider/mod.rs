@@ -6,6 +6,7 @@
 //! A [`Judge`] belongs to no place: it says whether a release is good enough. [`ThresholdJudge`] asks a source of [`Metrics`],
 //! [`judge_fn`] a function. Nor does a [`SizeSource`], which says how many instances a fleet should have.
 
+mod budget;
 mod catalog;
 mod fleets;
 mod judge;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use crate::artifact::Place;
 
+pub use budget::{CallBudget, Rate};
 pub use catalog::{
     Availability, CatalogCapabilities, Deleted, ImageCatalog, ImageSeen, ImageStage, ImageUse, ImageUses, Replica,
 };

@@ -37,6 +37,7 @@ pub trait TrafficSwitch: Send + Sync {
     ///   is routed to its generation. Done again, nothing changes. The other targets, and the weights, stay as they are.
     /// - [`Invalid`](crate::ErrorKind::Invalid) if `leaving` is empty; those in it that are no targets are passed over.
     /// - [`NotFound`](crate::ErrorKind::NotFound) if there is no such pool; [`Taken`](crate::ErrorKind::Taken) if it is another fleet's.
+    /// - Where who leaves [drains by itself](crate::fleet::Drains::Leaving): `Invalid`, and nothing changes.
     async fn drain(&self, op: &Op, pool: &PoolId, leaving: &BTreeSet<InstanceKey>) -> Result<()>;
 
     /// Looks at a pool.

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fleet::{Fleet, Release, Split, TrafficCapabilities};
+use crate::fleet::{Drains, Fleet, Release, Split, TrafficCapabilities};
 use crate::rollout::budget::Budget;
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{FleetState, GenerationState};
@@ -189,7 +189,7 @@ impl Course<'_> {
     }
 
     fn drains(&self) -> bool {
-        self.switch.is_some_and(|switch| switch.drains)
+        self.switch.is_some_and(|switch| switch.drains == Drains::Named)
     }
 
     /// From being named to leave to being gone, at most.

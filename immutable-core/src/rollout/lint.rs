@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::envelope::rounds;
-use crate::fleet::{Placement, Release, Split, TrafficCapabilities};
+use crate::fleet::{Drains, Placement, Release, Split, TrafficCapabilities};
 use crate::rollout::budget::Amount;
 use crate::rollout::plan::Plan;
 use crate::rollout::strategy::{Analyse, Approve, Check, Otherwise, Shortage, Step, Strategy};
@@ -371,14 +371,14 @@ fn no_way_back(case: &Case<'_>) -> Option<String> {
 }
 
 fn cut_off(case: &Case<'_>) -> Option<String> {
-    let drains = case.switch.is_some_and(|switch| switch.drains);
+    let drains = case.switch.is_some_and(|switch| switch.drains == Drains::Named);
     (drains && case.strategy.drain_deadline.is_zero() && case.replaces()).then(|| {
         "drain_deadline 0s: requests are cut off, though the pool would let them end; allow as long as they take".to_owned()
     })
 }
 
 fn no_draining(case: &Case<'_>) -> Option<String> {
-    let cuts = case.switch.is_some_and(|switch| !switch.drains);
+    let cuts = case.switch.is_some_and(|switch| switch.drains == Drains::Never);
     (cuts && case.replaces() && case.strategy.overlaps()).then(|| {
         "the pool does not let requests end: those of each instance that leaves are cut off; have it drain, or let clients retry".to_owned()
     })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::mishaps::{Crash, Fate, Wire};
 use crate::analysis::Says;
 use crate::error::{Error, Result};
-use crate::fleet::{Drift, Heals, OnDrift, Split, TrafficCapabilities};
+use crate::fleet::{Drains, Drift, Heals, OnDrift, Split, TrafficCapabilities};
 use crate::id::Zone;
 use crate::rollout::{AbortTo, Strategy};
 
@@ -122,7 +122,7 @@ impl Cloud {
             split: pool.divides.split(),
             settle: Duration::from_secs(pool.settle),
             probes_unrouted: true,
-            drains: self.drain > 0,
+            drains: if self.drain > 0 { Drains::Named } else { Drains::Never },
             request_lifetime: Duration::ZERO,
         })
     }

@@ -59,7 +59,7 @@ impl Sluice {
             split,
             settle: SETTLE,
             probes_unrouted: flaw != Some(GuessesWhoIsNotProbed),
-            drains: true,
+            drains: Drains::Named,
             request_lifetime: Duration::ZERO,
         };
         let later = TrafficCapabilities { settle: SETTLE * 2, ..capabilities.clone() };

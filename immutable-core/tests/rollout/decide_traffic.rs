@@ -424,7 +424,9 @@ fn who_was_to_leave_at_once_and_serves_by_now_finishes_first() {
 #[test]
 fn nobody_who_may_serve_leaves_while_the_pool_is_not_seen() {
     let mut stage = with_one(surge(1), Split::Pooled, &[(1, 1), (2, 1)]);
-    stage.switch = stage.switch.map(|switch| immutable_core::fleet::TrafficCapabilities { drains: false, ..switch });
+    stage.switch = stage
+        .switch
+        .map(|switch| immutable_core::fleet::TrafficCapabilities { drains: immutable_core::fleet::Drains::Never, ..switch });
     row("seen", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]), "owed 8 lower 0001.0 3 by a");
     row("unseen", &stage, &one_of_four(), "");
     row("in part", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]).pool_partly(), "");

@@ -7,8 +7,8 @@ use std::time::Duration;
 use immutable_core::artifact::{Built, Provenance};
 use immutable_core::error::{ErrorKind, Retry};
 use immutable_core::fleet::{
-    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Release, Resize, Route, RouteTag, Split,
-    TrafficCapabilities, Upkeep,
+    Drains, Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupId, Heals, Refusal, Release, Resize, Route, RouteTag,
+    Split, TrafficCapabilities, Upkeep,
 };
 use immutable_core::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
@@ -100,7 +100,7 @@ pub(super) struct Stage {
 /// A pool that divides traffic so: a route is in force everywhere after 10 s, and instances can finish their requests.
 pub(super) fn switch(split: Split) -> TrafficCapabilities {
     let settle = Duration::from_secs(10);
-    TrafficCapabilities { split, settle, probes_unrouted: true, drains: true, request_lifetime: Duration::ZERO }
+    TrafficCapabilities { split, settle, probes_unrouted: true, drains: Drains::Named, request_lifetime: Duration::ZERO }
 }
 
 pub(super) fn route(weights: &[(u32, u16)]) -> Call {

@@ -44,7 +44,7 @@ impl Wish {
     }
 
     fn without_draining(mut self) -> Self {
-        self.switch = self.switch.map(|switch| TrafficCapabilities { drains: false, ..switch });
+        self.switch = self.switch.map(|switch| TrafficCapabilities { drains: immutable_core::fleet::Drains::Never, ..switch });
         self
     }
 

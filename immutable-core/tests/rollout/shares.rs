@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use immutable_core::fleet::Split;
+use immutable_core::fleet::{Drains, Split};
 use immutable_core::rollout::{Amount, Budget, Call, Event, Percent, Phase, Strategy};
 
 use super::kit::{Stage, done, removed};
@@ -71,7 +71,7 @@ fn replaced(size: u32, strategy: &Strategy, split: Split) -> bool {
     let mut stage = Stage::proven_of(Stage::fleet(0), Strategy::rolling());
     (stage.strategy, stage.switch) = (strategy.clone(), Some(super::kit::switch(split)));
     if let Some(switch) = &mut stage.switch {
-        switch.drains = false;
+        switch.drains = Drains::Never;
     }
     stage.fleet = Stage::fleet(size).pool("web");
     let mut world = World::default();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use immutable_core::fleet::{Resize, Split};
+use immutable_core::fleet::{Drains, Resize, Split};
 use immutable_core::rollout::{Amount, Call, Event, Percent, Phase, Step, Strategy};
 
 use super::kit::{MINUTE, Stage, done, removed};
@@ -86,7 +86,7 @@ impl Case {
         let mut stage = Stage::proven_of(Stage::fleet(0).zones(zones()), Strategy::rolling());
         stage.switch = self.split.map(super::kit::switch);
         if let Some(switch) = &mut stage.switch {
-            switch.drains = false;
+            switch.drains = Drains::Never;
         }
         stage.fleet = Stage::fleet(self.size).zones(zones());
         if self.split.is_some() {

@@ -1,7 +1,7 @@
 //! Plans: as somebody else wrote them, and as they are made of whatever is wished.
 
 use immutable_core::artifact::{Built, Provenance};
-use immutable_core::fleet::{Fleet, FleetCapabilities, FleetId, Heals, Split, TrafficCapabilities, Upkeep};
+use immutable_core::fleet::{Drains, Fleet, FleetCapabilities, FleetId, Heals, Split, TrafficCapabilities, Upkeep};
 use immutable_core::rollout::{
     Amount, Analyse, Approve, Check, FleetState, Old, OnFirstFailure, Otherwise, Percent, PlanFor, Step,
 };
@@ -70,7 +70,7 @@ pub(crate) fn able_switch(draw: &mut Draw<'_>) -> TrafficCapabilities {
         split: draw.pick(&[Split::Pooled, Split::Binary, weighted, weighted]),
         settle: draw.duration(),
         probes_unrouted: draw.flag(),
-        drains: draw.flag(),
+        drains: if draw.flag() { Drains::Named } else { Drains::Never },
         request_lifetime: std::time::Duration::ZERO,
     }
 }

@@ -11,7 +11,7 @@ use super::trial::{Stage, Trial, attached, stage, text};
 use crate::conformance::fleets::Made;
 use crate::conformance::suite::{Failure, Verdict, refused, require};
 use crate::error::ErrorKind;
-use crate::fleet::TrafficSeen;
+use crate::fleet::{Drains, TrafficSeen};
 use crate::id::InstanceKey;
 use crate::time::Timestamp;
 
@@ -24,8 +24,14 @@ async fn one_of_three(trial: &Trial) -> Verdict<(Made, InstanceKey, Vec<Instance
 }
 
 fn in_flight_ends(trial: &Trial) -> Verdict {
-    let cuts_off = || Failure::inapplicable("it cuts off what is in flight (drains is false)");
-    trial.traffic().capabilities().drains.then_some(()).ok_or_else(cuts_off)
+    can_be_named(trial)?;
+    let cuts_off = || Failure::inapplicable("it cuts off what is in flight (drains is never)");
+    (trial.traffic().capabilities().drains != Drains::Never).then_some(()).ok_or_else(cuts_off)
+}
+
+fn can_be_named(trial: &Trial) -> Verdict {
+    let by_itself = || Failure::inapplicable("who leaves drains by itself, and nobody can be named (drains is leaving)");
+    (trial.traffic().capabilities().drains != Drains::Leaving).then_some(()).ok_or_else(by_itself)
 }
 
 /// Whether all that a drain may change is who drains.
@@ -50,10 +56,18 @@ pub(super) async fn a_drain_of_nobody_is_invalid(trial: &Trial) -> Verdict {
     let before = trial.look().await?;
     let answer = trial.drain(&trial.op(), trial.pool(), &BTreeSet::new()).await;
     refused("a drain of nobody", answer, &[ErrorKind::Invalid])?;
-    trial.unchanged(&before, "a drain of nobody").await
+    trial.unchanged(&before, "a drain of nobody").await?;
+    if can_be_named(trial).is_err() {
+        let one = before.targets.iter().take(1).map(|target| target.key.clone()).collect();
+        let answer = trial.drain(&trial.op(), trial.pool(), &one).await;
+        refused("a drain where who leaves drains by itself", answer, &[ErrorKind::Invalid])?;
+        trial.unchanged(&before, "a drain that was refused").await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn a_drain_takes_exactly_the_named(trial: &Trial) -> Verdict {
+    can_be_named(trial)?;
     let (_, named, others) = one_of_three(trial).await?;
     let before = trial.look().await?;
     trial.drain_of([&named]).await?;
@@ -107,6 +121,7 @@ async fn watch(trial: &Trial, key: &InstanceKey, begun: &Cell<Option<Timestamp>>
 }
 
 pub(super) async fn a_drain_passes_over_who_is_no_target(trial: &Trial) -> Verdict {
+    can_be_named(trial)?;
     let (first, second) = trial.first_of_two().await?;
     let before = trial.look().await?;
     let nobody = InstanceKey::named("conformance-nobody-of-this-name");
@@ -137,6 +152,7 @@ pub(super) async fn a_drain_ends_in_order(trial: &Trial) -> Verdict {
 }
 
 pub(super) async fn a_drain_again_changes_nothing(trial: &Trial) -> Verdict {
+    can_be_named(trial)?;
     let (_, named, others) = one_of_three(trial).await?;
     let before = trial.look().await?;
     for op in [trial.op(), trial.op()] {
@@ -153,6 +169,7 @@ pub(super) async fn a_drain_again_changes_nothing(trial: &Trial) -> Verdict {
 }
 
 pub(super) async fn who_was_told_to_drain_gets_nothing_new(trial: &Trial) -> Verdict {
+    can_be_named(trial)?;
     let (made, named, others) = one_of_three(trial).await?;
     let second = trial.second(1).await?;
     trial.drain_of([&named]).await?;
@@ -177,6 +194,7 @@ pub(super) async fn who_was_told_to_drain_gets_nothing_new(trial: &Trial) -> Ver
 }
 
 pub(super) async fn two_copies_of_a_drain_at_once_are_one_drain(trial: &Trial) -> Verdict {
+    can_be_named(trial)?;
     let (_, named, others) = one_of_three(trial).await?;
     let before = trial.look().await?;
     let (op, leaving) = (trial.op(), [named.clone()].into());
@@ -190,6 +208,7 @@ pub(super) async fn two_copies_of_a_drain_at_once_are_one_drain(trial: &Trial) -
 }
 
 pub(super) async fn a_dropped_drain_sent_again_drains(trial: &Trial) -> Verdict {
+    can_be_named(trial)?;
     let made = trial.attached_of(WAYS.end).await?;
     let before = trial.look().await?;
     let mut members = &made.members[..];

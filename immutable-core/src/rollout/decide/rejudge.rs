@@ -9,7 +9,7 @@ use super::route;
 use super::view::View;
 use super::zones::Floors;
 use crate::error::{ErrorKind, Retry};
-use crate::fleet::{GroupId, GroupState, Life, Resize, TargetState, Working};
+use crate::fleet::{Drains, GroupId, GroupState, Life, Resize, TargetState, Working};
 use crate::id::InstanceKey;
 use crate::rollout::event::{Call, Event, OpResult, Refused};
 use crate::rollout::phase::{Hold, Phase};
@@ -96,7 +96,7 @@ fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
 
 /// Whether one that was named to leave at once, since it served nobody, gets requests by now.
 fn serves(view: &View<'_>, group: GroupId, key: &InstanceKey) -> bool {
-    let Some(traffic) = view.traffic.as_ref().filter(|traffic| traffic.capabilities.drains) else {
+    let Some(traffic) = view.traffic.as_ref().filter(|traffic| traffic.capabilities.drains == Drains::Named) else {
         return false;
     };
     let noted = |noted: &BTreeMap<GroupId, Vec<InstanceKey>>| noted.get(&group).is_some_and(|keys| keys.contains(key));

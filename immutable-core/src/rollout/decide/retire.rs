@@ -8,7 +8,7 @@ use super::proposal::{Aim, Proposal};
 use super::traffic::{Pot, Traffic, Weights};
 use super::view::{GroupView, View, count};
 use super::zones::{Floors, beyond_their_part, too_full};
-use crate::fleet::{GenerationId, GroupId, Resize, TargetState};
+use crate::fleet::{Drains, GenerationId, GroupId, Resize, TargetState};
 use crate::id::InstanceKey;
 use crate::rollout::event::Call;
 use crate::rollout::report::Blocker;
@@ -140,7 +140,7 @@ fn target(view: &View<'_>, key: &InstanceKey) -> Option<Option<TargetState>> {
         return Some(None);
     };
     let seen = traffic.seen?;
-    Some(seen.target(key).filter(|_| traffic.capabilities.drains))
+    Some(seen.target(key).filter(|_| traffic.capabilities.drains == Drains::Named))
 }
 
 /// Those of a group who have finished their requests, or had the time to.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::MAX_VIEW_AGE;
 use super::view::View;
-use crate::fleet::{Coverage, GenerationId, Route, Split, TargetState, TrafficCapabilities, TrafficSeen, Verdict};
+use crate::fleet::{Coverage, Drains, GenerationId, Route, Split, TargetState, TrafficCapabilities, TrafficSeen, Verdict};
 use crate::id::InstanceKey;
 use crate::rollout::state::PoolState;
 use crate::time::Timestamp;
@@ -84,7 +84,7 @@ impl<'a> Traffic<'a> {
         maps.retain(|map| map.values().any(|weight| *weight > 0));
         let whole = recent.filter(|seen| seen.coverage == Coverage::Whole && as_of >= state.settled_at);
         let drained = |seen: &TrafficSeen| seen.targets.iter().any(|target| target.state != TargetState::Attached);
-        let drains = capabilities.drains && whole.is_some_and(drained);
+        let drains = capabilities.drains == Drains::Named && whole.is_some_and(drained);
         Some(Self { mode, state, capabilities, seen: whole, drains, as_of, maps, settles, recent })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Amount, Analyse, Approve, Budget, Check, Goal, Old, Percent, Step, Strategy};
 use crate::error::{Error, Result};
-use crate::fleet::{Split, TrafficCapabilities};
+use crate::fleet::{Drains, Split, TrafficCapabilities};
 use crate::time::Human;
 
 fn refuse(why: impl Into<String>) -> Result<()> {
@@ -50,7 +50,7 @@ impl Strategy {
         })?;
         self.is_patient(desired, boot_deadline, needed)?;
         let patience = self.rollback_deadline.saturating_sub(needed);
-        ensure(traffic.is_none_or(|traffic| !traffic.drains) || self.drain_deadline < patience, || {
+        ensure(traffic.is_none_or(|traffic| traffic.drains != Drains::Named) || self.drain_deadline < patience, || {
             format!(
                 "a rollback deadline of {} passes before one instance can be ready and another has finished its requests (boot deadline and min_ready: \
                  {}, drain deadline: {}); allow more than that",

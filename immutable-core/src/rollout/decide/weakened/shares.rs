@@ -7,7 +7,7 @@ use super::super::proposal::Proposal;
 use super::super::view::View;
 use super::super::{refill, retire, route};
 use super::{Engine, Row, SOUND, engine};
-use crate::fleet::{GenerationId, Route};
+use crate::fleet::{Drains, GenerationId, Route};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::state::FleetState;
 
@@ -31,7 +31,7 @@ pub(super) const ENGINES: &[Row] = &[
             pool.weights = state.pool.as_ref().map(|pool| pool.weights.clone()).unwrap_or_default();
         }),
     ),
-    (3, "retires without a drain", "drain", engine!(switch: |switch| switch.drains = false)),
+    (3, "retires without a drain", "drain", engine!(switch: |switch| switch.drains = Drains::Never)),
     (6, "opens every gate at once", "order", engine!(rules: &[("gates", |_, proposal| proposal.open_gate())])),
     (6, "keeps nobody", "order", engine!(rules: &[("retire", keep_nobody)])),
     (6, "launches before the others have left", "order", engine!(rules: &[("refill", launch_first)])),

@@ -9,7 +9,7 @@ fn percent(percent: u16) -> Percent {
 }
 
 fn switch(split: Split) -> TrafficCapabilities {
-    TrafficCapabilities { split, settle: MINUTE, probes_unrouted: true, drains: true, request_lifetime: Duration::ZERO }
+    TrafficCapabilities { split, settle: MINUTE, probes_unrouted: true, drains: Drains::Named, request_lifetime: Duration::ZERO }
 }
 
 const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 999 };
@@ -213,7 +213,7 @@ fn a_way_back_has_time_and_attempts() {
     let why = "a rollback deadline of 21m passes before one instance can be ready and another has finished its requests (boot deadline and \
                min_ready: 11m, drain deadline: 10m); allow more than that";
     assert_eq!(check_with(&slow, &drains), Err(why.to_owned()));
-    assert_eq!(check_with(&slow, &TrafficCapabilities { drains: false, ..drains.clone() }), Ok(()), "nobody drains");
+    assert_eq!(check_with(&slow, &TrafficCapabilities { drains: Drains::Never, ..drains.clone() }), Ok(()), "nobody drains");
     assert_eq!(check_with(&slow.rollback_deadline(22 * MINUTE), &drains), Ok(()));
     let none = "rollback_attempts 0 never launches anything on the way back; allow at least 1";
     assert_eq!(check_with(&Strategy::rolling().rollback_attempts(0), &drains), Err(none.to_owned()));

@@ -1,15 +1,14 @@
-//! How often each of Amazon's actions may be called: they are throttled by account, region and action, and whoever is throttled takes from everybody else in the
-//! account.
+//! How often each of a cloud's calls may be made: a cloud throttles by account, and whoever is throttled takes from everybody else in the account.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use immutable_core::time::Clock;
-use immutable_core::{Error, ErrorKind, Result, Timestamp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::time::{Clock, Timestamp};
 
-/// How often one action may be called: so many at once, and so many a second thereafter.
+/// How often one call may be made: so many at once, and so many a second thereafter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     /// So many at once.
@@ -18,23 +17,11 @@ pub struct Rate {
     pub per_second: f64,
 }
 
-impl Rate {
-    /// Half of what Amazon allows an account, so that others in it can work too. EC2 User Guide, "Request throttling for the Amazon EC2 API".
-    fn of(action: &str) -> Self {
-        let name = action.rsplit(':').next().unwrap_or(action);
-        let (burst, per_second) = match name {
-            "RunInstances" => (3, 1.0),
-            _ if name.starts_with("Describe") || name.starts_with("Get") => (50, 10.0),
-            _ => (25, 2.5),
-        };
-        Self { burst, per_second }
-    }
-}
-
-/// One bucket of tokens an action, filled by the clock. Shared by all that one [`Aws`](crate::Aws) and its clones call in a region.
-pub(crate) struct Budget {
+/// One bucket of tokens for each kind of call, filled by the clock: for those who implement a port, whose clients share one for an account's part of a region.
+pub struct CallBudget {
     clock: Arc<dyn Clock>,
     said: BTreeMap<String, Rate>,
+    otherwise: fn(&str) -> Rate,
     buckets: Mutex<BTreeMap<&'static str, Bucket>>,
 }
 
@@ -43,7 +30,7 @@ const LONGEST: Duration = Duration::from_secs(8);
 
 /// A place in the queue.
 struct Turn<'a> {
-    budget: &'a Budget,
+    budget: &'a CallBudget,
     action: &'static str,
     had: bool,
 }
@@ -62,16 +49,17 @@ struct Bucket {
     at: Timestamp,
 }
 
-impl Budget {
-    pub(crate) fn new(clock: Arc<dyn Clock>, said: BTreeMap<String, Rate>) -> Self {
-        Self { clock, said, buckets: Mutex::default() }
+impl CallBudget {
+    /// Full buckets, of the rates that are said, and for other calls of those that a function tells.
+    pub fn new(clock: Arc<dyn Clock>, said: BTreeMap<String, Rate>, otherwise: fn(&str) -> Rate) -> Self {
+        Self { clock, said, otherwise, buckets: Mutex::default() }
     }
 
-    /// Waits for its turn to call an action. Whoever goes away before it came has not had it.
+    /// Waits for its turn to make a call, for 8 s at the most. Whoever goes away before it came has not had it.
     ///
     /// # Errors
-    /// [`Throttled`](ErrorKind::Throttled) if that would be too long: nothing was sent.
-    pub(crate) async fn turn(&self, action: &'static str) -> Result<()> {
+    /// [`Throttled`](ErrorKind::Throttled) if that would be longer: nothing is to be sent.
+    pub async fn turn(&self, action: &'static str) -> Result<()> {
         let wait = self.take(action, self.clock.now());
         let mut turn = Turn { budget: self, action, had: wait.is_zero() };
         if wait > LONGEST {
@@ -95,7 +83,7 @@ impl Budget {
 
     /// Takes a token, which may be one that is still to come, and says how long until it does: who comes first is served first.
     fn take(&self, action: &'static str, now: Timestamp) -> Duration {
-        let Rate { burst, per_second } = self.said.get(action).copied().unwrap_or_else(|| Rate::of(action));
+        let Rate { burst, per_second } = self.said.get(action).copied().unwrap_or_else(|| (self.otherwise)(action));
         let (burst, per_second) = (f64::from(burst.max(1)), per_second.max(0.01));
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry(action).or_insert(Bucket { tokens: burst, at: now });
@@ -105,22 +93,22 @@ impl Budget {
     }
 }
 
-impl fmt::Debug for Budget {
+impl fmt::Debug for CallBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Budget").field("said", &self.said).finish_non_exhaustive()
+        f.debug_struct("CallBudget").field("said", &self.said).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use immutable_core::time::VirtualClock;
+    use crate::time::VirtualClock;
 
     #[test]
     fn who_has_spent_the_burst_waits_for_the_next_token_and_the_next_for_the_one_after() {
         let clock = VirtualClock::default();
         let said = BTreeMap::from([("ec2:RunInstances".to_owned(), Rate { burst: 2, per_second: 2.0 })]);
-        let budget = Budget::new(Arc::new(clock.clone()), said);
+        let budget = CallBudget::new(Arc::new(clock.clone()), said, |_| Rate { burst: 50, per_second: 10.0 });
         let waits: Vec<_> = (0..4).map(|_| budget.take("ec2:RunInstances", clock.now()).as_millis()).collect();
         assert_eq!(waits, [0, 0, 500, 1000]);
         let later = clock.now() + Duration::from_secs(60);
@@ -133,7 +121,7 @@ mod tests {
     fn who_goes_away_gives_the_turn_back_and_who_would_wait_too_long_is_told() {
         let clock = VirtualClock::default();
         let said = BTreeMap::from([("ec2:RunInstances".to_owned(), Rate { burst: 1, per_second: 0.25 })]);
-        let budget = Budget::new(Arc::new(clock.clone()), said);
+        let budget = CallBudget::new(Arc::new(clock.clone()), said, |_| Rate { burst: 50, per_second: 10.0 });
         clock.run(async {
             budget.turn("ec2:RunInstances").await.unwrap();
             let waits = budget.turn("ec2:RunInstances");
@@ -146,12 +134,5 @@ mod tests {
             budget.take("ec2:RunInstances", clock.now());
             assert_eq!(budget.turn("ec2:RunInstances").await.unwrap_err().kind(), ErrorKind::Throttled);
         });
-    }
-
-    #[test]
-    fn what_is_dearest_is_called_least() {
-        let per_second = |action| Rate::of(action).per_second;
-        assert!(per_second("ec2:RunInstances") < per_second("autoscaling:UpdateAutoScalingGroup"));
-        assert!(per_second("autoscaling:UpdateAutoScalingGroup") < per_second("ec2:DescribeInstances"));
     }
 }

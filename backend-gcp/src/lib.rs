@@ -1,0 +1,16 @@
+//! Immutable fleets on Google Cloud.
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::todo)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
+mod client;
+mod credentials;
+mod errors;
+mod marks;
+mod operations;
+mod rates;
+mod template;
+
+pub use client::{Builder, Gcp};
+pub use immutable_core::provider::Rate;
+pub use template::{Disk, HealthCheck, Machine, MigTemplate};
