@@ -7,6 +7,7 @@ mod client;
 mod credentials;
 mod errors;
 mod marks;
+mod mig;
 mod operations;
 mod rates;
 mod template;
