@@ -9,9 +9,12 @@ mod errors;
 mod marks;
 mod mig;
 mod operations;
+mod preflight;
 mod rates;
 mod template;
+mod templates;
 
 pub use client::{Builder, Gcp};
 pub use immutable_core::provider::Rate;
+pub use mig::{HEALTH_CHECK, MANAGED, MigFleet};
 pub use template::{Disk, HealthCheck, Machine, MigTemplate};
