@@ -6,4 +6,5 @@
 pub mod aws;
 mod fault;
 pub mod gce;
+pub mod play;
 mod wire;
