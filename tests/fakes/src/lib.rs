@@ -4,3 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aws;
+mod fault;
+pub mod gce;
+pub mod play;
+mod wire;
