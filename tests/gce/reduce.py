@@ -3,8 +3,8 @@
     ./tests/with-google tests/gce/reduce.py            writes tests/fakes/discovery/compute.v1.json
     ./tests/with-google tests/gce/reduce.py --check    fails if that file is not what would be written
 
-Words are left out. What they alone say stays: that a field is only ever in an answer, as `output`, and that a parameter is to be a UUID, as
-`format`. Nothing else of a schema is left out, so that what is judged by the reduced document is judged as by Google's.
+Words are left out. What they alone say stays: that a field is only ever in an answer, as `output`; that a parameter is to be a UUID, as `format`;
+and a pattern that stands after `@pattern`. Nothing else of a schema is left out, so that what is judged by the reduced document is judged as by Google's.
 """
 
 import difflib
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import sys
 import zipfile
 
@@ -134,8 +135,11 @@ def reduced(schema):
         out["properties"] = {name: reduced(value) for name, value in out["properties"].items()}
     if only_ever_answered(schema):
         out["output"] = True
-    if "must be\na valid UUID" in schema.get("description", ""):
+    words = " ".join(schema.get("description", "").split())
+    if "must be a valid UUID" in words or "Request ID to support idempotency" in words:
         out["format"] = "uuid"
+    if found := re.search(r"@pattern (\S+)", words):
+        out.setdefault("pattern", found[1].replace("\\\\", "\\"))
     needed = [one.removeprefix("compute.") for one in schema.get("annotations", {}).get("required", [])]
     if kept := sorted(set(needed) & set(METHODS)):
         out["requiredBy"] = kept
