@@ -184,10 +184,11 @@ fn a_value_of_another_type_format_enum_or_pattern_is_refused() {
         ("/listManagedInstancesResults", json!("ALL"), ["body.listManagedInstancesResults", "PAGELESS PAGINATED"]),
         ("/fingerprint", json!("abc"), ["body.fingerprint", "base64"]),
         ("/fingerprint", json!("42WmSpB8rS!="), ["body.fingerprint", "base64"]),
+        ("/fingerprint", json!("ha9VAg+MJ5M="), ["body.fingerprint", "the alphabet for URLs"]),
     ] {
         refused(insert(&with(group(), pointer, value)), &words);
     }
-    insert(&with(group(), "/fingerprint", json!("42WmSpB8rSM="))).unwrap();
+    insert(&with(group(), "/fingerprint", json!("ha9VAg-MJ5M="))).unwrap();
     insert(&with(group(), "/baseInstanceName", json!("web-##[10]"))).unwrap();
     let disk = |size: Value| json!({"name": "t", "properties": {"machineType": "e2-small", "disks": [{"boot": true, "initializeParams": {"diskSizeGb": size}}]}});
     let template = |size| ask("POST", &format!("{REGION}/instanceTemplates"), disk(size).to_string().as_bytes());

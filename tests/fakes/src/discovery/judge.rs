@@ -192,7 +192,7 @@ impl Format {
                 "a whole number of 64 bits, not below 0, as a text",
                 text.parse::<u64>().is_ok_and(|number| number.to_string() == text),
             ),
-            Self::Byte => ("base64 with its padding", is_base64(text)),
+            Self::Byte => ("base64 in the alphabet for URLs, with its padding", is_base64(text)),
             Self::DateTime => ("a time as RFC 3339 has it", text.parse::<jiff::Timestamp>().is_ok()),
             Self::Uuid => ("a UUID other than that of zeros alone", is_uuid(text)),
             Self::Any => ("an object", false),
@@ -202,10 +202,10 @@ impl Format {
     }
 }
 
-/// RFC 4648 in either of its alphabets: the discovery document's reference has the one for URLs, and Compute Engine's fingerprints are in the other.
+/// RFC 4648 in its alphabet for URLs: "Type and format summary" of the discovery document's reference.
 fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     text.len().is_multiple_of(4) && text.len() - digits.len() <= 2 && digits.bytes().all(is_digit)
 }
 
