@@ -3,3 +3,4 @@
 mod account;
 mod pools;
 mod suites;
+mod turns;
