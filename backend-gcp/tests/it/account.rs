@@ -8,8 +8,8 @@ use std::time::Duration;
 use backend_gcp::{Gcp, Machine, MigTemplate};
 use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, LaunchTemplate, Place, Result, Timestamp};
-use immutable_fakes::gce::FakeGce;
 use immutable_fakes::gce::http::Server;
+use immutable_fakes::gce::{FakeGce, Outcome, Request};
 use immutable_fakes::play::Script;
 
 pub(crate) const PROJECT: &str = "acme";
@@ -64,6 +64,15 @@ impl Account {
 
     pub(crate) fn template(&self) -> LaunchTemplate {
         LaunchTemplate::of(&MigTemplate::new(self.machine()).named_port("http", 8080)).unwrap()
+    }
+
+    /// How much has gone wrong in a group of the region, as Google tells it.
+    pub(crate) fn errors(&self, group: &str) -> usize {
+        let uri = format!("/compute/v1/projects/{PROJECT}/regions/{REGION}/instanceGroupManagers/{group}/listErrors");
+        let request = Request { method: "GET".into(), uri, ..Request::default() };
+        let Outcome::Reply(reply) = self.fake.answer(&request, self.now_ms()) else { panic!("no answer") };
+        let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        answer["items"].as_array().map_or(0, Vec::len)
     }
 
     pub(crate) async fn wait(&self, duration: Duration) {

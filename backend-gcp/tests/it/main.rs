@@ -2,7 +2,9 @@
 
 mod account;
 mod hand;
+mod operations;
 mod seeds;
+mod shortage;
 mod suites;
 mod sweep;
 mod world;

@@ -15,7 +15,7 @@ use crate::account::{Account, PROJECT, REGION};
 use crate::hand::artifact;
 
 pub(crate) struct Google {
-    account: Account,
+    pub(crate) account: Account,
     size: u32,
     pooled: bool,
 }
