@@ -3,6 +3,7 @@
 mod account;
 mod hand;
 mod operations;
+mod refused;
 mod seeds;
 mod shortage;
 mod suites;
