@@ -27,6 +27,11 @@ from googleapiclient.errors import HttpError
 
 PROJECT, REGION, ZONE = "shop", "europe-west1", "europe-west1-b"
 DOCUMENT = "googleapiclient/discovery_cache/documents/compute.v1.json"
+OPERATIONS = {
+    "global_operations": "GlobalOperationsClient",
+    "region_operations": "RegionOperationsClient",
+    "zone_operations": "ZoneOperationsClient",
+}
 calls = 0
 
 
@@ -111,6 +116,9 @@ class Typed:
 
     def __getattr__(self, name):
         made = getattr(gce, name)(**self.options)
+        if name not in OPERATIONS.values():
+            # A client makes that of its operations for itself, and forgets the endpoint over it: unless it has one already.
+            made.transport._extended_operations_services.update((place, getattr(self, one)) for place, one in OPERATIONS.items())
         setattr(self, name, made)
         return made
 
