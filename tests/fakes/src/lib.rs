@@ -5,3 +5,6 @@
 
 pub mod aws;
 pub mod discovery;
+mod fault;
+pub mod gce;
+mod wire;
