@@ -6,6 +6,7 @@
 mod client;
 mod credentials;
 mod errors;
+mod images;
 mod marks;
 mod mig;
 mod operations;
@@ -13,5 +14,6 @@ mod rates;
 mod template;
 
 pub use client::{Builder, Gcp};
+pub use images::GceCatalog;
 pub use immutable_core::provider::Rate;
 pub use template::{Disk, HealthCheck, Machine, MigTemplate};
