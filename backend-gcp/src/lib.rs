@@ -10,10 +10,13 @@ mod images;
 mod marks;
 mod mig;
 mod operations;
+mod preflight;
 mod rates;
 mod template;
+mod templates;
 
 pub use client::{Builder, Gcp};
 pub use images::GceCatalog;
 pub use immutable_core::provider::Rate;
+pub use mig::{HEALTH_CHECK, MANAGED, MigFleet};
 pub use template::{Disk, HealthCheck, Machine, MigTemplate};

@@ -1,1 +1,4 @@
-//! Tests.
+//! The fleets of Google Cloud over a fake of its API, on one thread and in virtual time.
+
+mod account;
+mod suites;

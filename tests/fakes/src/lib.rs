@@ -4,3 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod aws;
+mod fault;
+pub mod gce;
+mod wire;

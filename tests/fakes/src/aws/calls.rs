@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::fault::Ended;
+
 use super::request::Service;
 
 /// A call, as the fake saw it.
@@ -26,21 +28,4 @@ impl Call {
     pub fn permission(&self) -> String {
         format!("{}:{}", self.service.policy_prefix(), self.action)
     }
-}
-
-/// How a call ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Done, and answered.
-    Done,
-    /// Refused by the service, with this code; nothing was done.
-    Failed(String),
-    /// Done (or refused with this code), but its sender does not know.
-    Unheard(Option<String>),
-    /// Done, but its sender was told of an error of the server.
-    Mistold,
-    /// It never came to be looked at.
-    Lost,
-    /// Its sender was told of a broken connection, and it arrives later.
-    Later,
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::calls::{Call, Ended};
 use super::error::{AwsError, refused};
-use super::fault::Fault;
 use super::params::Params;
 use super::request::{Answer, Asked, Body, Input, Outcome, Reply, Request, Service};
 use super::world::{World, millis};
 use super::xml::Xml;
 use super::{access, autoscaling, cloudwatch, ec2, elb, ssm, sts};
+use crate::fault::Fault;
 
 pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outcome {
     world.requests += 1;
@@ -24,7 +24,7 @@ pub(crate) fn answer(world: &mut World, region: &str, request: &Request) -> Outc
         Input::Form(form) => form.clone(),
         Input::Tree(_) => Default::default(),
     };
-    let fault = world.script.next(&asked.action, world.now);
+    let fault = world.faults.draw(&asked.action, world.now);
     let action = asked.action.clone();
     let (outcome, ended) = match fault {
         Some(Fault::Refused) => (Outcome::Refused, Ended::Lost),

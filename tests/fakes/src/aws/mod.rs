@@ -13,7 +13,6 @@ mod dispatch;
 mod ec2;
 mod elb;
 mod error;
-mod fault;
 pub mod http;
 pub mod knobs;
 mod params;
@@ -26,8 +25,8 @@ mod xml;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use crate::fault::{Fault, Faults};
 pub use calls::{Call, Ended};
-pub use fault::{Fault, Faults};
 pub use request::{Outcome, Reply, Request, Service};
 pub use truth::Truth;
 pub use world::group::Lifecycle;
@@ -74,7 +73,7 @@ impl FakeAws {
 
     /// What goes wrong between callers and services.
     pub fn faults(&self) -> Faults {
-        Faults(self.clone())
+        self.lock().faults.clone()
     }
 
     /// All that was asked so far, in its order.

@@ -1,22 +1,10 @@
-//! What comes in over the wire and what goes out, and which service a request is meant for.
+//! Which service a request is meant for, and what it asks.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+
+pub use crate::wire::{Outcome, Reply, Request};
 
 use super::error::{AwsError, Result, refused};
-
-/// An HTTP request, as a client sends it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Request {
-    /// `POST`, as a rule.
-    pub method: String,
-    /// A whole URI or only its path.
-    pub uri: String,
-    /// In the order they came; names are compared without case.
-    pub headers: Vec<(String, String)>,
-    /// The body, whole.
-    pub body: Vec<u8>,
-}
 
 impl Request {
     /// A request of the query protocol, from its form: `Action=DescribeInstances&InstanceId.1=i-0`. The service's `Version` is added.
@@ -34,16 +22,6 @@ impl Request {
     pub fn ssm(action: &str, body: &serde_json::Value) -> Self {
         let headers = vec![("x-amz-target".into(), format!("AmazonSSM.{action}"))];
         Self { method: "POST".into(), uri: "/".into(), headers, body: body.to_string().into_bytes() }
-    }
-
-    /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    fn path(&self) -> &str {
-        let rest = self.uri.split_once("://").map_or(self.uri.as_str(), |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
-        rest.split('?').next().unwrap_or(rest)
     }
 
     /// The region that a request was signed for: `Credential=AKID/20261121/eu-west-1/ec2/aws4_request`.
@@ -99,39 +77,6 @@ pub(crate) struct Asked {
 pub(crate) enum Input {
     Form(BTreeMap<String, String>),
     Tree(serde_json::Value),
-}
-
-/// What comes of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// An answer, perhaps an error.
-    Reply(Reply),
-    /// Nobody could be reached.
-    Refused,
-    /// The connection broke before an answer came.
-    Reset,
-    /// No answer will ever come.
-    Silent,
-}
-
-/// An HTTP response.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// Names are in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body, whole.
-    pub body: Vec<u8>,
-    /// By how much longer than others it is on its way.
-    pub takes: Duration,
-}
-
-impl Reply {
-    /// The body as text, for XML and JSON.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
 }
 
 /// A service of AWS.

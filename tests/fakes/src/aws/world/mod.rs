@@ -8,12 +8,14 @@ pub(crate) mod tags;
 
 use std::collections::BTreeMap;
 
+pub(crate) use crate::fault::scramble;
+
 use super::access::Access;
 use super::calls::Call;
 use super::cloudwatch::Alarms;
-use super::fault::Script;
 use super::request::Request;
 use super::ssm::Parameter;
+use crate::fault::Faults;
 use balancer::{Balancer, Listener, Rule, TargetGroup};
 use group::Group;
 use image::Image;
@@ -31,7 +33,7 @@ pub(crate) struct World {
     pub(crate) account: String,
     pub(crate) now: u64,
     pub(crate) regions: BTreeMap<String, Region>,
-    pub(crate) script: Script,
+    pub(crate) faults: Faults,
     pub(crate) calls: Vec<Call>,
     pub(crate) access: Access,
     /// Requests whose senders were told of a broken connection, and when they arrive all the same: (when, number) → (region, request).
@@ -141,7 +143,7 @@ impl World {
             account: account.into(),
             now: 0,
             regions: BTreeMap::new(),
-            script: Script::default(),
+            faults: Faults::default(),
             calls: Vec::new(),
             access: Access::default(),
             late: BTreeMap::new(),
@@ -218,14 +220,6 @@ impl Region {
         let token_of = Token { at: self.now, asked, made: made.into() };
         self.tokens.insert((action.into(), zone.into(), token.into()), token_of);
     }
-}
-
-/// Splitmix64: one number into another, without collisions.
-pub(crate) fn scramble(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 pub(crate) fn millis(duration: std::time::Duration) -> u64 {

@@ -1,9 +1,7 @@
 //! What goes wrong between a caller and a service, as a script.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use super::FakeAws;
-use super::world::scramble;
 
 /// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub enum Fault {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Script {
+struct Script {
     rules: Vec<Rule>,
     state: u64,
 }
@@ -63,7 +61,7 @@ enum When {
 }
 
 impl Script {
-    pub(crate) fn next(&mut self, action: &str, now: u64) -> Option<Fault> {
+    fn next(&mut self, action: &str, now: u64) -> Option<Fault> {
         for rule in &mut self.rules {
             let concerned = rule.action.strip_suffix('*').map_or(rule.action == action, |prefix| action.starts_with(prefix));
             if !concerned {
@@ -97,8 +95,8 @@ impl Script {
 }
 
 /// The script of faults: `fake.faults().next("RunInstances", Fault::LostReply)`. An action may end in `*`; the first rule that applies is taken.
-#[derive(Clone, Debug)]
-pub struct Faults(pub(crate) FakeAws);
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Script>>);
 
 impl Faults {
     /// The next call of this action.
@@ -126,28 +124,61 @@ impl Faults {
         self.add(action, When::Chance(permille), fault)
     }
 
-    /// A bucket of tokens for each call of an action, as EC2 has them for each account, region and action: "Request throttling for the Amazon EC2
-    /// API". It begins full.
+    /// A bucket of tokens for each call of an action, as EC2 has them for each account, region and action ("Request throttling for the Amazon EC2
+    /// API") and Compute Engine for each project and group of methods ("Rate quotas"). It begins full.
     pub fn bucket(&self, action: &str, burst: u64, per_second: u64) -> &Self {
         let burst = burst.saturating_mul(1000);
-        let at = self.0.lock().now;
-        self.add(action, When::Empty { left: burst, burst, per_second, at }, Fault::Throttled)
+        self.add(action, When::Empty { left: burst, burst, per_second, at: 0 }, Fault::Throttled)
     }
 
     /// What chance is drawn from.
     pub fn seed(&self, seed: u64) -> &Self {
-        self.0.lock().script.state = scramble(seed);
+        self.lock().state = scramble(seed);
         self
     }
 
     /// Nothing goes wrong any more.
     pub fn clear(&self) -> &Self {
-        self.0.lock().script.rules.clear();
+        self.lock().rules.clear();
         self
     }
 
     fn add(&self, action: &str, when: When, fault: Fault) -> &Self {
-        self.0.lock().script.rules.push(Rule { action: action.into(), when, fault });
+        self.lock().rules.push(Rule { action: action.into(), when, fault });
         self
     }
+
+    /// What goes wrong with a call that comes now.
+    pub(crate) fn draw(&self, action: &str, now: u64) -> Option<Fault> {
+        self.lock().next(action, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Done, and answered.
+    Done,
+    /// Refused by the service, with this code; nothing was done.
+    Failed(String),
+    /// Done (or refused with this code), but its sender does not know.
+    Unheard(Option<String>),
+    /// Done, but its sender was told of an error of the server.
+    Mistold,
+    /// It never came to be looked at.
+    Lost,
+    /// Its sender was told of a broken connection, and it arrives later.
+    Later,
+}
+
+/// Splitmix64: one number into another, without collisions.
+pub(crate) fn scramble(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
