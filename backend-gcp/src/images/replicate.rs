@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(copy.labels.get(marks::COPY_OF), Some(&origin(&name("dev"))), "of its own source, not of its source's");
         let key = copy.image_encryption_key.and_then(|key| key.kms_key_name);
         assert_eq!(key.as_deref(), Some("projects/k/locations/l/keyRings/r/cryptoKeys/c"));
-        let theirs = Image::new().set_image_encryption_key(CustomerEncryptionKey::new().set_sha256("x"));
+        let theirs = Image::new().set_image_encryption_key(CustomerEncryptionKey::new());
         assert_eq!(body(&name("dev"), &theirs).unwrap_err().kind(), ErrorKind::Invalid);
     }
 }
