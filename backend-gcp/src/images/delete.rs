@@ -1,5 +1,7 @@
 //! Deletes.
 
+use std::time::Duration;
+
 use google_cloud_compute_v1::model::Image;
 use immutable_core::fleet::Coverage;
 use immutable_core::provider::{Deleted, ImageStage, ImageUses};
@@ -10,12 +12,12 @@ use super::settle::Change;
 use super::{changeable, describe, uses};
 use crate::client::Gcp;
 
-pub(super) async fn delete(gcp: &Gcp, image: &ImageRef, name: &Name) -> Result<Deleted> {
+pub(super) async fn delete(gcp: &Gcp, image: &ImageRef, name: &Name, lag: Duration) -> Result<Deleted> {
     let found = match changeable(gcp, image, name).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Deleted::Gone),
         found => found?,
     };
-    let ImageUses { by, coverage } = uses::uses(gcp, name).await?;
+    let ImageUses { by, coverage } = uses::uses(gcp, name, lag).await?;
     match coverage {
         _ if !by.is_empty() => return Ok(Deleted::InUse(by)),
         Coverage::Part(why) => return Ok(Deleted::Unsure(why)),

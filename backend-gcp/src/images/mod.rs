@@ -10,6 +10,8 @@ mod settle;
 mod stage;
 mod uses;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use google_cloud_compute_v1::model::Image;
 use immutable_core::provider::{
@@ -48,6 +50,7 @@ use names::Name;
 #[derive(Clone, Debug)]
 pub struct GceCatalog {
     gcp: Gcp,
+    lag: Duration,
 }
 
 /// What images can be given.
@@ -56,7 +59,15 @@ const CAPABILITIES: CatalogCapabilities = CatalogCapabilities { deprecates: true
 impl GceCatalog {
     /// The images of a project.
     pub fn new(gcp: &Gcp) -> Self {
-        Self { gcp: gcp.clone() }
+        Self { gcp: gcp.clone(), lag: Duration::from_secs(5) }
+    }
+
+    /// How long Google may take to show in its lists what it has done, of which it promises nothing; 5 s if nothing is said. So long a look for
+    /// [uses](ImageCatalog::uses) waits before it begins, and with it a delete: who came to use an image before it was asked for is seen.
+    #[must_use]
+    pub fn lag(mut self, at_most: Duration) -> Self {
+        self.lag = at_most;
+        self
     }
 
     /// Has an image join a family, of which all others stay, and tells what the family stands for then: of those for use the newest. If that is another, the other was made
@@ -143,12 +154,12 @@ impl ImageCatalog for GceCatalog {
 
     async fn uses(&self, image: &ImageRef) -> Result<ImageUses> {
         let named = |error: Error| named(error, "uses", image);
-        uses::uses(&self.gcp, &self.of(image).map_err(named)?).await.map_err(named)
+        uses::uses(&self.gcp, &self.of(image).map_err(named)?, self.lag).await.map_err(named)
     }
 
     async fn delete(&self, image: &ImageRef) -> Result<Deleted> {
         let named = |error: Error| named(error, "delete", image);
-        delete::delete(&self.gcp, image, &self.of(image).map_err(named)?).await.map_err(named)
+        delete::delete(&self.gcp, image, &self.of(image).map_err(named)?, self.lag).await.map_err(named)
     }
 }
 

@@ -9,6 +9,7 @@ use immutable_core::fleet::Coverage;
 use immutable_core::id::BaseQuery;
 use immutable_core::provider::{Availability, Deleted, ImageCatalog, ImageSeen, ImageStage, ImageUse, Replica};
 use immutable_core::{Applied, ErrorKind, ImageRef, Place, Result};
+use immutable_fakes::gce::knobs::{Busy, Lag};
 use immutable_fakes::gce::{Fault, Outcome, Request};
 use serde_json::json;
 
@@ -42,12 +43,16 @@ mod of_groups {
 }
 
 /// What takes long goes on after its call is answered: it is followed by asking again.
-mod of_groups_with_slow_operations {
+mod of_groups_done_and_shown_late {
     use super::*;
 
     async fn fresh() -> Result<catalog::Subject> {
         let account = Account::new().await?;
         account.fake.operations_take(Duration::from_secs(15));
+        account.fake.busy(Busy::InProgress);
+        for of in [Lag::Groups, Lag::Templates, Lag::Members] {
+            account.fake.lag(of, Duration::from_secs(4));
+        }
         subject(&account)
     }
 
@@ -74,6 +79,12 @@ fn project(name: &str) -> Place {
     Place::new("gcp", name, "europe-west4").unwrap()
 }
 
+/// Lets time pass, in the world too.
+async fn later(account: &Account, seconds: u64) {
+    account.wait(Duration::from_secs(seconds)).await;
+    account.fake.advance(account.now_ms());
+}
+
 async fn look(images: &GceCatalog, image: &ImageRef) -> ImageSeen {
     images.describe(std::slice::from_ref(image)).await.unwrap().remove(0)
 }
@@ -93,7 +104,7 @@ fn of_a_family_the_newest_for_use_is_the_base() {
     with_image(async |account, images, _| {
         let resolve = async |text: &str| images.resolve_base(&query(text)).await;
         account.fake.image_in_family("web-2", "web");
-        account.wait(Duration::from_secs(60)).await;
+        later(account, 60).await;
         account.fake.image_in_family("web-3", "web");
         let family = resolve("global/images/family/web").await.unwrap();
         assert_eq!(family.image.id().as_str(), "projects/acme/global/images/web-3");
@@ -125,7 +136,7 @@ fn an_image_joins_its_family_when_it_is_promoted() {
         assert_eq!(stands_for.image, image);
         images.promote(&image, "web").await.unwrap();
         assert_eq!(account.fake.count("images.patch"), 1, "sent again, nothing changes");
-        account.wait(Duration::from_secs(60)).await;
+        later(account, 60).await;
         let next = account.image("web-2");
         assert_eq!(images.promote(&next, "web").await.unwrap().image, next);
         assert_eq!(account.fake.truth().images[image.id().as_str()].family, "web", "who was there stays");
@@ -165,7 +176,7 @@ fn what_others_undo_is_done_again_within_the_hour() {
             account.fake.meddle_deprecate(image.id().as_str(), "ACTIVE");
             assert_eq!(look(&images, &image).await.stage, ImageStage::Active);
         }
-        account.wait(Duration::from_secs(3601)).await;
+        later(account, 3601).await;
         let before = account.fake.count("images.deprecate");
         images.set_stage(&image, Availability::Disabled).await.unwrap();
         assert_eq!(account.fake.count("images.deprecate"), before + 1, "what is long past is forgotten");
@@ -214,7 +225,7 @@ fn a_copy_that_failed_stays_so_until_it_is_deleted() {
             panic!("a copy takes its time")
         };
         fake.image_failed(copy.id().as_str());
-        account.wait(Duration::from_secs(600)).await;
+        later(account, 600).await;
         for _ in 0..2 {
             let failed = images.replicate(&image, &there.place()).await.unwrap();
             assert!(matches!(&failed, Replica::Failed { image, .. } if *image == copy), "{failed:?}");
@@ -357,7 +368,7 @@ fn a_zone_that_is_not_shown_is_not_taken_for_empty() {
         let zone = account.fake.zones().remove(0);
         let group = format!("projects/{PROJECT}/zones/{zone}/instanceGroupManagers/by-hand");
         assert!(account.fake.meddle_group(&group, "web-1", ""));
-        account.wait(Duration::from_secs(60)).await;
+        later(account, 60).await;
         account.fake.unreachable(&zone, true);
         let uses = images.uses(&image).await.unwrap();
         assert!(matches!(&uses.coverage, Coverage::Part(why) if why.contains(&zone)), "{uses:?}");
@@ -373,7 +384,7 @@ fn what_somebody_else_made_is_a_use() {
         let zone = account.fake.zones().remove(0);
         let group = format!("projects/{PROJECT}/zones/{zone}/instanceGroupManagers/by-hand");
         assert!(account.fake.meddle_group(&group, "web-1", ""));
-        account.wait(Duration::from_secs(60)).await;
+        later(account, 60).await;
         let Deleted::InUse(by) = images.delete(&image).await.unwrap() else { panic!("it is used") };
         let kinds: Vec<&str> = by
             .iter()
@@ -388,7 +399,7 @@ fn what_somebody_else_made_is_a_use() {
         assert!(account.fake.meddle_delete_group(&group));
         let by = images.uses(&image).await.unwrap().by;
         assert!(by.iter().any(|one| matches!(one, ImageUse::Instance(_))), "on its way out it is there: {by:?}");
-        account.wait(Duration::from_secs(300)).await;
+        later(account, 300).await;
         let by = images.uses(&image).await.unwrap().by;
         assert!(matches!(&by[..], [ImageUse::Template(_)]), "{by:?}");
     });
@@ -405,7 +416,7 @@ fn a_template_that_names_a_family_uses_what_it_stands_for() {
             "networkInterfaces": [{ "network": "global/networks/default" }],
         } });
         by_hand(account, "POST", "global/instanceTemplates", &body);
-        account.wait(Duration::from_secs(10)).await;
+        later(account, 10).await;
         let by = images.uses(&image).await.unwrap().by;
         assert!(matches!(&by[..], [ImageUse::Template(name)] if name.as_str() == "moving"), "{by:?}");
         assert!(images.uses(&other).await.unwrap().none());
@@ -424,10 +435,10 @@ fn a_copy_that_somebody_makes_within_the_project_is_a_use() {
         account.fake.imaging(Duration::from_secs(60));
         let body = json!({ "name": "web-1-b", "sourceImage": image.id().as_str() });
         by_hand(account, "POST", "global/images", &body);
-        account.wait(Duration::from_secs(10)).await;
+        later(account, 10).await;
         let by = images.uses(&image).await.unwrap().by;
         assert!(matches!(&by[..], [ImageUse::Copy(copy)] if copy.id().as_str().ends_with("/web-1-b")), "{by:?}");
-        account.wait(Duration::from_secs(60)).await;
+        later(account, 60).await;
         assert!(images.uses(&image).await.unwrap().none());
     });
 }
@@ -457,7 +468,7 @@ fn what_was_sent_and_not_answered_may_still_be_done() {
         }
         let lost = images.delete(&image).await.unwrap_err();
         assert!(lost.applied() == Applied::Unknown && lost.echo_until().is_some(), "{lost:?}");
-        account.wait(Duration::from_secs(120)).await;
+        later(account, 120).await;
         assert_eq!(images.delete(&image).await.unwrap(), Deleted::Gone);
     });
 }

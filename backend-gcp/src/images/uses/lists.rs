@@ -87,5 +87,5 @@ pub(super) async fn images(gcp: &Gcp, image: &str) -> Result<Vec<Image>> {
 
 /// "disks.aggregatedList", `filter`: "the literal value must match the entire field", which is a URL of any of Google's hosts.
 fn made_of(image: &str) -> String {
-    format!("sourceImage eq .*/{image}")
+    format!("sourceImage eq \".*{image}\"")
 }

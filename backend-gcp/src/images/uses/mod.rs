@@ -3,6 +3,7 @@
 mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use google_cloud_compute_v1::model::disk::Status;
 use google_cloud_compute_v1::model::{InstanceGroupManager, InstanceTemplate};
@@ -44,7 +45,8 @@ impl Found {
 }
 
 /// In the order in which things are made, machines last: what is made while this looks is seen, or what it is made of.
-pub(super) async fn uses(gcp: &Gcp, image: &Name) -> Result<ImageUses> {
+pub(super) async fn uses(gcp: &Gcp, image: &Name, lag: Duration) -> Result<ImageUses> {
+    gcp.pause(lag).await;
     let mut found = Found::default();
     let templates = lists::templates(gcp).await;
     let templates = found.listed(templates)?;
