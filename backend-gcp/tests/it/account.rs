@@ -9,6 +9,8 @@ use backend_gcp::{Gcp, Machine, MigTemplate};
 use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, LaunchTemplate, Place, Result, Timestamp};
 use immutable_fakes::gce::FakeGce;
+use immutable_fakes::gce::http::Server;
+use immutable_fakes::play::Script;
 
 pub(crate) const PROJECT: &str = "acme";
 pub(crate) const REGION: &str = "europe-west1";
@@ -31,12 +33,17 @@ impl Account {
     }
 
     pub(crate) async fn of(fake: FakeGce) -> Result<Self> {
+        Self::scripted(fake, Script::default()).await
+    }
+
+    /// Where something happens at one call.
+    pub(crate) async fn scripted(fake: FakeGce, script: Script) -> Result<Self> {
         tokio::time::pause();
         let clock = ScaledClock::new(START, 1);
         fake.advance(now_ms(&clock));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(immutable_fakes::gce::http::serve(fake.clone(), listener, Arc::new(clock.clone())));
+        tokio::spawn(Server::new(fake.clone(), Arc::new(clock.clone())).script(script).serve(listener));
         let gcp = Gcp::builder(PROJECT, REGION).endpoint(endpoint).anonymous().clock(clock.clone()).connect().await?;
         Ok(Self { fake, clock, gcp })
     }

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 pub mod aws;
+pub mod discovery;
 mod fault;
 pub mod gce;
+pub mod play;
 mod wire;

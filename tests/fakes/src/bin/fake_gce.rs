@@ -31,6 +31,7 @@ async fn main() -> std::io::Result<()> {
     fake.advance(u64::try_from(clock.now().as_millis()).unwrap_or(0));
     fake.boot(Duration::from_secs(boot));
     fake.shutdown(Duration::from_secs(boot.min(5)));
+    fake.imaging(Duration::from_secs(boot));
     fake.settle(Duration::from_secs(boot.min(2)));
     fake.check(Duration::from_secs(boot.min(2)));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;

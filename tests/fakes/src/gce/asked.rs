@@ -7,25 +7,6 @@ use serde_json::Value;
 use super::error::{Result, bad, not_found};
 use crate::wire::Request;
 
-/// What every method takes, whatever it does: the discovery document's own `parameters`, and the two that are in none of its lists and that Google's
-/// newer clients send (`$alt`, `$apiVersion`).
-const COMMON: [&str; 14] = [
-    "$alt",
-    "$apiVersion",
-    "$.xgafv",
-    "access_token",
-    "alt",
-    "callback",
-    "fields",
-    "key",
-    "oauth_token",
-    "prettyPrint",
-    "quotaUser",
-    "uploadType",
-    "upload_protocol",
-    "userIp",
-];
-
 /// Where a resource is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
@@ -131,33 +112,6 @@ impl Asked {
             asked.name = asked.query.get("autoscaler").cloned().unwrap_or_default();
         }
         Ok(asked)
-    }
-
-    /// Query parameters that the method does not have are refused; the discovery document lists each method's.
-    pub(crate) fn parameters_are_known(&self) -> Result<()> {
-        const PAGED: [&str; 4] = ["filter", "maxResults", "orderBy", "pageToken"];
-        let allowed = |name: &str| match self.verb.as_str() {
-            "get" | "getFromFamily" | "getHealth" | "wait" => false,
-            "list" | "listManagedInstances" | "listErrors" => PAGED.contains(&name),
-            "aggregatedList" => PAGED.contains(&name) || name == "includeAllScopes" || name == "serviceProjectNumber",
-            _ if name == "requestId" => self.method != "images.setLabels",
-            "resize" => name == "size",
-            "delete" | "deleteInstances" | "recreateInstances" => {
-                name == "noGracefulShutdown" && self.kind == "instanceGroupManagers"
-            }
-            "insert" => name == "forceCreate" && self.kind == "images",
-            "patch" => name == "autoscaler" && self.kind == "autoscalers",
-            _ => false,
-        };
-        match self.query.keys().find(|name| !COMMON.contains(&name.as_str()) && !allowed(name)) {
-            Some(name) => Err(bad(
-                "invalidParameter",
-                format!(
-                    "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not be found in request message."
-                ),
-            )),
-            None => Ok(()),
-        }
     }
 
     /// `projects/P/zones/Z/instanceGroupManagers`.

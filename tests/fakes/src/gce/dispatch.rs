@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::asked::Asked;
 use super::calls::Call;
-use super::error::{GceError, Result, not_found};
+use super::error::{GceError, Result, bad, not_found};
 use super::operation::{Ending, Stage};
 use super::world::{World, millis};
 use super::{autoscaler, group, image, listing, place, service, template, url_map};
+use crate::discovery::Discovery;
 use crate::fault::{Ended, Fault};
 use crate::wire::{Outcome, Reply, Request};
 
@@ -43,7 +44,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
         Some(Fault::ServerErrorBefore(status)) => failed(GceError::internal(status)),
         Some(Fault::Error { code, status }) => failed(GceError::scripted(status, &code)),
         after => {
-            let result = perform(world, asked);
+            let result = judged(world, request).and_then(|()| perform(world, asked));
             if let Ok(body) = &result {
                 call.operation = operation_of(body);
             }
@@ -62,6 +63,11 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
             }
         }
     };
+    if let Outcome::Reply(reply) = &outcome
+        && let Err(wrong) = Discovery::compute().response(&call.method, reply.status, &reply.body)
+    {
+        world.violations.extend(wrong.into_iter().map(|wrong| format!("answer of {}: {wrong}", call.method)));
+    }
     call.ended = ended;
     world.calls.push(call);
     outcome
@@ -79,7 +85,7 @@ pub(crate) fn arrive_late(world: &mut World, request: &Request) {
         operation: None,
         ended: Ended::Done,
     };
-    let result = perform(world, asked);
+    let result = judged(world, request).and_then(|()| perform(world, asked));
     call.operation = result.as_ref().ok().and_then(operation_of);
     call.ended = Ended::Unheard(result.err().map(|error| error.reason));
     world.calls.push(call);
@@ -90,11 +96,18 @@ fn operation_of(body: &Value) -> Option<String> {
     is.then(|| super::asked::text(body, "name").to_owned())
 }
 
+/// What Google's schema does not know of is kept for who asks, and refused in the words of Google's front end.
+fn judged(world: &mut World, request: &Request) -> Result<()> {
+    let Err(wrong) = Discovery::compute().request(&request.method, &request.uri, &request.body) else { return Ok(()) };
+    let message = format!("Invalid JSON payload received. {}", wrong.join("; "));
+    world.violations.extend(wrong.into_iter().map(|wrong| format!("{} {}: {wrong}", request.method, request.path())));
+    Err(bad("badRequest", message))
+}
+
 fn perform(world: &mut World, asked: Asked) -> Result<Value> {
     if !knows(&asked) {
         return Err(not_found(format!("the fake does not know the method {} ({})", asked.method, asked.http)));
     }
-    asked.parameters_are_known()?;
     if !world.projects.contains(&asked.project) {
         // "Troubleshooting API errors": a project that is not there, or that the caller may not see.
         return Err(not_found(format!("The resource 'projects/{}' was not found", asked.project)));

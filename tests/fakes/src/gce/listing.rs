@@ -13,13 +13,16 @@ use super::{group, image};
 
 type Query = BTreeMap<String, String>;
 
+/// An item, with its path.
+type Keyed = (String, Value);
+
 /// What of a list stands on its page, and where the next begins. Items have keys in their order; a token is the last key that was shown.
-pub(crate) fn page(items: Vec<(String, Value)>, query: &Query) -> Result<(Vec<Value>, Option<String>)> {
+pub(crate) fn page(items: Vec<Keyed>, query: &Query) -> Result<(Vec<Value>, Option<String>)> {
     let (found, token) = keyed_page(items, query)?;
     Ok((found.into_iter().map(|(_, item)| item).collect(), token))
 }
 
-fn keyed_page(items: Vec<(String, Value)>, query: &Query) -> Result<(Vec<(String, Value)>, Option<String>)> {
+fn keyed_page(items: Vec<Keyed>, query: &Query) -> Result<(Vec<Keyed>, Option<String>)> {
     // "Acceptable values are 0 to 500, inclusive. (Default: 500)": `maxResults`.
     let most = query.get("maxResults").map_or(Ok(500), |text| {
         text.parse::<usize>()
@@ -126,7 +129,7 @@ fn warning(code: &str, message: &str, scope: &str) -> Value {
 }
 
 /// All of a kind in a place, by path.
-fn items(world: &World, asked: &Asked) -> Vec<(String, Value)> {
+fn items(world: &World, asked: &Asked) -> Vec<Keyed> {
     let start = match asked.place {
         Place::Aggregated => format!("projects/{}/", asked.project),
         _ => format!("{}/", asked.collection()),
@@ -137,7 +140,7 @@ fn items(world: &World, asked: &Asked) -> Vec<(String, Value)> {
     };
     let here = |path: &String| path.starts_with(&start) && !away(path);
     let now = world.now;
-    let mut found: Vec<(String, Value)> = Vec::new();
+    let mut found: Vec<Keyed> = Vec::new();
     match asked.kind.as_str() {
         "instanceTemplates" => {
             let shown = world.templates.values().filter(|template| template.shown_at <= now && here(&template.path));

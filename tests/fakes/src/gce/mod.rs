@@ -4,7 +4,8 @@
 //! `fake-gce` serves it over loopback. What the service does is told by [`FakeGce::truth`]; what happens to it from outside, by the methods of
 //! [`knobs`].
 //!
-//! What is not spoken here is refused: unknown methods with 404, unknown parameters with 400.
+//! What is not spoken here is refused: unknown methods with 404, what Google's schema does not know of with 400. Answers are judged by the same schema
+//! ([`crate::discovery`]); what it finds is kept in [`FakeGce::violations`].
 //!
 //! Each rule says where it comes from: the discovery document of compute v1 (by the name of the method or the schema), a page of Google's
 //! documentation by its title, or an issue.
@@ -85,6 +86,11 @@ impl FakeGce {
         }
     }
 
+    /// Which method a request calls, if that changes something.
+    pub fn changes(&self, request: &Request) -> Option<String> {
+        Asked::read(request).ok().filter(Asked::changes).map(|asked| asked.method)
+    }
+
     /// Lets time pass without a request.
     pub fn advance(&self, now_ms: u64) {
         self.lock().advance(now_ms);
@@ -103,6 +109,11 @@ impl FakeGce {
     /// How many calls of a method came.
     pub fn count(&self, method: &str) -> usize {
         self.lock().calls.iter().filter(|call| call.method == method).count()
+    }
+
+    /// Everything that Google's schema does not know of, in requests and in this fake's own answers, in its order. There should be nothing.
+    pub fn violations(&self) -> Vec<String> {
+        self.lock().violations.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {

@@ -258,12 +258,12 @@ fn a_group_may_be_shown_late_and_its_size_too() {
 #[test]
 fn a_patch_may_have_a_fingerprint_and_then_it_counts() {
     let wire = Wire::new();
-    let group = wire.group(ZONE, "web", 0, Value::Null);
+    let group = wire.group(ZONE, "web", 0, json!({ "description": "as it was" }));
     let before = wire.get(&group).ok()["fingerprint"].clone();
     wire.change("PATCH", &group, json!({ "description": "mine" }));
     let stale = json!({ "description": "theirs", "fingerprint": before });
     assert_eq!(wire.ask("PATCH", &group, stale.clone()).error(), (412, "conditionNotMet"));
-    wire.change("PATCH", &group, json!({ "description": null }));
+    wire.change("PATCH", &group, json!({ "description": "as it was" }));
     // A fingerprint is a hash of what is there, so it has come back.
     wire.change("PATCH", &group, stale);
     assert_eq!(wire.get(&group).ok()["description"], "theirs");

@@ -15,6 +15,17 @@ pub(crate) struct Wire {
     now: Cell<u64>,
     pub(crate) image: String,
     sent: Cell<u64>,
+    /// Whether a test sends what Google's schema does not know of.
+    pub(crate) unlawful: Cell<bool>,
+}
+
+/// What is sent and what is answered is as Google's schema has it, unless a test says otherwise.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.fake.violations().is_empty(), !self.unlawful.get(), "{:#?}", self.fake.violations());
+        }
+    }
 }
 
 pub(crate) struct Said {
@@ -27,7 +38,7 @@ impl Wire {
         let fake = FakeGce::new("acme", "us-central1");
         fake.advance(1_700_000_000_000);
         let image = fake.image("web-1");
-        Self { fake, now: Cell::new(1_700_000_000_000), image, sent: Cell::new(0) }
+        Self { fake, now: Cell::new(1_700_000_000_000), image, sent: Cell::new(0), unlawful: Cell::new(false) }
     }
 
     pub(crate) fn now(&self) -> u64 {

@@ -229,10 +229,8 @@ impl FakeGce {
         let mut world = self.lock();
         let now = world.now;
         let there = world.instances.values().filter(|machine| machine.status(now).word().is_some());
-        let found = there
-            .filter(|machine| machine.id.to_string() == named || machine.name == named)
-            .map(|machine| (machine.id, machine.group.clone()));
-        let Some((id, group)) = found.last() else { return };
+        let mut named = there.filter(|machine| machine.id.to_string() == named || machine.name == named);
+        let Some((id, group)) = named.next().map(|machine| (machine.id, machine.group.clone())) else { return };
         act(&mut world, id);
         world.changed(&group);
     }

@@ -116,6 +116,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<Call>,
     pub(crate) requests: u64,
+    /// What Google's schema does not know of, in requests and in answers.
+    pub(crate) violations: Vec<String>,
     /// Requests whose senders were told of a broken connection, and when they arrive all the same, by (when, number).
     pub(crate) late: BTreeMap<(u64, u64), Request>,
     pub(crate) operations: BTreeMap<String, Operation>,
@@ -148,6 +150,7 @@ impl World {
             faults: Faults::default(),
             calls: Vec::new(),
             requests: 0,
+            violations: Vec::new(),
             late: BTreeMap::new(),
             operations: BTreeMap::new(),
             due: BTreeMap::new(),

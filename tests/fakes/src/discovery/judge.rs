@@ -1,0 +1,217 @@
+//! Values against schemas.
+
+use serde_json::{Map, Value};
+
+use super::Values;
+use super::document::{Document, Format, Kind, Location, Method, Schema};
+use super::exceptions;
+
+/// Collects what is wrong with one request or answer.
+pub(super) struct Judge<'d> {
+    document: &'d Document,
+    id: &'d str,
+    whose: Whose,
+    found: Vec<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Whose {
+    Request,
+    Answer(Values),
+}
+
+impl<'d> Judge<'d> {
+    pub(super) fn of_request(document: &'d Document, id: &'d str) -> Self {
+        Self { document, id, whose: Whose::Request, found: Vec::new() }
+    }
+
+    pub(super) fn of_answer(document: &'d Document, id: &'d str, values: Values) -> Self {
+        Self { document, id, whose: Whose::Answer(values), found: Vec::new() }
+    }
+
+    pub(super) fn verdict(self) -> Result<(), Vec<String>> {
+        if self.found.is_empty() { Ok(()) } else { Err(self.found) }
+    }
+
+    pub(super) fn wrong(&mut self, place: &str, what: String) {
+        let id = match self.whose {
+            Whose::Request => self.id.to_owned(),
+            Whose::Answer(_) => format!("the answer to {}", self.id),
+        };
+        self.found.push(if place.is_empty() { format!("{id}: {what}") } else { format!("{id}: {place}: {what}") });
+    }
+
+    /// A parameter of the path or of the query.
+    pub(super) fn parameter(&mut self, method: &Method, name: &str, value: &str) {
+        match method.parameters.get(name) {
+            Some(schema) => self.parameter_value(schema, name, value),
+            None => {
+                let known = method.parameters.iter().filter(|(_, schema)| schema.location == Some(Location::Query));
+                let known: Vec<_> = known.map(|(name, _)| name.as_str()).collect();
+                self.wrong("", format!("there is no parameter {name}; in the query there may be {}", known.join(" ")));
+            }
+        }
+    }
+
+    /// A parameter is a text; as what it is to be read its schema says.
+    pub(super) fn parameter_value(&mut self, schema: &Schema, name: &str, text: &str) {
+        let value = match schema.kind {
+            Some(Kind::Integer | Kind::Number | Kind::Boolean) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+            _ => Value::from(text),
+        };
+        self.value(schema, &value, &format!("the parameter {name}"));
+    }
+
+    /// By the schema of that name.
+    pub(super) fn named(&mut self, name: &str, value: &Value, place: &str) {
+        match self.document.schemas.get(name) {
+            Some(schema) => self.object_or_value(Some(name), schema, value, place),
+            None => self.wrong(place, format!("there is no schema {name}")),
+        }
+    }
+
+    fn value(&mut self, schema: &Schema, value: &Value, place: &str) {
+        match &schema.reference {
+            Some(name) => self.named(name, value, place),
+            None => self.object_or_value(None, schema, value, place),
+        }
+    }
+
+    fn object_or_value(&mut self, name: Option<&str>, schema: &Schema, value: &Value, place: &str) {
+        match (schema.kind, value) {
+            (Some(Kind::Object), Value::Object(fields)) => self.fields(name, schema, fields, place),
+            (Some(Kind::Array), Value::Array(all)) => {
+                let Some(items) = &schema.items else { return self.wrong(place, "no schema says what is in the list".into()) };
+                for (index, one) in all.iter().enumerate() {
+                    self.value(items, one, &format!("{place}[{index}]"));
+                }
+            }
+            (Some(Kind::Any), _) => {}
+            (Some(Kind::String), Value::String(text)) => self.text(schema, text, place),
+            (Some(Kind::Boolean), Value::Bool(_)) => {}
+            (Some(Kind::Integer | Kind::Number), Value::Number(_)) => self.number(schema, value, place),
+            (Some(kind), _) => self.wrong(place, format!("{value} is not {}", kind.article())),
+            (None, _) => self.wrong(place, "no schema says what it is".into()),
+        }
+    }
+
+    fn fields(&mut self, name: Option<&str>, schema: &Schema, fields: &Map<String, Value>, place: &str) {
+        for (field, value) in fields {
+            let there = format!("{place}.{field}");
+            match (schema.properties.get(field), &schema.additional_properties) {
+                (Some(known), _)
+                    if known.output && self.is_request() && !(place == "body" && exceptions::answered(self.id, field)) =>
+                {
+                    self.wrong(&there, "is only ever in an answer; leave it out".into());
+                }
+                (Some(known), _) => {
+                    if let Some(kind) = known.default.as_ref().filter(|kind| field == "kind" && *kind != value) {
+                        self.wrong(&there, format!("{value} is of something else; {kind} is right"));
+                    }
+                    self.value(known, value, &there);
+                }
+                (None, Some(any)) => self.value(any, value, &there),
+                (None, None) => {
+                    let known = schema.properties.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+                    self.wrong(&there, format!("there is no such field; {} has {known}", name.unwrap_or("this object")));
+                }
+            }
+        }
+        if self.is_request() {
+            let needed = schema.properties.iter().filter(|(_, known)| known.required_by.iter().any(|id| id == self.id));
+            let missing: Vec<_> = needed.map(|(field, _)| field).filter(|field| !fields.contains_key(*field)).collect();
+            for field in missing {
+                self.wrong(place, format!("{field} is missing, and required"));
+            }
+        }
+    }
+
+    fn text(&mut self, schema: &Schema, text: &str, place: &str) {
+        if let Some(values) = schema.values.as_ref().filter(|values| !values.iter().any(|one| one == text))
+            && !matches!(self.whose, Whose::Answer(Values::Any))
+        {
+            self.wrong(place, format!("{text:?} is no value of it; there are {}", values.join(" ")));
+        }
+        if let Some(pattern) = schema.pattern.as_ref().filter(|pattern| !pattern.fits(text)) {
+            self.wrong(place, format!("{text:?} is not of the pattern {}", pattern.text));
+        }
+        if let Some(right) = schema.format.and_then(|format| format.asks_of(text)) {
+            self.wrong(place, format!("{text:?} is not {right}"));
+        }
+    }
+
+    fn number(&mut self, schema: &Schema, value: &Value, place: &str) {
+        let range = match schema.format {
+            Some(Format::Int32) => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+            Some(Format::Uint32) => Some((0, i64::from(u32::MAX))),
+            _ => None,
+        };
+        let Some(whole) = value.as_i64() else {
+            if schema.kind == Some(Kind::Integer) {
+                self.wrong(place, format!("{value} is not a whole number"));
+            }
+            return;
+        };
+        let least = schema.minimum.into_iter().chain(range.map(|(least, _)| least)).max();
+        let most = schema.maximum.into_iter().chain(range.map(|(_, most)| most)).min();
+        if let Some(least) = least.filter(|least| whole < *least) {
+            self.wrong(place, format!("{whole} is less than {least}"));
+        }
+        if let Some(most) = most.filter(|most| whole > *most) {
+            self.wrong(place, format!("{whole} is more than {most}"));
+        }
+    }
+
+    fn is_request(&self) -> bool {
+        matches!(self.whose, Whose::Request)
+    }
+}
+
+impl Kind {
+    fn article(self) -> &'static str {
+        match self {
+            Self::Any => "anything",
+            Self::Array => "a list",
+            Self::Boolean => "true or false",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Object => "an object",
+            Self::String => "a text",
+        }
+    }
+}
+
+impl Format {
+    /// What a text of this format is; `None` if it is.
+    fn asks_of(self, text: &str) -> Option<&'static str> {
+        let (right, is) = match self {
+            Self::Int64 => {
+                ("a whole number of 64 bits as a text", text.parse::<i64>().is_ok_and(|number| number.to_string() == text))
+            }
+            Self::Uint64 => (
+                "a whole number of 64 bits, not below 0, as a text",
+                text.parse::<u64>().is_ok_and(|number| number.to_string() == text),
+            ),
+            Self::Byte => ("base64 in the alphabet for URLs, with its padding", is_base64(text)),
+            Self::DateTime => ("a time as RFC 3339 has it", text.parse::<jiff::Timestamp>().is_ok()),
+            Self::Uuid => ("a UUID other than that of zeros alone", is_uuid(text)),
+            Self::Any => ("an object", false),
+            Self::Double | Self::Float | Self::Int32 | Self::Uint32 => ("a number", false),
+        };
+        (!is).then_some(right)
+    }
+}
+
+/// RFC 4648 in its alphabet for URLs: "Type and format summary" of the discovery document's reference.
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    text.len().is_multiple_of(4) && text.len() - digits.len() <= 2 && digits.bytes().all(is_digit)
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
+        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+        && text.bytes().any(|byte| byte != b'-' && byte != b'0')
+}
