@@ -67,7 +67,9 @@ fn with_image<T>(test: impl AsyncFnOnce(&Account, GceCatalog, ImageRef) -> T) ->
         let _ = account.fake.project(ELSEWHERE);
         account.fake.imaging(Duration::ZERO);
         let image = account.image("web-1");
-        test(&account, GceCatalog::new(&account.gcp), image).await
+        let answer = test(&account, GceCatalog::new(&account.gcp), image).await;
+        assert_eq!(account.fake.violations(), Vec::<String>::new());
+        answer
     })
 }
 
