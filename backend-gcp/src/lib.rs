@@ -6,6 +6,7 @@
 mod client;
 mod credentials;
 mod errors;
+mod images;
 mod marks;
 mod mig;
 mod operations;
@@ -15,6 +16,7 @@ mod template;
 mod templates;
 
 pub use client::{Builder, Gcp};
+pub use images::GceCatalog;
 pub use immutable_core::provider::Rate;
 pub use mig::{HEALTH_CHECK, MANAGED, MigFleet};
 pub use template::{Disk, HealthCheck, Machine, MigTemplate};
