@@ -8,7 +8,9 @@ use std::time::Duration;
 use backend_gcp::{Gcp, Machine, MigTemplate};
 use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, LaunchTemplate, Place, Result, Timestamp};
+use immutable_fakes::gce::http::Server;
 use immutable_fakes::gce::{FakeGce, Outcome, Reply, Request};
+use immutable_fakes::play::Script;
 use serde_json::Value;
 
 pub(crate) const PROJECT: &str = "acme";
@@ -32,12 +34,17 @@ impl Account {
     }
 
     pub(crate) async fn of(fake: FakeGce) -> Result<Self> {
+        Self::scripted(fake, Script::default()).await
+    }
+
+    /// Where something happens at one call.
+    pub(crate) async fn scripted(fake: FakeGce, script: Script) -> Result<Self> {
         tokio::time::pause();
         let clock = ScaledClock::new(START, 1);
         fake.advance(now_ms(&clock));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(immutable_fakes::gce::http::serve(fake.clone(), listener, Arc::new(clock.clone())));
+        tokio::spawn(Server::new(fake.clone(), Arc::new(clock.clone())).script(script).serve(listener));
         let gcp = Gcp::builder(PROJECT, REGION).endpoint(endpoint).anonymous().clock(clock.clone()).connect().await?;
         Ok(Self { fake, clock, gcp })
     }
@@ -58,6 +65,12 @@ impl Account {
 
     pub(crate) fn template(&self) -> LaunchTemplate {
         LaunchTemplate::of(&MigTemplate::new(self.machine()).named_port("http", 8080)).unwrap()
+    }
+
+    /// How much has gone wrong in a group of the region, as Google tells it.
+    pub(crate) fn errors(&self, group: &str) -> usize {
+        let path = format!("projects/{PROJECT}/regions/{REGION}/instanceGroupManagers/{group}/listErrors");
+        self.read(&path)["items"].as_array().map_or(0, Vec::len)
     }
 
     /// Somebody reads a resource, by its path, changes it, and writes it back whole; it is done when this returns.

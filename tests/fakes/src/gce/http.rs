@@ -12,7 +12,8 @@ use hyper_util::rt::TokioIo;
 use immutable_core::time::Clock;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{FakeGce, Outcome, Reply, Request};
+use super::{FakeGce, Fault, Outcome, Reply, Request};
+use crate::play::{Case, Script};
 
 /// How long `wait` waits at the most: "the request approaches the 2 minute deadline" (zoneOperations.wait).
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -23,6 +24,7 @@ pub struct Server {
     fake: FakeGce,
     clock: Arc<dyn Clock>,
     latency: Duration,
+    script: Script,
 }
 
 /// Serves a fake on a listener, on the caller's runtime: a task for each connection. It ends with the runtime, or when it is dropped; connections go on.
@@ -36,13 +38,20 @@ pub async fn serve(fake: FakeGce, listener: TcpListener, clock: Arc<dyn Clock>) 
 impl Server {
     /// Requests take 20 ms.
     pub fn new(fake: FakeGce, clock: Arc<dyn Clock>) -> Self {
-        Self { fake, clock, latency: Duration::from_millis(20) }
+        Self { fake, clock, latency: Duration::from_millis(20), script: Script::default() }
     }
 
     /// How long a request takes to be answered.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
+        self
+    }
+
+    /// What happens at one of the calls that change something.
+    #[must_use]
+    pub fn script(mut self, script: Script) -> Self {
+        self.script = script;
         self
     }
 
@@ -74,7 +83,7 @@ impl Server {
         while self.clock.now().since(start) < PATIENCE && self.fake.waits(&read, self.now()) {
             self.pass(Duration::from_millis(250)).await;
         }
-        match self.fake.answer(&read, self.now()) {
+        match self.scripted(&read).await {
             Outcome::Reply(reply) => {
                 self.pass(self.latency / 2 + reply.takes).await;
                 response(reply)
@@ -85,6 +94,40 @@ impl Server {
                 Err(Broken)
             }
         }
+    }
+
+    /// What comes of a request, if nothing happens to it or its sender that is in the script.
+    async fn scripted(&self, request: &Request) -> Outcome {
+        let Some(method) = self.fake.changes(request) else { return self.fake.answer(request, self.now()) };
+        let once = || self.fake.answer(request, self.now());
+        let late = |after| drop(self.fake.faults().next(&method, Fault::LateEffect { after }));
+        let dies = match self.script.turn(&method) {
+            None => return once(),
+            Some(Case::Fault(fault)) => {
+                self.fake.faults().next(&method, fault);
+                return once();
+            }
+            Some(Case::Twice) => {
+                once();
+                return once();
+            }
+            Some(Case::TwiceAndLate(after)) => {
+                late(after);
+                once();
+                return once();
+            }
+            Some(dies) => dies,
+        };
+        match dies {
+            Case::DiesAfter => drop(once()),
+            Case::DiesAndLate(after) => {
+                late(after);
+                once();
+            }
+            _ => {}
+        }
+        self.script.die();
+        Outcome::Silent
     }
 
     fn now(&self) -> u64 {

@@ -86,6 +86,11 @@ impl FakeGce {
         }
     }
 
+    /// Which method a request calls, if that changes something.
+    pub fn changes(&self, request: &Request) -> Option<String> {
+        Asked::read(request).ok().filter(Asked::changes).map(|asked| asked.method)
+    }
+
     /// Lets time pass without a request.
     pub fn advance(&self, now_ms: u64) {
         self.lock().advance(now_ms);
