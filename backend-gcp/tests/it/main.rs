@@ -1,6 +1,7 @@
 //! The fleets of Google Cloud over a fake of its API, on one thread and in virtual time.
 
 mod account;
+mod beside;
 mod hand;
 mod images;
 mod operations;

@@ -13,7 +13,7 @@ use immutable_core::fleet::{
 use immutable_core::id::{Epoch, InstanceKey, OpId, Zone};
 use immutable_core::provider::{FleetProvider, TrafficSwitch};
 use immutable_core::{Digest, ErrorKind, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::account::{Account, REGION};
 use crate::pools::{Console, pool};
@@ -22,15 +22,15 @@ use crate::pools::{Console, pool};
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// A pool `web` of a fleet of the same name, whose calls are made by hand.
-struct Turns {
-    account: Account,
-    fleets: MigFleet,
-    traffic: UrlMapTraffic,
-    console: Console,
+pub(crate) struct Turns {
+    pub(crate) account: Account,
+    pub(crate) fleets: MigFleet,
+    pub(crate) traffic: UrlMapTraffic,
+    pub(crate) console: Console,
     ops: Cell<u64>,
 }
 
-fn play<T>(with: impl AsyncFnOnce(Turns) -> T) -> T {
+pub(crate) fn play<T>(with: impl AsyncFnOnce(Turns) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let account = Account::new().await.unwrap();
@@ -47,12 +47,12 @@ impl Turns {
         Op::new(&FleetId::new(self.account.place(), fleet), OpId(self.ops.get()), Epoch(1))
     }
 
-    fn op(&self) -> Op {
+    pub(crate) fn op(&self) -> Op {
         self.op_of("web")
     }
 
     /// A generation with a group of one machine in each of so many zones, or one of the region.
-    async fn make(&self, id: u32, zones: usize) -> Result<()> {
+    pub(crate) async fn make(&self, id: u32, zones: usize) -> Result<()> {
         let image = self.account.image("web-1-0-0");
         let template = self.account.template();
         let placements = match zones {
@@ -84,7 +84,7 @@ impl Turns {
     }
 
     /// Lets all members of a generation's first group go, and waits until they are gone.
-    async fn empty(&self, id: u32) -> Result<()> {
+    pub(crate) async fn empty(&self, id: u32) -> Result<()> {
         let group = GroupId { generation: GenerationId(id), cell: 0 };
         let seen = self.fleets.observe(&self.op().fleet, &[group].into()).await?;
         let leave: BTreeSet<InstanceKey> = seen.groups[0].instances.iter().map(|instance| instance.key.clone()).collect();
@@ -93,81 +93,45 @@ impl Turns {
         Ok(())
     }
 
-    async fn look(&self) -> TrafficSeen {
+    pub(crate) async fn look(&self) -> TrafficSeen {
         self.traffic.observe(&"web".into()).await.unwrap()
     }
 
-    fn to(&self, seen: &RouteTag, weights: &[(u32, u16)]) -> Route {
+    pub(crate) fn to(&self, seen: &RouteTag, weights: &[(u32, u16)]) -> Route {
         let weights = weights.iter().map(|(id, weight)| (GenerationId(*id), *weight)).collect();
         Route::new("web".into(), seen.clone(), weights).unwrap()
     }
 
-    async fn set(&self, weights: &[(u32, u16)]) -> Result<Routed> {
+    pub(crate) async fn set(&self, weights: &[(u32, u16)]) -> Result<Routed> {
         let route = self.to(&self.look().await.tag, weights);
         self.traffic.route(&self.op(), &route).await
     }
 
-    fn map(&self) -> Value {
+    pub(crate) fn map(&self) -> Value {
         self.account.read(&self.console.map)
     }
 
     /// The backends of a service, by the names of their groups.
-    fn backends(&self, slot: usize) -> BTreeMap<String, f64> {
+    pub(crate) fn backends(&self, slot: usize) -> BTreeMap<String, f64> {
         let truth = self.account.fake.truth();
         let backends = &truth.services[&self.console.services[slot]].backends;
         backends.iter().map(|(path, scaler)| (path.rsplit('/').next().unwrap().to_owned(), *scaler)).collect()
     }
 
     /// Weights by the names of the services.
-    fn said(&self) -> BTreeMap<String, u32> {
+    pub(crate) fn said(&self) -> BTreeMap<String, u32> {
         let truth = self.account.fake.truth();
         let said = &truth.routes[&self.console.map].said;
         said.iter().map(|(path, weight)| (path.rsplit('/').next().unwrap().to_owned(), *weight)).collect()
     }
 }
 
-fn weights(all: &[(&str, u32)]) -> BTreeMap<String, u32> {
+pub(crate) fn weights(all: &[(&str, u32)]) -> BTreeMap<String, u32> {
     all.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
 }
 
-fn groups(all: &[(&str, f64)]) -> BTreeMap<String, f64> {
+pub(crate) fn groups(all: &[(&str, f64)]) -> BTreeMap<String, f64> {
     all.iter().map(|(name, scaler)| ((*name).to_owned(), *scaler)).collect()
-}
-
-#[test]
-fn what_others_have_in_the_map_stays() {
-    play(async |turns| {
-        let theirs = turns.console.add("theirs", 7);
-        let theirs = turns.account.fake.link(&theirs);
-        turns.account.by_hand(&turns.console.map, |map| {
-            map["description"] = json!("the shop\nask ann");
-            map["hostRules"] = json!([{"hosts": ["api.example"], "pathMatcher": "api"}]);
-            map["pathMatchers"] = json!([{
-                "name": "api",
-                "defaultService": theirs,
-                "routeRules": [{
-                    "priority": 1,
-                    "matchRules": [{"prefixMatch": "/x"}],
-                    "routeAction": {"weightedBackendServices": [{"backendService": theirs, "weight": 3}]},
-                }],
-            }]);
-            map["defaultRouteAction"]["urlRewrite"] = json!({"hostRewrite": "shop.example"});
-            map["headerAction"] = json!({"requestHeadersToRemove": ["x-debug"]});
-        });
-        let before = turns.map();
-        turns.make(1, 0).await.unwrap();
-        turns.make(2, 0).await.unwrap();
-        turns.set(&[(1, 1000)]).await.unwrap();
-        turns.set(&[(1, 900), (2, 100)]).await.unwrap();
-        let after = turns.map();
-        for field in ["hostRules", "pathMatchers", "headerAction", "name"] {
-            assert_eq!(after[field], before[field], "{field}");
-        }
-        assert_eq!(after["defaultRouteAction"]["urlRewrite"], before["defaultRouteAction"]["urlRewrite"]);
-        assert!(after["description"].as_str().unwrap().starts_with("the shop\nask ann\nimmutable: {"), "{after}");
-        assert_eq!(turns.said(), weights(&[("front-0", 900), ("front-1", 100), ("theirs", 7)]));
-        assert!(turns.account.fake.violations().is_empty(), "{:?}", turns.account.fake.violations());
-    });
 }
 
 #[test]
@@ -232,33 +196,6 @@ fn a_claim_is_gone_on_with_by_the_same_call() {
 }
 
 #[test]
-fn somebody_who_changes_the_map_meanwhile_is_not_undone() {
-    play(async |turns| {
-        turns.make(1, 0).await.unwrap();
-        turns.make(2, 0).await.unwrap();
-        turns.set(&[(1, 900), (2, 100)]).await.unwrap();
-        let route = turns.to(&turns.look().await.tag, &[(1, 500), (2, 500)]);
-        let op = turns.op();
-        // Something that the route was not decided on, right after it was read.
-        let meddle = async {
-            turns.account.wait(Duration::from_millis(1)).await;
-            turns.account.by_hand(&turns.console.map, |map| {
-                map["headerAction"] = json!({"requestHeadersToRemove": ["x-debug"]});
-            });
-        };
-        let (routed, ()) = futures_util::join!(turns.traffic.route(&op, &route), meddle);
-        routed.unwrap();
-        assert_eq!(turns.map()["headerAction"]["requestHeadersToRemove"][0], "x-debug");
-        assert_eq!(turns.said(), weights(&[("front-0", 500), ("front-1", 500)]));
-        // Something that it was decided on.
-        let route = turns.to(&turns.look().await.tag, &[(1, 100), (2, 900)]);
-        turns.console.add("theirs", 9);
-        assert_eq!(turns.traffic.route(&turns.op(), &route).await.unwrap_err().kind(), ErrorKind::Conflict);
-        assert_eq!(turns.said()["front-1"], 500);
-    });
-}
-
-#[test]
 fn a_service_is_free_when_the_requests_there_have_ended() {
     play(async |turns| {
         for id in [1, 2, 3] {
@@ -316,31 +253,6 @@ fn what_leaves_is_given_nothing_where_it_is_not_the_last() {
 }
 
 #[test]
-fn a_path_matcher_is_a_place_of_its_own() {
-    play(async |turns| {
-        let slots = ["api-0", "api-1"].map(|name| turns.account.fake.backend_service(name, true, 10));
-        turns.account.by_hand(&turns.console.map, |map| {
-            map["hostRules"] = json!([{"hosts": ["api.example"], "pathMatcher": "api"}]);
-            map["pathMatchers"] = json!([{"name": "api", "defaultService": turns.account.fake.link(&slots[0])}]);
-        });
-        let pool = Pool::url_map("front", ["api-0", "api-1"]).path_matcher("api");
-        let traffic = UrlMapTraffic::new(&turns.account.gcp).pool("web", pool).unwrap();
-        turns.make(1, 0).await.unwrap();
-        let before = turns.map()["defaultRouteAction"].clone();
-        let tag = traffic.observe(&"web".into()).await.unwrap().tag;
-        traffic.route(&turns.op(), &turns.to(&tag, &[(1, 600)])).await.unwrap();
-        let after = turns.map();
-        assert_eq!(after["defaultRouteAction"], before);
-        let said = &turns.account.fake.truth().routes[&format!("{}#api", turns.console.map)].said;
-        assert_eq!(said.values().copied().collect::<Vec<_>>(), [600, 0]);
-        assert_eq!(turns.look().await.weights, BTreeMap::new(), "the map's own pool has no route");
-        let absent = Pool::url_map("front", ["api-0", "api-1"]).path_matcher("nothing");
-        let traffic = UrlMapTraffic::new(&turns.account.gcp).pool("web", absent).unwrap();
-        assert_eq!(traffic.observe(&"web".into()).await.unwrap_err().kind(), ErrorKind::NotFound);
-    });
-}
-
-#[test]
 fn a_generation_that_goes_is_taken_out_of_its_service() {
     play(async |turns| {
         turns.make(1, 0).await.unwrap();
@@ -358,21 +270,6 @@ fn a_generation_that_goes_is_taken_out_of_its_service() {
         }
         assert_eq!(turns.backends(1), groups(&[("web-0002-0", 1.0)]));
         assert!(turns.account.fake.violations().is_empty(), "{:?}", turns.account.fake.violations());
-    });
-}
-
-#[test]
-fn a_group_that_somebody_else_has_put_into_a_service_is_theirs_to_take_out() {
-    play(async |turns| {
-        turns.make(1, 0).await.unwrap();
-        turns.empty(1).await.unwrap();
-        let truth = turns.account.fake.truth();
-        let path = truth.groups.keys().next().unwrap().clone();
-        let theirs = turns.account.fake.backend_service("theirs", true, 10);
-        turns.account.fake.meddle_backends(&theirs, &[(&path, 1.0)]);
-        let error = turns.fleets.destroy_generation(&turns.op(), GenerationId(1)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
-        assert_eq!(turns.account.fake.truth().services[&theirs].backends.len(), 1);
     });
 }
 
@@ -415,33 +312,6 @@ fn what_cannot_be_seen_is_told() {
         turns.set(&[(1, 1000), (2, 0)]).await.unwrap();
         assert_eq!(turns.backends(0), groups(&[("web-0001-0", 1.0)]), "what is attached stays so");
         assert_eq!(turns.said(), weights(&[("front-0", 1000), ("front-1", 0)]));
-    });
-}
-
-#[test]
-fn a_service_where_clients_stay_gets_nobody() {
-    play(async |turns| {
-        turns.make(1, 0).await.unwrap();
-        turns.account.by_hand(&turns.console.services[0], |service| service["sessionAffinity"] = json!("GENERATED_COOKIE"));
-        let error = turns.set(&[(1, 1000)]).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.to_string().contains("front-0") && error.to_string().contains("GENERATED_COOKIE"), "{error}");
-    });
-}
-
-#[test]
-fn what_is_missing_is_named() {
-    play(async |turns| {
-        let of = |map: &str, services: [&str; 2]| {
-            UrlMapTraffic::new(&turns.account.gcp).pool("web", Pool::url_map(map, services)).unwrap()
-        };
-        let error = of("nothing", ["front-0", "front-1"]).observe(&"web".into()).await.unwrap_err();
-        assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains("url map nothing"), "{error}");
-        turns.make(1, 0).await.unwrap();
-        let traffic = of("front", ["front-0", "front-7"]);
-        let route = turns.to(&turns.look().await.tag, &[(1, 1)]);
-        let error = traffic.route(&turns.op(), &route).await.unwrap_err();
-        assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains("backend service front-7"), "{error}");
     });
 }
 
