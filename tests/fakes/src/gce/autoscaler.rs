@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Place, name_of, project_of, text};
 use super::error::{Result, invalid, missing, required};
+use super::group::Group;
 use super::operation::{Ending, Stage};
 use super::world::{World, link, merge, said, time};
 
@@ -67,18 +68,19 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
 }
 
 impl World {
-    /// A group gets the size that its autoscaler thinks best, in the modes that let it.
+    /// The size that a group's autoscaler gives it, whatever anybody else has said. "ONLY_SCALE_OUT: Automatically create VMs [..] but don't
+    /// automatically delete" (AutoscalingPolicy, `mode`).
+    pub(crate) fn autoscaled(&self, group: &Group) -> Option<usize> {
+        let autoscaler = self.autoscalers.values().find(|autoscaler| autoscaler.target == group.path)?;
+        match autoscaler.mode() {
+            "ON" => Some(autoscaler.recommended),
+            "OFF" => None,
+            _ => Some(autoscaler.recommended.max(group.target)),
+        }
+    }
+
     pub(crate) fn autoscale(&mut self, path: &str) {
-        let Some(autoscaler) = self.autoscalers.get(path) else { return };
-        let (target, size) = (autoscaler.target.clone(), autoscaler.recommended);
-        let now = self.groups.get(&target).map_or(size, |group| group.target);
-        let may = match autoscaler.mode() {
-            "ON" => true,
-            "OFF" => false,
-            _ => size > now,
-        };
-        if may && size != now {
-            self.set_target(&target, size);
+        if let Some(target) = self.autoscalers.get(path).map(|autoscaler| autoscaler.target.clone()) {
             self.changed(&target);
         }
     }

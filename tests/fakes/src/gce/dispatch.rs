@@ -18,7 +18,10 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
     world.requests += 1;
     let asked = match Asked::read(request) {
         Ok(asked) => asked,
-        Err(error) => return Outcome::Reply(error.reply(None)),
+        Err(error) => {
+            world.violations.push(format!("{} {}: {}", request.method, request.uri, error.message));
+            return Outcome::Reply(error.reply(None));
+        }
     };
     let retry_after = world.settings.retry_after;
     let mut call = Call {

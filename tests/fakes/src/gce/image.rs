@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, list, text};
-use super::error::{Result, bad, error, exists, invalid, missing, required, stale};
+use super::error::{Result, bad, error, exists, invalid, missing, stale};
 use super::operation::{Ending, Stage};
 use super::world::instance::Status;
 use super::world::{World, check_name, fingerprint, link, said, time};
@@ -279,11 +279,7 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
 /// The labels, whole: images.setLabels. It has a fingerprint in the place of a request id.
 pub(crate) fn set_labels(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let image = known(world, &asked.path())?;
-    let given = text(&asked.body, "labelFingerprint");
-    if given.is_empty() {
-        return Err(required("resource.labelFingerprint"));
-    }
-    if given != image.label_fingerprint() {
+    if text(&asked.body, "labelFingerprint") != image.label_fingerprint() {
         return Err(stale());
     }
     if stage == Stage::Due {

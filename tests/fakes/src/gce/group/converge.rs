@@ -46,6 +46,9 @@ impl World {
             names.iter().for_each(|name| self.take_away(group, name));
             return;
         }
+        if let Some(size) = self.autoscaled(group) {
+            group.target = size;
+        }
         while group.counted() < group.target {
             self.add(group);
         }
