@@ -276,18 +276,6 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
     Ok(Ending::Usual)
 }
 
-/// The labels, whole: images.setLabels. It has a fingerprint in the place of a request id.
-pub(crate) fn set_labels(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
-    let image = known(world, &asked.path())?;
-    if text(&asked.body, "labelFingerprint") != image.label_fingerprint() {
-        return Err(stale());
-    }
-    if stage == Stage::Due {
-        image.labels = labels_of(&asked.body);
-    }
-    Ok(Ending::Usual)
-}
-
 /// "If an empty request body is given, clears the deprecation status instead": images.deprecate.
 pub(crate) fn deprecate(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let image = known(world, &asked.path())?;

@@ -35,3 +35,19 @@ fn while_it_is_on_an_autoscaler_has_the_last_word() {
     wire.wait(10);
     assert_eq!(target(), 3);
 }
+
+#[test]
+fn a_group_has_one_autoscaler_at_the_most() {
+    let wire = Wire::new();
+    let group = wire.group(ZONE, "web", 1, Value::Null);
+    let policy = json!({ "mode": "ON", "minNumReplicas": 2, "maxNumReplicas": 4 });
+    let body = |name: &str| json!({ "name": name, "target": format!("https://www.googleapis.com/compute/v1/{group}"), "autoscalingPolicy": policy });
+    let path = format!("{ZONE}/autoscalers");
+    assert_eq!(wire.change("POST", &path, body("web")).get("error"), None);
+    wire.wait(10);
+    assert_eq!(wire.fake.truth().groups[&group].target, 2);
+    assert_eq!(wire.ask("POST", &path, body("web")).error(), (409, "alreadyExists"));
+    assert_eq!(wire.ask("POST", &path, body("other")).error(), (400, "resourceInUseByAnotherResource"));
+    wire.change("DELETE", &group, Value::Null);
+    assert_eq!(wire.get(&format!("{path}/web")).error(), (404, "notFound"));
+}

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use immutable_fakes::discovery::Discovery;
 use immutable_fakes::gce::{Ended, Fault, Outcome};
 use serde_json::{Value, json};
 
-use crate::wire::{GLOBAL, Wire, ZONE};
+use crate::wire::{GLOBAL, REGION, Wire, ZONE};
 
 #[test]
 fn a_lost_reply_has_had_its_effect_and_the_request_id_finds_it_again() {
@@ -93,4 +94,48 @@ fn what_is_not_spoken_here_is_refused_and_kept() {
     assert_eq!(wire.ask("PATCH", &group, json!({ "id": "7" })).status, 400);
     assert_eq!(wire.ask("PATCH", &group, json!({ "updatePolicy": { "type": "SOMETIMES" } })).status, 400);
     assert_eq!(wire.fake.violations().len(), 5, "{:#?}", wire.fake.violations());
+}
+
+/// The path that a method is for, as its name tells.
+fn path(id: &str) -> (&'static str, String) {
+    let (resource, verb) = id.split_once('.').unwrap();
+    let lower = |name: &str| format!("{}{}", name[..1].to_lowercase(), &name[1..]);
+    let (place, kind) = match resource {
+        "regions" => return ("GET", REGION.into()),
+        _ if verb == "aggregatedList" => return ("GET", format!("projects/acme/aggregated/{resource}")),
+        _ if resource.starts_with("region") => (REGION, lower(&resource[6..])),
+        _ if resource.starts_with("zone") => (ZONE, lower(&resource[4..])),
+        "globalOperations" => (GLOBAL, "operations".into()),
+        "instanceGroupManagers" | "autoscalers" | "machineTypes" => (ZONE, resource.into()),
+        _ => (GLOBAL, resource.into()),
+    };
+    let collection = format!("{place}/{kind}");
+    match verb {
+        "insert" => ("POST", collection),
+        "list" => ("GET", collection),
+        "patch" if kind == "autoscalers" => ("PATCH", format!("{collection}?autoscaler=x")),
+        "get" => ("GET", format!("{collection}/x")),
+        "delete" => ("DELETE", format!("{collection}/x")),
+        "patch" => ("PATCH", format!("{collection}/x")),
+        "update" => ("PUT", format!("{collection}/x")),
+        "getFromFamily" => ("GET", format!("{collection}/family/x")),
+        "listErrors" => ("GET", format!("{collection}/x/listErrors")),
+        "resize" => ("POST", format!("{collection}/x/resize?size=1")),
+        verb => ("POST", format!("{collection}/x/{verb}")),
+    }
+}
+
+#[test]
+fn every_method_of_the_schema_is_spoken() {
+    let wire = Wire::new();
+    for id in Discovery::compute().methods() {
+        let (method, path) = path(id);
+        // What has no body in the schema takes `{}` with POST and PUT.
+        let body = if matches!(method, "GET" | "DELETE") { Value::Null } else { json!({}) };
+        let said = wire.ask(method, &path, body);
+        assert!(!said.body.to_string().contains("does not know"), "{id}: {}", said.body);
+        assert_eq!(wire.fake.calls().last().unwrap().method, id);
+    }
+    // Some of them want more than nothing.
+    wire.unlawful.set(!wire.fake.violations().is_empty());
 }

@@ -77,15 +77,13 @@ fn a_family_is_attached_by_a_patch_and_little_else_is() {
 }
 
 #[test]
-fn labels_are_set_by_their_fingerprint() {
+fn labels_are_patched_by_their_fingerprint() {
     let wire = Wire::new();
-    let path = format!("{}/setLabels", wire.image);
     let old = wire.get(&wire.image).ok()["labelFingerprint"].clone();
-    let set = |value: &str, fingerprint: &Value| json!({ "labels": { "channel": value }, "labelFingerprint": fingerprint });
-    let operation = wire.ask("POST", &path, set("stable", &old)).ok();
-    wire.done(&operation);
+    let patch = |value: &str| json!({ "labels": { "channel": value }, "labelFingerprint": old });
+    assert_eq!(wire.change("PATCH", &wire.image, patch("stable")).get("error"), None);
     assert_eq!(wire.fake.truth().images[&wire.image].labels["channel"], "stable");
-    assert_eq!(wire.ask("POST", &path, set("beta", &old)).error(), (412, "conditionNotMet"));
+    assert_eq!(wire.ask("PATCH", &wire.image, patch("beta")).error(), (412, "conditionNotMet"));
 }
 
 #[test]

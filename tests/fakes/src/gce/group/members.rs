@@ -174,23 +174,3 @@ pub(crate) fn delete(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     }
     Ok(Ending::Usual)
 }
-
-/// Each is deleted and made again under its name, from the group's template of now: recreateInstances.
-pub(crate) fn recreate(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
-    let names = named(world, asked, false)?;
-    if stage == Stage::Due {
-        let path = asked.path();
-        if let Some(mut group) = world.groups.remove(&path) {
-            for name in &names {
-                if let Some(mut member) = group.members.remove(name) {
-                    member.template = group.template.clone();
-                    world.recreate_member(&mut group, &mut member);
-                    group.members.insert(name.clone(), member);
-                }
-            }
-            world.groups.insert(path.clone(), group);
-        }
-        world.changed(&path);
-    }
-    Ok(Ending::Usual)
-}
