@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use immutable_fakes::discovery::Discovery;
-use immutable_fakes::gce::{Ended, Fault, Outcome};
+use immutable_fakes::gce::{Ended, Fault, Outcome, Status};
 use serde_json::{Value, json};
 
 use crate::wire::{GLOBAL, REGION, Wire, ZONE};
@@ -138,4 +138,24 @@ fn every_method_of_the_schema_is_spoken() {
     }
     // Some of them want more than nothing.
     wire.unlawful.set(!wire.fake.violations().is_empty());
+}
+
+#[test]
+fn the_same_calls_and_the_same_seed_make_the_same_world() {
+    let play = |seed| {
+        let wire = Wire::new();
+        wire.fake.boot_between(Duration::from_secs(10), Duration::from_secs(60));
+        let group = wire.group(REGION, "web", 6, Value::Null);
+        wire.fake.faults().seed(seed).sometimes("*", 300, Fault::Throttled);
+        let heard: Vec<_> = (0..100).map(|_| wire.ask("GET", &group, Value::Null).status == 200).collect();
+        wire.wait(40);
+        (heard, wire.fake.truth())
+    };
+    let ((heard, truth), again, other) = (play(1), play(1), play(2));
+    assert_eq!((&heard, &truth), (&again.0, &again.1));
+    assert_ne!(heard, other.0);
+    let good = heard.iter().filter(|good| **good).count();
+    assert!((50..90).contains(&good), "{good}");
+    let running = truth.live().filter(|(_, machine)| machine.status == Status::Running).count();
+    assert!((1..6).contains(&running), "{running}");
 }

@@ -90,3 +90,18 @@ fn what_others_have_put_has_another_fingerprint() {
     wire.fake.meddle_route(&map, &[(&one, 1), (&other, 0)]);
     assert_eq!(wire.get(&map).ok()["fingerprint"], old);
 }
+
+#[test]
+fn each_comes_into_force_in_its_time_whatever_was_said_since() {
+    let wire = Wire::new();
+    let (map, one, other) = wire.fake.pool("front");
+    let in_force = || wire.fake.truth().routes[&map].in_force[&other];
+    wire.fake.meddle_route(&map, &[(&one, 9), (&other, 1)]);
+    wire.wait(6);
+    wire.fake.meddle_route(&map, &[(&one, 8), (&other, 2)]);
+    assert_eq!((in_force(), wire.fake.truth().routes[&map].said[&other]), (0, 2));
+    wire.wait(6);
+    assert_eq!(in_force(), 1);
+    wire.wait(6);
+    assert_eq!(in_force(), 2);
+}

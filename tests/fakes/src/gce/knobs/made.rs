@@ -97,7 +97,7 @@ impl FakeGce {
         let mut said = Map::new();
         said.insert("name".into(), name.into());
         said.insert("defaultRouteAction".into(), super::meddling::weighted(weights));
-        world.url_maps.insert(path.clone(), UrlMap { id, path: path.clone(), created, said, before: None });
+        world.url_maps.insert(path.clone(), UrlMap::new(id, path.clone(), created, said));
         path
     }
 
