@@ -95,8 +95,8 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
 }
 
 impl World {
-    /// The size that a group's autoscaler gives it, whatever anybody else has said. "ONLY_SCALE_OUT: Automatically create VMs [..] but don't
-    /// automatically delete" (AutoscalingPolicy, `mode`).
+    /// The size that a group's autoscaler gives it, whatever anybody else has said. "ONLY_SCALE_OUT: Restricts the autoscaler to add VM instances
+    /// only" (AutoscalingPolicy, `mode`).
     pub(crate) fn autoscaled(&self, group: &Group) -> Option<usize> {
         let autoscaler = self.autoscalers.values().find(|autoscaler| autoscaler.target == group.path)?;
         match autoscaler.mode() {

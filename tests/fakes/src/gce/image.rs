@@ -293,8 +293,7 @@ pub(crate) fn deprecate(world: &mut World, asked: &Asked, stage: Stage) -> Resul
     Ok(Ending::Usual)
 }
 
-/// Nothing keeps an image that templates name: "Deleting an image does not affect running instances", and what a template names is looked at when
-/// an instance is made.
+/// Nothing keeps an image that templates name, and who has booted it has a disk of its own: images.delete tells of no such condition.
 pub(crate) fn delete(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     known(world, &asked.path())?;
     if stage == Stage::Due {

@@ -111,7 +111,7 @@ impl World {
         if let Some(id) = asked.request_id() {
             let key = (asked.project.clone(), id.to_owned());
             if let Some(operation) = self.request_ids.get(&key).and_then(|path| self.operations.get(path)) {
-                // How long it is remembered: 60 minutes ("Ensure idempotency" of the Compute Engine API's best practices).
+                // For how long is not said of Compute Engine; other services of Google's guarantee it "for at least 60 minutes" (AlloyDB and others, `requestId`).
                 if self.now.saturating_sub(operation.inserted) < 60 * MINUTE {
                     if operation.asked.method != asked.method || operation.target != asked.path() {
                         return Err(bad(

@@ -57,7 +57,7 @@ fn check(world: &World, said: &Map<String, Value>) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
     for (at, backend) in backends.iter().enumerate() {
         let field = format!("resource.backends[{at}]");
-        // "The fully-qualified URL of an instance group or network endpoint group [..]. You must specify the fully-qualified URL": Backend, `group`.
+        // "The fully-qualified URL of an instance group or network endpoint group (NEG) resource": Backend, `group`.
         let group = text(backend, "group");
         if !group.starts_with("https://") {
             return Err(invalid(&format!("{field}.group"), group, "The URL is malformed; it must be whole."));

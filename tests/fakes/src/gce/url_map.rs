@@ -227,7 +227,7 @@ pub(crate) fn get(world: &World, asked: &Asked) -> Result<Value> {
 }
 
 impl World {
-    /// What a url map says is changed, and comes into force by and by: "changes take several minutes to propagate" ("Use URL maps").
+    /// What a url map says is changed, and comes into force by and by: load balancers are told of it after the operation is done.
     pub(crate) fn route(&mut self, path: &str, fields: Map<String, Value>) {
         let (now, settle) = (self.now, self.settings.settle);
         if let Some(map) = self.url_maps.get_mut(path) {

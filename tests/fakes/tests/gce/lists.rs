@@ -26,7 +26,9 @@ fn filters() {
     assert_eq!(names(&wire, "(family = \"db\") OR (name = \"web-1\")"), ["db-1", "web-1"]);
     assert_eq!(names(&wire, "family:* AND name != \"db-1\""), ["web-2"]);
     assert_eq!(names(&wire, "deprecated.state != DEPRECATED"), ["db-1", "web-2"]);
-    for wrong in ["name", "name =", "(name = \"web\"", "name eq [", "= x"] {
+    for wrong in
+        ["name", "name =", "(name = \"web\"", "name eq [", "= x", "(name eq w.*) (status = READY)", "(name eq w.*) (family ne x)"]
+    {
         let filter: String = wrong.bytes().map(|byte| format!("%{byte:02x}")).collect();
         assert_eq!(wire.get(&format!("{GLOBAL}/images?filter={filter}")).error(), (400, "invalid"), "{wrong}");
     }

@@ -81,7 +81,7 @@ impl World {
                 }
             }
             (Action::Creating | Action::Recreating, Status::Running) => {
-                // "Verification happens every time an instance is created": until the health check knows it to be well, if there is one.
+                // "Verification happens every time the instance is (re)created or restarted": until the health check knows it to be well, if there is one.
                 member.action = if group.healing().is_some() { Action::Verifying } else { Action::None };
                 member.problem = None;
                 return self.step(group, member);

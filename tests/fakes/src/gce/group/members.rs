@@ -113,7 +113,7 @@ pub(crate) fn errors(world: &World, asked: &Asked) -> Result<Value> {
 }
 
 /// The members that a request names. "A malformed instance URL or a reference to an instance that exists in a zone or region other than the group's
-/// zone or region" always fails; who is none, or is leaving, fails unless `skipInstancesOnValidationError`.
+/// zone or region" always fails (`skipInstancesOnValidationError`); who is none, or is leaving, fails unless `skipInstancesOnValidationError`.
 fn named(world: &World, asked: &Asked, skips: bool) -> Result<Vec<String>> {
     let group = world.orders(asked)?;
     let urls: Vec<&str> = strings(&asked.body, "instances").iter().filter_map(Value::as_str).collect();
