@@ -98,7 +98,7 @@ pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
 }
 
 /// It wants the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). Lists are replaced whole.
-pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
+pub(crate) fn change(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let path = asked.path();
     let service = world.services.get(&path).ok_or_else(|| missing(&path))?;
     let given = text(&asked.body, "fingerprint");
@@ -108,7 +108,8 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
     if given != service.fingerprint() {
         return Err(stale());
     }
-    let mut fields = service.said.clone();
+    // "Updates the specified BackendService resource with the data included in the request": backendServices.update replaces all of it.
+    let mut fields = if asked.verb == "update" { Map::new() } else { service.said.clone() };
     merge(&mut fields, &said(&asked.body, &["usedBy"]));
     fields.insert("name".into(), asked.name.as_str().into());
     check(world, &fields)?;
