@@ -2,27 +2,27 @@
 
 use immutable_core::time::VirtualClock;
 use immutable_core::{Outcome, Strategy};
+use immutable_fakes::play::Script;
 
-use crate::wire::Script;
-use crate::world::{Kind, World};
+use crate::world::{Kind, world};
 
 fn no_room(kind: Kind) {
-    let mut world = VirtualClock::default().run(World::new(kind, 3, Script::default())).unwrap();
-    let clock = world.clock.clone();
+    let mut world = VirtualClock::default().run(world(kind, 3, Script::default())).unwrap();
+    let clock = world.stage.clock.clone();
     clock.run(async {
         let (first, next) = (world.first.clone(), world.next.clone());
         assert_eq!(world.deploy(&first, Strategy::rolling()).await.unwrap(), Outcome::Succeeded);
-        let launched = world.launches();
-        for (_, zone) in world.fake.subnets() {
-            world.fake.capacity(&zone, Some(0));
+        let launched = world.stage.launches();
+        for (_, zone) in world.stage.fake.subnets() {
+            world.stage.fake.capacity(&zone, Some(0));
         }
         let outcome = world.deploy(&next, Strategy::rolling()).await.unwrap();
         assert_eq!(outcome, Outcome::RolledBack);
         world.end(&first).unwrap();
-        assert_eq!(world.launches(), launched, "there was no room for any");
+        assert_eq!(world.stage.launches(), launched, "there was no room for any");
         // As soon as there is, the same works.
-        for (_, zone) in world.fake.subnets() {
-            world.fake.capacity(&zone, None);
+        for (_, zone) in world.stage.fake.subnets() {
+            world.stage.fake.capacity(&zone, None);
         }
         assert_eq!(world.deploy(&next, Strategy::rolling().force()).await.unwrap(), Outcome::Succeeded);
         world.end(&next).unwrap();

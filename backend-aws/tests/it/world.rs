@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 pub(crate) struct Amazon {
     kind: Kind,
     size: u32,
-    fake: FakeAws,
+    pub(crate) fake: FakeAws,
     pub(crate) clock: VirtualClock,
     script: Script,
     pool: Option<Pool>,

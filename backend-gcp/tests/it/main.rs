@@ -3,7 +3,11 @@
 mod account;
 mod hand;
 mod images;
+mod operations;
+mod pools;
+mod refused;
 mod seeds;
+mod shortage;
 mod suites;
 mod sweep;
 mod world;
