@@ -257,6 +257,10 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
     if body.contains_key("labels") && text(&asked.body, "labelFingerprint") != image.label_fingerprint() {
         return Err(stale());
     }
+    // No image leaves its family for none (coreos-assembler#1444).
+    if text(&asked.body, "family").is_empty() && body.get("family").is_some_and(Value::is_string) {
+        return Err(invalid("resource.family", "", "Must be a match of regex '[a-z]([-a-z0-9]{0,61}[a-z0-9])?'."));
+    }
     if stage == Stage::Due {
         for field in ["family", "description"] {
             match body.get(field) {

@@ -72,7 +72,8 @@ fn a_family_is_attached_by_a_patch_and_little_else_is() {
     wire.change("PATCH", &wire.image, json!({ "family": "web", "description": "good" }));
     assert_eq!(family(&wire).as_deref(), Some("web-1"));
     assert_eq!(wire.ask("PATCH", &wire.image, json!({ "diskSizeGb": "20" })).error(), (400, "invalid"));
-    wire.change("PATCH", &wire.image, json!({ "family": "" }));
+    assert_eq!(wire.ask("PATCH", &wire.image, json!({ "family": "" })).error(), (400, "invalid"));
+    wire.change("PATCH", &wire.image, json!({ "family": "api" }));
     assert_eq!(family(&wire), None);
 }
 
