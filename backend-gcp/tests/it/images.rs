@@ -408,6 +408,22 @@ fn what_somebody_else_made_is_a_use() {
 }
 
 #[test]
+fn what_lists_show_late_is_waited_for() {
+    with_image(async |account, images, image| {
+        for of in [Lag::Groups, Lag::Templates, Lag::Members] {
+            account.fake.lag(of, Duration::from_secs(4));
+        }
+        account.fake.reaction(Duration::from_secs(60));
+        let zone = account.fake.zones().remove(0);
+        let group = format!("projects/{PROJECT}/zones/{zone}/instanceGroupManagers/by-hand");
+        assert!(account.fake.meddle_group(&group, "web-1", ""));
+        let hasty = images.clone().lag(Duration::ZERO).uses(&image).await.unwrap();
+        assert!(hasty.none(), "nothing of it is shown yet: {hasty:?}");
+        assert!(matches!(images.delete(&image).await.unwrap(), Deleted::InUse(by) if by.len() == 2));
+    });
+}
+
+#[test]
 fn a_template_that_names_a_family_uses_what_it_stands_for() {
     with_image(async |account, images, image| {
         let other = account.image("web-0");
