@@ -46,9 +46,8 @@ impl Stage for Google {
     async fn provider(&self) -> Result<Provider> {
         let provider = Provider::new(self.account.place(), Arc::new(MigFleet::new(self.gcp())));
         Ok(match self.pooled {
-            true => {
-                provider.traffic(Arc::new(UrlMapTraffic::new(self.gcp()).pool("web", Pool::url_map("web", ["web-a", "web-b"]))?))
-            }
+            true => provider
+                .traffic(Arc::new(UrlMapTraffic::new(self.gcp()).pool("web", Pool::url_map("web", ["web-blue", "web-green"]))?)),
             false => provider,
         })
     }
