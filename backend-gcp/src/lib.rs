@@ -13,8 +13,10 @@ mod preflight;
 mod rates;
 mod template;
 mod templates;
+mod traffic;
 
 pub use client::{Builder, Gcp};
 pub use immutable_core::provider::Rate;
 pub use mig::{HEALTH_CHECK, MANAGED, MigFleet};
 pub use template::{Disk, HealthCheck, Machine, MigTemplate};
+pub use traffic::{Pool, UrlMapTraffic};

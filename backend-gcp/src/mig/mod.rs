@@ -6,8 +6,9 @@ mod observe;
 mod resize;
 mod seen;
 
+pub(crate) use calls::At;
 pub use observe::{HEALTH_CHECK, MANAGED};
-pub(crate) use seen::{Group, key};
+pub(crate) use seen::{Group, key, life};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,6 @@ use immutable_core::{Error, ErrorKind, Provider, Result};
 
 use crate::client::Gcp;
 use crate::{marks, preflight};
-use calls::At;
 
 /// Fleets of managed instance groups.
 ///

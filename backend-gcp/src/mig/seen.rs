@@ -83,7 +83,7 @@ pub(super) fn zone(url: &str) -> Option<&str> {
 }
 
 /// Where a machine is in its life. "Instance lifecycle"; what its group does to it comes first.
-pub(super) fn life(member: &ManagedInstance) -> Life {
+pub(crate) fn life(member: &ManagedInstance) -> Life {
     match (&member.current_action, &member.instance_status) {
         // One that is repaired by being made anew ends, too.
         (Some(CurrentAction::Deleting | CurrentAction::Recreating | CurrentAction::Abandoning), _) => Life::Leaving,
