@@ -43,13 +43,14 @@ struct Inner {
     place: Place,
     clients: Clients,
     clock: Arc<dyn Clock>,
-    budget: CallBudget,
+    budget: Arc<CallBudget>,
     request_lifetime: Duration,
 }
 
 macro_rules! clients {
     ($($name:ident: $client:ident),* $(,)?) => {
         /// A client of each service.
+        #[derive(Clone)]
         pub(crate) struct Clients {
             $(pub(crate) $name: client::$client,)*
         }
@@ -113,6 +114,21 @@ impl Gcp {
             rates: BTreeMap::new(),
             request_lifetime: REQUEST_LIFETIME,
         }
+    }
+
+    /// The same region of another project, by the same credentials, which share their connections and their budget of calls.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if it can be no project's id.
+    pub fn in_project(&self, project: &str) -> Result<Self> {
+        if project == self.project() {
+            return Ok(self.clone());
+        }
+        check_project(project)?;
+        let Inner { place, clients, clock, budget, request_lifetime } = &*self.inner;
+        let place = Place::new("gcp", project, place.region())?;
+        let (clients, clock, budget) = (clients.clone(), clock.clone(), budget.clone());
+        Ok(Self { inner: Arc::new(Inner { place, clients, clock, budget, request_lifetime: *request_lifetime }) })
     }
 
     /// Which project and region.
@@ -266,17 +282,9 @@ impl Builder {
     /// As [`Gcp::connect`].
     pub async fn connect(self) -> Result<Gcp> {
         crate::credentials::crypto();
-        let plain = |name: &str| {
-            name.starts_with(|c: char| c.is_ascii_lowercase())
-                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-:.".contains(c))
-        };
         let (project, region) = (&self.project, &self.region);
-        if !plain(project) {
-            return Err(Error::invalid(format!(
-                "`{project}` is no project's id; it is as in `acme-prod`, and no number and no display name"
-            )));
-        }
-        if !plain(region)
+        check_project(project)?;
+        if !is_plain(region)
             || region.rsplit('-').next().is_some_and(|last| last.len() == 1 && last.chars().all(char::is_alphabetic))
         {
             return Err(Error::invalid(format!("`{region}` is no region; it is as in `europe-west1`, without a zone's letter")));
@@ -288,9 +296,24 @@ impl Builder {
         let credentials = self.sign.credentials()?;
         let clients = Clients::new(self.endpoint.as_deref(), &credentials).await?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let budget = CallBudget::new(clock.clone(), self.rates, rates::of);
+        let budget = Arc::new(CallBudget::new(clock.clone(), self.rates, rates::of));
         let inner = Inner { place, clients, clock, budget, request_lifetime: self.request_lifetime };
         Ok(Gcp { inner: Arc::new(inner) })
+    }
+}
+
+/// Lower case, as ids of projects and names of regions are; a project may be of a domain, as in `example.com:acme`.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-:.".contains(c);
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits)
+}
+
+fn check_project(project: &str) -> Result<()> {
+    match is_plain(project) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "`{project}` is no project's id; it is as in `acme-prod`, and no number and no display name"
+        ))),
     }
 }
 

@@ -6,6 +6,7 @@
 mod client;
 mod credentials;
 mod errors;
+mod images;
 mod marks;
 mod mig;
 mod operations;
@@ -16,6 +17,7 @@ mod templates;
 mod traffic;
 
 pub use client::{Builder, Gcp};
+pub use images::GceCatalog;
 pub use immutable_core::provider::Rate;
 pub use mig::{HEALTH_CHECK, MANAGED, MigFleet};
 pub use template::{Disk, HealthCheck, Machine, MigTemplate};

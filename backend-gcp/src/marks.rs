@@ -101,6 +101,9 @@ pub(crate) fn labels(spec: &GenerationSpec, group: GroupId) -> BTreeMap<String, 
     labels
 }
 
+/// The label of an image that is a copy: of which image, by its digest, since no label holds a URL.
+pub(crate) const COPY_OF: &str = "immutable-copy-of";
+
 /// What follows the last `/` of a URL.
 pub(crate) fn last(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)

@@ -111,6 +111,11 @@ class Typed:
 
     def __getattr__(self, name):
         made = getattr(gce, name)(**self.options)
+        # Operations are awaited by clients that it makes itself, and these would go to Google whatever the endpoint.
+        if not name.endswith("OperationsClient"):
+            services = made.transport._extended_operations_services
+            for scope in ("Zone", "Region", "Global"):
+                services[f"{scope.lower()}_operations"] = getattr(self, f"{scope}OperationsClient")
         setattr(self, name, made)
         return made
 

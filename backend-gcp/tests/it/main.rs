@@ -2,6 +2,7 @@
 
 mod account;
 mod hand;
+mod images;
 mod operations;
 mod refused;
 mod seeds;

@@ -67,6 +67,17 @@ impl FakeGce {
         }
     }
 
+    /// Somebody labels an image, or takes a label away.
+    pub fn meddle_label(&self, image: &str, key: &str, value: Option<&str>) {
+        let path = self.image_path(image);
+        if let Some(image) = self.lock().images.get_mut(&path) {
+            match value {
+                Some(value) => drop(image.labels.insert(key.into(), value.into())),
+                None => drop(image.labels.remove(key)),
+            }
+        }
+    }
+
     /// Somebody sets the weights of a url map's default.
     pub fn meddle_route(&self, url_map: &str, weights: &[(&str, u32)]) {
         let mut world = self.lock();
