@@ -20,6 +20,7 @@ use crate::marks::{self, Mark, last};
 use crate::operations::{Scope, Stands, request_id, ticket};
 use crate::template::MigTemplate;
 use crate::templates;
+use crate::traffic::release;
 
 impl MigFleet {
     pub(super) async fn ensure(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
@@ -264,9 +265,10 @@ impl MigFleet {
             self.finish("instanceGroupManagers.delete", self.gcp.delete_group(&group.at, id).await?)
         };
         let answer = match remove(0).await {
-            Err(error) if error.kind() == ErrorKind::Busy && error.applied() == Applied::No => {
-                return Err(error);
-            }
+            Err(error) if error.kind() == ErrorKind::Busy && error.applied() == Applied::No => match &group.url {
+                Some(url) if release(&self.gcp, url).await? => remove(1).await.map_err(|error| self.gcp.half_done(true, error)),
+                _ => Err(error),
+            },
             other => other,
         };
         match answer {

@@ -1,13 +1,13 @@
 //! Pools as they are.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use google_cloud_compute_v1::model::health_status::HealthState;
 use google_cloud_compute_v1::model::{Backend, BackendService, ManagedInstance};
 use immutable_core::fleet::{Coverage, FleetId, GenerationId, Life, TargetSeen, TargetState, TrafficSeen, Verdict};
 use immutable_core::id::{InstanceKey, NativeRef, PoolId};
-use immutable_core::{Error, ErrorKind, Result};
+use immutable_core::{ErrorKind, Result};
 
 use super::backends::{self, BackendMark, group};
 use super::slots::Read;

@@ -9,8 +9,9 @@ use backend_gcp::{Gcp, Machine, MigTemplate};
 use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, LaunchTemplate, Place, Result, Timestamp};
 use immutable_fakes::gce::http::Server;
-use immutable_fakes::gce::{FakeGce, Outcome, Request};
+use immutable_fakes::gce::{FakeGce, Outcome, Reply, Request};
 use immutable_fakes::play::Script;
+use serde_json::Value;
 
 pub(crate) const PROJECT: &str = "acme";
 pub(crate) const REGION: &str = "europe-west1";
@@ -71,8 +72,36 @@ impl Account {
         let uri = format!("/compute/v1/projects/{PROJECT}/regions/{REGION}/instanceGroupManagers/{group}/listErrors");
         let request = Request { method: "GET".into(), uri, ..Request::default() };
         let Outcome::Reply(reply) = self.fake.answer(&request, self.now_ms()) else { panic!("no answer") };
-        let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         answer["items"].as_array().map_or(0, Vec::len)
+    }
+
+    /// Somebody reads a resource, by its path, changes it, and writes it back whole; it is done when this returns.
+    pub(crate) fn by_hand(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut body = self.read(path);
+        change(&mut body);
+        for told in ["kind", "id", "creationTimestamp", "selfLink", "region"] {
+            body.as_object_mut().unwrap().remove(told);
+        }
+        let answer = self.send("PUT", path, body.to_string().into_bytes());
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        // Half of what an operation takes.
+        self.fake.advance(self.now_ms() + 1000);
+    }
+
+    /// A resource, by its path, as anybody may read it.
+    pub(crate) fn read(&self, path: &str) -> Value {
+        let answer = self.send("GET", path, Vec::new());
+        assert_eq!(answer.status, 200, "{path}");
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Reply {
+        let request = Request { method: method.into(), uri: format!("/compute/v1/{path}"), headers: Vec::new(), body };
+        match self.fake.answer(&request, self.now_ms()) {
+            Outcome::Reply(reply) => reply,
+            other => panic!("{method} {path}: {other:?}"),
+        }
     }
 
     pub(crate) async fn wait(&self, duration: Duration) {

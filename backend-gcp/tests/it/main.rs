@@ -4,6 +4,7 @@ mod account;
 mod hand;
 mod images;
 mod operations;
+mod pools;
 mod refused;
 mod seeds;
 mod shortage;

@@ -22,7 +22,7 @@ pub(crate) fn groups_of(account: &Account) -> fleets::Subject {
 }
 
 /// Takes its time for operations, and shows what it did only after a while.
-fn slow(account: Account) -> Account {
+pub(crate) fn slow(account: Account) -> Account {
     account.fake.operations_take(Duration::from_secs(14));
     for of in [Lag::Groups, Lag::Templates, Lag::Sizes, Lag::Members] {
         account.fake.lag(of, Duration::from_secs(4));

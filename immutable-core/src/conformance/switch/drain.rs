@@ -31,7 +31,7 @@ fn in_flight_ends(trial: &Trial) -> Verdict {
 
 fn can_be_named(trial: &Trial) -> Verdict {
     let by_itself = || Failure::inapplicable("who leaves drains by itself, and nobody can be named (drains is leaving)");
-    (trial.traffic().capabilities().drains != Drains::Leaving).then_some(()).ok_or_else(by_itself)
+    trial.names_who_drains().then_some(()).ok_or_else(by_itself)
 }
 
 /// Whether all that a drain may change is who drains.

@@ -65,8 +65,10 @@ pub(super) async fn pools_do_not_touch_each_other(trial: &Trial) -> Verdict {
     let before = trial.look().await?;
     let route = Route::new(trial.other_pool().clone(), other.tag, trial.alone(&second))?;
     trial.route(&trial.op(), &route).await?;
-    let leaving = second.members.iter().take(1).cloned().collect();
-    trial.drain(&trial.op(), trial.other_pool(), &leaving).await?;
+    if trial.names_who_drains() {
+        let leaving = second.members.iter().take(1).cloned().collect();
+        trial.drain(&trial.op(), trial.other_pool(), &leaving).await?;
+    }
     trial.unchanged(&before, "what was done to another pool").await?;
     trial.attached(&first.members).await
 }

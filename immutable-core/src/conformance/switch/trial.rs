@@ -8,7 +8,9 @@ use crate::conformance::fleets::{Machines, Made};
 use crate::conformance::patience::{Busy, Patience};
 use crate::conformance::suite::{Failure, Time, Verdict, require};
 use crate::error::Result;
-use crate::fleet::{Coverage, GenerationId, GenerationSpec, Op, Route, RouteTag, Routed, Split, TargetState, TrafficSeen};
+use crate::fleet::{
+    Coverage, Drains, GenerationId, GenerationSpec, Op, Route, RouteTag, Routed, Split, TargetState, TrafficSeen,
+};
 use crate::id::{InstanceKey, NativeRef, PoolId};
 use crate::provider::TrafficSwitch;
 use crate::time::Timestamp;
@@ -45,6 +47,11 @@ impl Trial {
 
     pub(super) fn patience(&self) -> &Patience {
         &self.machines.patience
+    }
+
+    /// Whether instances can be told to drain.
+    pub(super) fn names_who_drains(&self) -> bool {
+        self.traffic.capabilities().drains != Drains::Leaving
     }
 
     /// The pool that most cases use.
