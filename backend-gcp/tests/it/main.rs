@@ -1,13 +1,17 @@
 //! The fleets of Google Cloud over a fake of its API, on one thread and in virtual time.
 
 mod account;
+mod calls;
 mod hand;
 mod images;
+mod live;
 mod operations;
+mod policy;
 mod pools;
 mod refused;
 mod seeds;
 mod shortage;
 mod suites;
 mod sweep;
+mod walk;
 mod world;
