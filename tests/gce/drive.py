@@ -24,9 +24,15 @@ from google.cloud import compute_v1 as gce
 from google.protobuf import json_format
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
+from googleapiclient.http import HttpRequest
 
 PROJECT, REGION, ZONE = "shop", "europe-west1", "europe-west1-b"
 DOCUMENT = "googleapiclient/discovery_cache/documents/compute.v1.json"
+OPERATIONS = {
+    "global_operations": "GlobalOperationsClient",
+    "region_operations": "RegionOperationsClient",
+    "zone_operations": "ZoneOperationsClient",
+}
 calls = 0
 
 
@@ -70,6 +76,26 @@ def counted(send):
     return counting
 
 
+def checked(document):
+    """The requests of the client that reads the document, which takes any answer: each is to be of the typed client's messages as well."""
+
+    def answers(resource):
+        for method in resource.get("methods", {}).values():
+            yield method["id"], method.get("response", {}).get("$ref")
+        for below in resource.get("resources", {}).values():
+            yield from answers(below)
+
+    names = dict(answers(document))
+
+    class Checked(HttpRequest):
+        def execute(self, *args, **kwargs):
+            answer = super().execute(*args, **kwargs)
+            json_format.Parse(json.dumps(answer), getattr(gce, names[self.methodId]).pb()())
+            return answer
+
+    return Checked
+
+
 def done(operation):
     """Awaits it as Google's client does, but with less patience between two looks."""
     operation.result(timeout=60, polling=DEFAULT_POLLING.with_delay(initial=0.3, maximum=0.5))
@@ -111,11 +137,9 @@ class Typed:
 
     def __getattr__(self, name):
         made = getattr(gce, name)(**self.options)
-        # Operations are awaited by clients that it makes itself, and these would go to Google whatever the endpoint.
-        if not name.endswith("OperationsClient"):
-            services = made.transport._extended_operations_services
-            for scope in ("Zone", "Region", "Global"):
-                services[f"{scope.lower()}_operations"] = getattr(self, f"{scope}OperationsClient")
+        if name not in OPERATIONS.values():
+            # A client makes that of its operations for itself, and forgets the endpoint over it: unless it has one already.
+            made.transport._extended_operations_services.update((place, getattr(self, one)) for place, one in OPERATIONS.items())
         setattr(self, name, made)
         return made
 
@@ -316,7 +340,8 @@ def main():
         try:
             endpoint = fake.stdout.readline().strip().split()[-1]
             typed = Typed(endpoint)
-            read = build_from_document({**document, "rootUrl": f"{endpoint}/", "mtlsRootUrl": f"{endpoint}/"}, http=httplib2.Http())
+            here = {**document, "rootUrl": f"{endpoint}/", "mtlsRootUrl": f"{endpoint}/"}
+            read = build_from_document(here, http=httplib2.Http(), requestBuilder=checked(document))
             a_regional_group(typed, image)
             images(typed, image)
             traffic(typed)

@@ -69,11 +69,8 @@ impl Account {
 
     /// How much has gone wrong in a group of the region, as Google tells it.
     pub(crate) fn errors(&self, group: &str) -> usize {
-        let uri = format!("/compute/v1/projects/{PROJECT}/regions/{REGION}/instanceGroupManagers/{group}/listErrors");
-        let request = Request { method: "GET".into(), uri, ..Request::default() };
-        let Outcome::Reply(reply) = self.fake.answer(&request, self.now_ms()) else { panic!("no answer") };
-        let answer: Value = serde_json::from_slice(&reply.body).unwrap();
-        answer["items"].as_array().map_or(0, Vec::len)
+        let path = format!("projects/{PROJECT}/regions/{REGION}/instanceGroupManagers/{group}/listErrors");
+        self.read(&path)["items"].as_array().map_or(0, Vec::len)
     }
 
     /// Somebody reads a resource, by its path, changes it, and writes it back whole; it is done when this returns.

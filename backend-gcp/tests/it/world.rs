@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_gcp::{Gcp, MANAGED, MigFleet};
+use backend_gcp::{Gcp, MANAGED, MigFleet, Pool, UrlMapTraffic};
 use immutable_core::fleet::POOL_CHECK;
 use immutable_core::time::Clock;
 use immutable_core::{Fleet, Provider, Result};
@@ -46,7 +46,8 @@ impl Stage for Google {
     async fn provider(&self) -> Result<Provider> {
         let provider = Provider::new(self.account.place(), Arc::new(MigFleet::new(self.gcp())));
         Ok(match self.pooled {
-            true => panic!("later"),
+            true => provider
+                .traffic(Arc::new(UrlMapTraffic::new(self.gcp()).pool("web", Pool::url_map("web", ["web-blue", "web-green"]))?)),
             false => provider,
         })
     }

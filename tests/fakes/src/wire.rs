@@ -23,8 +23,8 @@ impl Request {
 
     /// Its path, without the query.
     pub fn path(&self) -> &str {
-        let rest = self.uri.split_once("://").map_or(self.uri.as_str(), |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
-        rest.split('?').next().unwrap_or(rest)
+        let whole = self.uri.split('?').next().unwrap_or_default();
+        whole.split_once("://").map_or(whole, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]))
     }
 
     /// What stands behind the `?`, or nothing.

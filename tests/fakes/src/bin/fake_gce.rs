@@ -1,6 +1,6 @@
 //! `fake-gce [--port PORT] [--project ID] [--region NAME] [--image NAME[:FAMILY]]... [--pool NAME]... [--boot SECONDS]`: Compute Engine on loopback,
 //! in real time. Prints its endpoint, then one line for each image with its path and one for each pool with those of its url map and its two backend
-//! services, and serves until it is killed.
+//! services, and serves until it is killed. Without any image or pool there are the images `web-1-0-0` and `web-1-1-0` and the pool `web`.
 
 use std::io::{Error, ErrorKind, Write};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use immutable_fakes::gce::{FakeGce, http};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let (mut port, mut project, mut region) = (0u16, "demo-project".to_owned(), "us-central1".to_owned());
+    let (mut port, mut project, mut region) = (0u16, "acme".to_owned(), "europe-west1".to_owned());
     let (mut images, mut pools, mut boot) = (Vec::new(), Vec::new(), 5u64);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -25,6 +25,9 @@ async fn main() -> std::io::Result<()> {
             "--boot" => boot = value.parse().map_err(|_| usage(&format!("{value} is no number of seconds")))?,
             _ => return Err(usage(&format!("{name} is not known"))),
         }
+    }
+    if images.is_empty() && pools.is_empty() {
+        (images, pools) = (vec!["web-1-0-0".to_owned(), "web-1-1-0".to_owned()], vec!["web".to_owned()]);
     }
     let clock = SystemClock::new();
     let fake = FakeGce::new(&project, &region);

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Place, name_of, project_of, text};
-use super::error::{Result, invalid, missing, required};
+use super::error::{Result, exists, in_use, invalid, missing, required};
+use super::group::Group;
 use super::operation::{Ending, Stage};
 use super::world::{World, link, merge, said, time};
 
@@ -49,6 +50,33 @@ pub(crate) fn get(world: &World, asked: &Asked) -> Result<Value> {
     world.autoscalers.get(&path).map(Autoscaler::json).ok_or_else(|| missing(&path))
 }
 
+/// A group has one autoscaler at the most ("Autoscaling groups of instances"). What it thinks best at first is the least that it may.
+pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
+    let path = asked.path();
+    if world.autoscalers.contains_key(&path) {
+        return Err(exists(&path));
+    }
+    let target = asked.resolve(text(&asked.body, "target"));
+    if !world.groups.contains_key(&target) {
+        return Err(missing(&target));
+    }
+    if let Some(other) = world.autoscalers.values().find(|other| other.target == target) {
+        return Err(in_use("instance_group_manager", &target, &other.path));
+    }
+    if stage == Stage::Due {
+        let fields = said(&asked.body, &OUTPUT);
+        let least = fields.get("autoscalingPolicy").and_then(|policy| policy.get("minNumReplicas")).and_then(Value::as_u64);
+        let recommended = least.and_then(|least| usize::try_from(least).ok()).unwrap_or(2);
+        let autoscaler = Autoscaler { id: asked.id, path: path.clone(), created: world.now, target, said: fields, recommended };
+        world.autoscalers.insert(path.clone(), autoscaler);
+        world.autoscale(&path);
+    }
+    Ok(Ending::Usual)
+}
+
+/// What only the service says, beside what it says of everything.
+const OUTPUT: [&str; 4] = ["target", "recommendedSize", "statusDetails", "scalingScheduleStatus"];
+
 pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     if asked.name.is_empty() {
         return Err(required("autoscaler"));
@@ -60,25 +88,26 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
         return Err(invalid("resource.autoscalingPolicy.mode", mode, "It is no mode of an autoscaler."));
     }
     if stage == Stage::Due {
-        merge(&mut autoscaler.said, &said(&asked.body, &["target", "recommendedSize", "statusDetails", "scalingScheduleStatus"]));
+        merge(&mut autoscaler.said, &said(&asked.body, &OUTPUT));
         world.autoscale(&path);
     }
     Ok(Ending::Usual)
 }
 
 impl World {
-    /// A group gets the size that its autoscaler thinks best, in the modes that let it.
+    /// The size that a group's autoscaler gives it, whatever anybody else has said. "ONLY_SCALE_OUT: Restricts the autoscaler to add VM instances
+    /// only" (AutoscalingPolicy, `mode`).
+    pub(crate) fn autoscaled(&self, group: &Group) -> Option<usize> {
+        let autoscaler = self.autoscalers.values().find(|autoscaler| autoscaler.target == group.path)?;
+        match autoscaler.mode() {
+            "ON" => Some(autoscaler.recommended),
+            "OFF" => None,
+            _ => Some(autoscaler.recommended.max(group.target)),
+        }
+    }
+
     pub(crate) fn autoscale(&mut self, path: &str) {
-        let Some(autoscaler) = self.autoscalers.get(path) else { return };
-        let (target, size) = (autoscaler.target.clone(), autoscaler.recommended);
-        let now = self.groups.get(&target).map_or(size, |group| group.target);
-        let may = match autoscaler.mode() {
-            "ON" => true,
-            "OFF" => false,
-            _ => size > now,
-        };
-        if may && size != now {
-            self.set_target(&target, size);
+        if let Some(target) = self.autoscalers.get(path).map(|autoscaler| autoscaler.target.clone()) {
             self.changed(&target);
         }
     }

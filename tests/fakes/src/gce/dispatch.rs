@@ -18,7 +18,10 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
     world.requests += 1;
     let asked = match Asked::read(request) {
         Ok(asked) => asked,
-        Err(error) => return Outcome::Reply(error.reply(None)),
+        Err(error) => {
+            world.violations.push(format!("{} {}: {}", request.method, request.uri, error.message));
+            return Outcome::Reply(error.reply(None));
+        }
     };
     let retry_after = world.settings.retry_after;
     let mut call = Call {
@@ -44,7 +47,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
         Some(Fault::ServerErrorBefore(status)) => failed(GceError::internal(status)),
         Some(Fault::Error { code, status }) => failed(GceError::scripted(status, &code)),
         after => {
-            let result = judged(world, request).and_then(|()| perform(world, asked));
+            let result = judged(world, request, &asked).and_then(|()| perform(world, asked));
             if let Ok(body) = &result {
                 call.operation = operation_of(body);
             }
@@ -85,7 +88,7 @@ pub(crate) fn arrive_late(world: &mut World, request: &Request) {
         operation: None,
         ended: Ended::Done,
     };
-    let result = judged(world, request).and_then(|()| perform(world, asked));
+    let result = judged(world, request, &asked).and_then(|()| perform(world, asked));
     call.operation = result.as_ref().ok().and_then(operation_of);
     call.ended = Ended::Unheard(result.err().map(|error| error.reason));
     world.calls.push(call);
@@ -97,17 +100,18 @@ fn operation_of(body: &Value) -> Option<String> {
 }
 
 /// What Google's schema does not know of is kept for who asks, and refused in the words of Google's front end.
-fn judged(world: &mut World, request: &Request) -> Result<()> {
+fn judged(world: &mut World, request: &Request, asked: &Asked) -> Result<()> {
     let Err(wrong) = Discovery::compute().request(&request.method, &request.uri, &request.body) else { return Ok(()) };
     let message = format!("Invalid JSON payload received. {}", wrong.join("; "));
     world.violations.extend(wrong.into_iter().map(|wrong| format!("{} {}: {wrong}", request.method, request.path())));
-    Err(bad("badRequest", message))
+    if Discovery::compute().methods().all(|known| known != asked.method) {
+        Err(unknown(asked))
+    } else {
+        Err(bad("badRequest", message))
+    }
 }
 
 fn perform(world: &mut World, asked: Asked) -> Result<Value> {
-    if !knows(&asked) {
-        return Err(not_found(format!("the fake does not know the method {} ({})", asked.method, asked.http)));
-    }
     if !world.projects.contains(&asked.project) {
         // "Troubleshooting API errors": a project that is not there, or that the caller may not see.
         return Err(not_found(format!("The resource 'projects/{}' was not found", asked.project)));
@@ -119,35 +123,6 @@ fn perform(world: &mut World, asked: Asked) -> Result<Value> {
     if asked.changes() { world.accept(asked) } else { look(world, &asked) }
 }
 
-/// The methods that there are here. Every other is 404.
-fn knows(asked: &Asked) -> bool {
-    use super::asked::Place::{Aggregated, Global, Region, Zone};
-    let verbs: &[&str] = match (asked.kind.as_str(), &asked.place) {
-        ("instanceTemplates", Global | Region(_)) => &["insert", "get", "list", "delete"],
-        ("instanceTemplates" | "instanceGroupManagers" | "backendServices" | "disks", Aggregated) => &["aggregatedList"],
-        ("instanceGroupManagers", Zone(_) | Region(_)) => &[
-            "insert",
-            "get",
-            "list",
-            "delete",
-            "patch",
-            "resize",
-            "deleteInstances",
-            "recreateInstances",
-            "listManagedInstances",
-            "listErrors",
-        ],
-        ("autoscalers", Zone(_) | Region(_)) => &["get", "patch"],
-        ("backendServices", Global | Region(_)) => &["insert", "get", "list", "delete", "patch", "update", "getHealth"],
-        ("urlMaps", Global | Region(_)) => &["insert", "get", "list", "delete", "patch", "update"],
-        ("images", Global) => &["insert", "get", "list", "delete", "patch", "getFromFamily", "deprecate", "setLabels"],
-        ("operations", Global | Region(_) | Zone(_)) => &["get", "wait"],
-        ("regions", Region(_)) | ("machineTypes", Zone(_)) => &["get"],
-        _ => &[],
-    };
-    verbs.contains(&asked.verb.as_str())
-}
-
 /// What changes nothing.
 fn look(world: &mut World, asked: &Asked) -> Result<Value> {
     match (asked.kind.as_str(), asked.verb.as_str()) {
@@ -156,15 +131,16 @@ fn look(world: &mut World, asked: &Asked) -> Result<Value> {
         ("instanceGroupManagers", "get") => group::view::get(world, asked),
         ("instanceGroupManagers", "listManagedInstances") => group::members::list(world, asked),
         ("instanceGroupManagers", "listErrors") => group::members::errors(world, asked),
-        ("autoscalers", _) => autoscaler::get(world, asked),
+        ("autoscalers", "get") => autoscaler::get(world, asked),
         ("backendServices", "get") => service::get(world, asked),
-        ("backendServices", _) => service::health(world, asked),
-        ("urlMaps", _) => url_map::get(world, asked),
+        ("backendServices", "getHealth") => service::health(world, asked),
+        ("urlMaps", "get") => url_map::get(world, asked),
         ("images", "get") => image::get(world, asked),
-        ("images", _) => image::newest(world, asked),
-        ("operations", _) => world.operation(asked),
-        ("regions", _) => place::region(world, asked),
-        _ => place::machine_type(world, asked),
+        ("images", "getFromFamily") => image::newest(world, asked),
+        ("operations", "get" | "wait") => world.operation(asked),
+        ("regions", "get") => place::region(world, asked),
+        ("machineTypes", "get") => place::machine_type(asked),
+        _ => Err(unknown(asked)),
     }
 }
 
@@ -172,26 +148,30 @@ fn look(world: &mut World, asked: &Asked) -> Result<Value> {
 pub(crate) fn act(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     match (asked.kind.as_str(), asked.verb.as_str()) {
         ("instanceTemplates", "insert") => template::insert(world, asked, stage),
-        ("instanceTemplates", _) => template::delete(world, asked, stage),
+        ("instanceTemplates", "delete") => template::delete(world, asked, stage),
         ("instanceGroupManagers", "insert") => group::insert(world, asked, stage),
         ("instanceGroupManagers", "delete") => group::delete(world, asked, stage),
         ("instanceGroupManagers", "patch") => group::patch(world, asked, stage),
         ("instanceGroupManagers", "resize") => group::resize(world, asked, stage),
         ("instanceGroupManagers", "deleteInstances") => group::members::delete(world, asked, stage),
-        ("instanceGroupManagers", _) => group::members::recreate(world, asked, stage),
-        ("autoscalers", _) => autoscaler::patch(world, asked, stage),
+        ("autoscalers", "insert") => autoscaler::insert(world, asked, stage),
+        ("autoscalers", "patch") => autoscaler::patch(world, asked, stage),
         ("backendServices", "insert") => service::insert(world, asked, stage),
         ("backendServices", "delete") => service::delete(world, asked, stage),
-        ("backendServices", _) => service::change(world, asked, stage),
+        ("backendServices", "patch") => service::patch(world, asked, stage),
         ("urlMaps", "insert") => url_map::insert(world, asked, stage),
         ("urlMaps", "delete") => url_map::delete(world, asked, stage),
-        ("urlMaps", _) => url_map::change(world, asked, stage),
+        ("urlMaps", "patch" | "update") => url_map::change(world, asked, stage),
         ("images", "insert") => image::insert(world, asked, stage),
         ("images", "patch") => image::patch(world, asked, stage),
-        ("images", "setLabels") => image::set_labels(world, asked, stage),
         ("images", "deprecate") => image::deprecate(world, asked, stage),
-        _ => image::delete(world, asked, stage),
+        ("images", "delete") => image::delete(world, asked, stage),
+        _ => Err(unknown(asked)),
     }
+}
+
+fn unknown(asked: &Asked) -> GceError {
+    not_found(format!("the fake does not know the method {} ({})", asked.method, asked.http))
 }
 
 pub(crate) fn json_reply(status: u16, body: &Value) -> Reply {

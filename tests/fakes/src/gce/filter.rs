@@ -24,9 +24,9 @@ pub(crate) struct Test {
 
 #[derive(Debug)]
 enum How {
-    /// "If you want to use AND, OR, .. the value must be a string, a number, or a boolean": compared as text.
+    /// "The value must be a string, a number, or a boolean": compared as text.
     Equals(String),
-    /// "The `eq` and `ne` filters [..] must match the entire field": a regular expression.
+    /// "The literal value is interpreted as a regular expression [..]. The literal value must match the entire field": `eq` and `ne`.
     Matches(Regex),
     /// "`:*` comparison can be used to test whether a key has been defined".
     Defined,
@@ -45,7 +45,23 @@ impl Filter {
         let tokens = tokens(text).ok_or_else(|| refused(text))?;
         let mut rest = tokens.as_slice();
         let filter = any(&mut rest).ok_or_else(|| refused(text))?;
-        if rest.is_empty() { Ok(filter) } else { Err(refused(text)) }
+        if rest.is_empty() && filter.is_of_a_kind() { Ok(filter) } else { Err(refused(text)) }
+    }
+
+    /// The two kinds "cannot be mixed in one request", and "you cannot combine constraints on multiple fields using regular expressions".
+    fn is_of_a_kind(&self) -> bool {
+        let mut tests = Vec::new();
+        self.collect(&mut tests);
+        let by_regex = tests.iter().filter(|test| matches!(test.how, How::Matches(_))).count();
+        by_regex == 0
+            || (by_regex == tests.len() && tests.windows(2).all(|pair| matches!(pair, [one, other] if one.field == other.field)))
+    }
+
+    fn collect<'a>(&'a self, tests: &mut Vec<&'a Test>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.collect(tests)),
+            Self::Is(test) => tests.push(test),
+        }
     }
 
     pub(crate) fn passes(&self, body: &Value) -> bool {

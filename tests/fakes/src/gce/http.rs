@@ -100,7 +100,7 @@ impl Server {
     async fn scripted(&self, request: &Request) -> Outcome {
         let Some(method) = self.fake.changes(request) else { return self.fake.answer(request, self.now()) };
         let once = || self.fake.answer(request, self.now());
-        let late = |after| drop(self.fake.faults().next(&method, Fault::LateEffect { after }));
+        let late = |after| _ = self.fake.faults().next(&method, Fault::LateEffect { after });
         let dies = match self.script.turn(&method) {
             None => return once(),
             Some(Case::Fault(fault)) => {

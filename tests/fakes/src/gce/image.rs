@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, list, text};
-use super::error::{Result, bad, error, exists, invalid, missing, required, stale};
+use super::error::{Result, bad, error, exists, invalid, missing, stale};
 use super::operation::{Ending, Stage};
 use super::world::instance::Status;
 use super::world::{World, check_name, fingerprint, link, said, time};
@@ -276,22 +276,6 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
     Ok(Ending::Usual)
 }
 
-/// The labels, whole: images.setLabels. It has a fingerprint in the place of a request id.
-pub(crate) fn set_labels(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
-    let image = known(world, &asked.path())?;
-    let given = text(&asked.body, "labelFingerprint");
-    if given.is_empty() {
-        return Err(required("resource.labelFingerprint"));
-    }
-    if given != image.label_fingerprint() {
-        return Err(stale());
-    }
-    if stage == Stage::Due {
-        image.labels = labels_of(&asked.body);
-    }
-    Ok(Ending::Usual)
-}
-
 /// "If an empty request body is given, clears the deprecation status instead": images.deprecate.
 pub(crate) fn deprecate(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let image = known(world, &asked.path())?;
@@ -309,8 +293,7 @@ pub(crate) fn deprecate(world: &mut World, asked: &Asked, stage: Stage) -> Resul
     Ok(Ending::Usual)
 }
 
-/// Nothing keeps an image that templates name: "Deleting an image does not affect running instances", and what a template names is looked at when
-/// an instance is made.
+/// Nothing keeps an image that templates name, and who has booted it has a disk of its own: images.delete tells of no such condition.
 pub(crate) fn delete(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     known(world, &asked.path())?;
     if stage == Stage::Due {

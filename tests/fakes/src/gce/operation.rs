@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Place, name_of, project_of};
-use super::error::{GceError, Result, bad, error, missing};
+use super::error::{GceError, Result, bad, error, exists, missing};
 use super::world::{MINUTE, World, link, time};
 
 /// An operation.
@@ -109,16 +109,9 @@ impl World {
     /// (`requestId` of every method).
     pub(crate) fn accept(&mut self, mut asked: Asked) -> Result<Value> {
         if let Some(id) = asked.request_id() {
-            // "The request ID must be a valid UUID with the exception that zero UUID is not supported".
-            if !is_uuid(id) || id.chars().all(|letter| matches!(letter, '0' | '-')) {
-                return Err(bad(
-                    "invalid",
-                    format!("Invalid value for field 'requestId': '{id}'. The request ID must be a valid non-zero UUID."),
-                ));
-            }
             let key = (asked.project.clone(), id.to_owned());
             if let Some(operation) = self.request_ids.get(&key).and_then(|path| self.operations.get(path)) {
-                // How long it is remembered: 60 minutes ("Ensure idempotency" of the Compute Engine API's best practices).
+                // For how long is not said of Compute Engine; other services of Google's guarantee it "for at least 60 minutes" (AlloyDB and others, `requestId`).
                 if self.now.saturating_sub(operation.inserted) < 60 * MINUTE {
                     if operation.asked.method != asked.method || operation.target != asked.path() {
                         return Err(bad(
@@ -131,21 +124,7 @@ impl World {
             }
         }
         let target = asked.path();
-        let now = self.now;
-        let mut open = self.operations.values().filter(|known| known.target == target && known.ended.is_none_or(|at| at > now));
-        if asked.verb == "insert" {
-            if open.any(|known| known.kind == "insert" && known.error.is_none()) {
-                return Err(super::error::exists(&target));
-            }
-        } else if open.next().is_some() {
-            match self.settings.busy {
-                Busy::Queued => {}
-                Busy::InProgress => {
-                    return Err(error(409, "operationInProgress", format!("An operation on '{target}' is in progress.")));
-                }
-                Busy::NotReady => return Err(bad("resourceNotReady", format!("The resource '{target}' is not ready"))),
-            }
-        }
+        self.is_free(&asked, &target)?;
         asked.id = self.id();
         super::dispatch::act(self, &asked, Stage::Asked)?;
         let id = self.id();
@@ -172,9 +151,29 @@ impl World {
             self.request_ids.insert((operation.asked.project.clone(), id.to_owned()), path.clone());
         }
         let answer = operation.json(self.now);
-        self.due.insert((operation.due, operation.id), path.clone());
+        let number = u64::try_from(self.operations.len()).unwrap_or(u64::MAX);
+        self.due.insert((operation.due, number), path.clone());
+        self.open.insert(path.clone());
         self.operations.insert(path, operation);
         Ok(answer)
+    }
+
+    /// A name that is being given is taken; what else is done with a resource meanwhile, the world's settings say.
+    fn is_free(&self, asked: &Asked, target: &str) -> Result<()> {
+        let mut open = self.open_of(target);
+        if asked.verb == "insert" {
+            let taken = open.any(|known| known.kind == "insert" && known.error.is_none());
+            return if taken { Err(exists(target)) } else { Ok(()) };
+        }
+        match self.settings.busy {
+            Busy::InProgress if open.next().is_some() => {
+                Err(error(409, "operationInProgress", format!("An operation on '{target}' is in progress.")))
+            }
+            Busy::NotReady if open.next().is_some() => {
+                Err(bad("resourceNotReady", format!("The resource '{target}' is not ready")))
+            }
+            Busy::Queued | Busy::InProgress | Busy::NotReady => Ok(()),
+        }
     }
 
     /// What an operation is for is done, or cannot be done any more.
@@ -200,7 +199,8 @@ impl World {
     /// The operations of a kind on a resource that wait to be told are told that they are done, or why they failed.
     pub(crate) fn finish(&mut self, target: &str, verb: &str, failed: Option<&GceError>) {
         let now = self.now;
-        for operation in self.operations.values_mut() {
+        for path in &self.open {
+            let Some(operation) = self.operations.get_mut(path) else { continue };
             if operation.target == target && operation.asked.verb == verb && operation.ended.is_none() && operation.due <= now {
                 operation.ended = Some(now);
                 operation.error = failed.cloned();
@@ -217,9 +217,4 @@ impl World {
             .filter(|known| known.ended.is_none_or(|at| self.now.saturating_sub(at) < self.settings.operation_life));
         known.map(|known| known.json(self.now)).ok_or_else(|| missing(&path))
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.chars().all(|letter| letter == '-' || letter.is_ascii_hexdigit())
 }

@@ -41,7 +41,7 @@ pub(crate) fn region(world: &World, asked: &Asked) -> Result<Value> {
     }))
 }
 
-pub(crate) fn machine_type(_: &World, asked: &Asked) -> Result<Value> {
+pub(crate) fn machine_type(asked: &Asked) -> Result<Value> {
     let path = asked.path();
     let Some((name, cpus, memory)) = MACHINE_TYPES.iter().find(|(name, _, _)| *name == asked.name) else {
         return Err(missing(&path));

@@ -57,7 +57,7 @@ fn check(world: &World, said: &Map<String, Value>) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
     for (at, backend) in backends.iter().enumerate() {
         let field = format!("resource.backends[{at}]");
-        // "The fully-qualified URL of an instance group or network endpoint group [..]. You must specify the fully-qualified URL": Backend, `group`.
+        // "The fully-qualified URL of an instance group or network endpoint group (NEG) resource": Backend, `group`.
         let group = text(backend, "group");
         if !group.starts_with("https://") {
             return Err(invalid(&format!("{field}.group"), group, "The URL is malformed; it must be whole."));
@@ -97,9 +97,8 @@ pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     Ok(Ending::Usual)
 }
 
-/// PATCH and PUT. Both want the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). A patch
-/// replaces lists whole.
-pub(crate) fn change(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
+/// It wants the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). Lists are replaced whole.
+pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let path = asked.path();
     let service = world.services.get(&path).ok_or_else(|| missing(&path))?;
     let given = text(&asked.body, "fingerprint");
@@ -109,13 +108,8 @@ pub(crate) fn change(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     if given != service.fingerprint() {
         return Err(stale());
     }
-    let new = said(&asked.body, &["usedBy"]);
     let mut fields = service.said.clone();
-    if asked.verb == "patch" {
-        merge(&mut fields, &new);
-    } else {
-        fields = new;
-    }
+    merge(&mut fields, &said(&asked.body, &["usedBy"]));
     fields.insert("name".into(), asked.name.as_str().into());
     check(world, &fields)?;
     if stage == Stage::Due

@@ -7,8 +7,7 @@ use super::error::{Result, exists, in_use, invalid, missing, required};
 use super::operation::{Ending, Stage};
 use super::world::{World, check_name, link, said, time};
 
-/// A template. Nothing ever changes in it: "You cannot update an existing instance template or change an instance template after you create it"
-/// ("Instance templates").
+/// A template. Nothing ever changes in it: "You can't update instance templates after they're created" ("Instance templates").
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     pub(crate) id: u64,
@@ -68,8 +67,8 @@ pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     if list(properties, "networkInterfaces").is_empty() {
         return Err(required("resource.properties.networkInterfaces"));
     }
-    // Whether the image is there, and may be used, is seen when an instance is made: "Deterministic instance templates" has templates outlive the
-    // images that they name. Its form is looked at here (cloud-foundation-toolkit#95).
+    // Whether the image is there, and may be used, is seen when an instance is made. That is the harder case; whether Google looks here already,
+    // nothing that was found says. Its form is looked at here (cloud-foundation-toolkit#95).
     for (at, disk) in disks.iter().enumerate() {
         let image = text(disk, "initializeParams.sourceImage");
         if !image.is_empty() && !asked.resolve(image).starts_with("projects/") {

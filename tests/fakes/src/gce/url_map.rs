@@ -16,14 +16,19 @@ pub(crate) struct UrlMap {
     pub(crate) path: String,
     pub(crate) created: u64,
     pub(crate) said: Map<String, Value>,
-    /// What was said before, and until when that is in force.
-    pub(crate) before: Option<(u64, Map<String, Value>)>,
+    /// What was said, and from when on it is in force; the newest last.
+    pub(crate) history: Vec<(u64, Map<String, Value>)>,
 }
 
 /// Weights by the path of the backend service.
 pub(crate) type Weights = BTreeMap<String, u32>;
 
 impl UrlMap {
+    /// What is new is in force at once.
+    pub(crate) fn new(id: u64, path: String, created: u64, said: Map<String, Value>) -> Self {
+        Self { id, path, created, history: vec![(created, said.clone())], said }
+    }
+
     pub(crate) fn fingerprint(&self) -> String {
         fingerprint(&json!(self.said))
     }
@@ -50,7 +55,7 @@ impl UrlMap {
 
     /// The weights of each of its routes, said and in force: its own under its path, and those of its path matchers behind a `#`.
     pub(crate) fn weights(&self, now: u64) -> Vec<(String, Weights, Weights)> {
-        let in_force = self.before.as_ref().filter(|(until, _)| now < *until).map_or(&self.said, |(_, said)| said);
+        let in_force = self.history.iter().rev().find(|(from, _)| *from <= now).map_or(&self.said, |(_, said)| said);
         let (said, in_force) = (self.routes(&self.said), self.routes(in_force));
         said.into_iter()
             .map(|(name, weights)| {
@@ -173,7 +178,7 @@ pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     let fields = said(&asked.body, &[]);
     check(world, asked, &fields)?;
     if stage == Stage::Due {
-        world.url_maps.insert(path.clone(), UrlMap { id: asked.id, path, created: world.now, said: fields, before: None });
+        world.url_maps.insert(path.clone(), UrlMap::new(asked.id, path, world.now, fields));
     }
     Ok(Ending::Usual)
 }
@@ -222,17 +227,14 @@ pub(crate) fn get(world: &World, asked: &Asked) -> Result<Value> {
 }
 
 impl World {
-    /// What a url map says is changed, and comes into force by and by: "changes take several minutes to propagate" ("Use URL maps").
+    /// What a url map says is changed, and comes into force by and by: load balancers are told of it after the operation is done.
     pub(crate) fn route(&mut self, path: &str, fields: Map<String, Value>) {
         let (now, settle) = (self.now, self.settings.settle);
         if let Some(map) = self.url_maps.get_mut(path) {
-            // What is not in force yet never comes to be.
-            let before = match map.before.take() {
-                Some((until, old)) if now < until => old,
-                _ => map.said.clone(),
-            };
+            let old = map.history.iter().rposition(|(from, _)| *from <= now).unwrap_or(0);
+            map.history.drain(..old);
+            map.history.push((now.saturating_add(settle), fields.clone()));
             map.said = fields;
-            map.before = Some((now + settle, before));
         }
     }
 }

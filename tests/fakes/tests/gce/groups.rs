@@ -314,3 +314,28 @@ fn proactive_redistribution_deletes_where_there_are_most() {
     zones.sort_unstable();
     assert_eq!(zones, [1, 1, 2]);
 }
+
+#[test]
+fn what_others_do_to_instances_is_seen() {
+    let wire = Wire::new();
+    let group = wire.group(ZONE, "web", 2, Value::Null);
+    wire.wait(60);
+    let before = wire.members(&group);
+    wire.fake.meddle_delete(before[0]["name"].as_str().unwrap());
+    wire.fake.meddle_recreate(before[1]["name"].as_str().unwrap());
+    wire.wait(120);
+    let after = wire.members(&group);
+    assert_eq!((each(&after, "name"), each(&after, "instanceStatus")), (each(&before, "name"), vec!["RUNNING"; 2]));
+    assert!(each(&after, "id").iter().all(|id| !each(&before, "id").contains(id)));
+    wire.fake.meddle_size(&group, 1);
+    wire.wait(60);
+    assert_eq!(wire.members(&group).len(), 1);
+    let other = format!("{ZONE}/instanceGroupManagers/other");
+    assert!(wire.fake.meddle_group(&other, "web-1", "theirs"));
+    assert!(!wire.fake.meddle_group(&other, "web-1", "theirs"));
+    wire.wait(60);
+    assert_eq!((wire.members(&other).len(), &wire.get(&other).ok()["description"]), (1, &json!("theirs")));
+    assert!(wire.fake.meddle_delete_group(&other));
+    wire.wait(60);
+    assert_eq!(wire.get(&other).error(), (404, "notFound"));
+}

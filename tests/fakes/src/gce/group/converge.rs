@@ -46,6 +46,9 @@ impl World {
             names.iter().for_each(|name| self.take_away(group, name));
             return;
         }
+        if let Some(size) = self.autoscaled(group) {
+            group.target = size;
+        }
         while group.counted() < group.target {
             self.add(group);
         }
@@ -78,7 +81,7 @@ impl World {
                 }
             }
             (Action::Creating | Action::Recreating, Status::Running) => {
-                // "Verification happens every time an instance is created": until the health check knows it to be well, if there is one.
+                // "Verification happens every time the instance is (re)created or restarted": until the health check knows it to be well, if there is one.
                 member.action = if group.healing().is_some() { Action::Verifying } else { Action::None };
                 member.problem = None;
                 return self.step(group, member);

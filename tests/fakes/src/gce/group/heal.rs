@@ -37,7 +37,7 @@ impl World {
                 }
             }
             Some(false) => group.stir(machine.created + delay),
-            None => group.stir(first),
+            None => group.stir(first.max(now + 1)),
         }
     }
 
@@ -45,12 +45,12 @@ impl World {
     /// (`forceUpdateOnRepair` NO).
     pub(crate) fn recreate_member(&mut self, group: &mut Group, member: &mut Member) {
         member.action = Action::Recreating;
-        member.try_at = self.now;
+        member.try_at = self.now + self.settings.reaction.max(1);
         let gone = member.instance.and_then(|id| {
             self.delete_instance(id, 0);
             self.instances.get(&id).and_then(|machine| machine.leaving)
         });
-        group.stir(gone.map_or(self.now + self.settings.reaction, |(_, gone)| gone));
+        group.stir(gone.map_or(member.try_at, |(_, gone)| gone.max(member.try_at)));
     }
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn errors(world: &World, asked: &Asked) -> Result<Value> {
 }
 
 /// The members that a request names. "A malformed instance URL or a reference to an instance that exists in a zone or region other than the group's
-/// zone or region" always fails; who is none, or is leaving, fails unless `skipInstancesOnValidationError`.
+/// zone or region" always fails (`skipInstancesOnValidationError`); who is none, or is leaving, fails unless `skipInstancesOnValidationError`.
 fn named(world: &World, asked: &Asked, skips: bool) -> Result<Vec<String>> {
     let group = world.orders(asked)?;
     let urls: Vec<&str> = strings(&asked.body, "instances").iter().filter_map(Value::as_str).collect();
@@ -169,26 +169,6 @@ pub(crate) fn delete(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
             let target = group.target.saturating_sub(names.len());
             world.groups.insert(path.clone(), group);
             world.set_target(&path, target);
-        }
-        world.changed(&path);
-    }
-    Ok(Ending::Usual)
-}
-
-/// Each is deleted and made again under its name, from the group's template of now: recreateInstances.
-pub(crate) fn recreate(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
-    let names = named(world, asked, false)?;
-    if stage == Stage::Due {
-        let path = asked.path();
-        if let Some(mut group) = world.groups.remove(&path) {
-            for name in &names {
-                if let Some(mut member) = group.members.remove(name) {
-                    member.template = group.template.clone();
-                    world.recreate_member(&mut group, &mut member);
-                    group.members.insert(name.clone(), member);
-                }
-            }
-            world.groups.insert(path.clone(), group);
         }
         world.changed(&path);
     }

@@ -76,9 +76,7 @@ pub(crate) fn json(world: &World, group: &Group) -> Value {
 /// instance group itself is not being modified": InstanceGroupManagerStatus, `isStable`; nor is it "till each managed instance reaches its
 /// targetStatus".
 fn stable(world: &World, group: &Group) -> bool {
-    let modified = world.operations.values().any(|operation| {
-        operation.target == group.path && operation.ended.is_none_or(|at| at > world.now) && operation.due <= world.now
-    });
+    let modified = world.open_of(&group.path).any(|operation| operation.due <= world.now);
     let still = group.members.values().all(|member| {
         let machine = member.instance.and_then(|id| world.instances.get(&id));
         member.action == Action::None && machine.is_some_and(|machine| machine.status(world.now) == Status::Running)

@@ -97,14 +97,14 @@ impl FakeGce {
         let mut said = Map::new();
         said.insert("name".into(), name.into());
         said.insert("defaultRouteAction".into(), super::meddling::weighted(weights));
-        world.url_maps.insert(path.clone(), UrlMap { id, path: path.clone(), created, said, before: None });
+        world.url_maps.insert(path.clone(), UrlMap::new(id, path.clone(), created, said));
         path
     }
 
-    /// A pool: a global url map of this name, over two backend services, `NAME-a` and `NAME-b`, of which the first has all. The paths of all three.
+    /// A pool: a global url map of this name, over two backend services, `NAME-blue` and `NAME-green`, of which the first has all. The paths of all three.
     pub fn pool(&self, name: &str) -> (String, String, String) {
-        let one = self.backend_service(&format!("{name}-a"), true, 10);
-        let other = self.backend_service(&format!("{name}-b"), true, 10);
+        let one = self.backend_service(&format!("{name}-blue"), true, 10);
+        let other = self.backend_service(&format!("{name}-green"), true, 10);
         let map = self.url_map(name, &[(&one, 1), (&other, 0)]);
         (map, one, other)
     }

@@ -53,6 +53,23 @@ impl FakeGce {
         self.with_instance(instance, |world, id| world.delete_instance(id, 0));
     }
 
+    /// Somebody recreates a member of a group, from the group's template of now: the same name, another machine.
+    pub fn meddle_recreate(&self, instance: &str) {
+        self.with_instance(instance, |world, id| {
+            let Some((path, name)) = world.instances.get(&id).map(|machine| (machine.group.clone(), machine.name.clone())) else {
+                return;
+            };
+            if let Some(mut group) = world.groups.remove(&path) {
+                if let Some(mut member) = group.members.remove(&name) {
+                    member.template = group.template.clone();
+                    world.recreate_member(&mut group, &mut member);
+                    group.members.insert(name, member);
+                }
+                world.groups.insert(path, group);
+            }
+        });
+    }
+
     /// Somebody deletes an image.
     pub fn meddle_delete_image(&self, image: &str) {
         let path = self.image_path(image);

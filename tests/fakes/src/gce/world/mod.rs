@@ -121,6 +121,8 @@ pub(crate) struct World {
     /// Requests whose senders were told of a broken connection, and when they arrive all the same, by (when, number).
     pub(crate) late: BTreeMap<(u64, u64), Request>,
     pub(crate) operations: BTreeMap<String, Operation>,
+    /// Those that are not DONE.
+    pub(crate) open: BTreeSet<String>,
     /// Those that are to be carried out, by (when, number).
     pub(crate) due: BTreeMap<(u64, u64), String>,
     /// By (project, request id).
@@ -153,6 +155,7 @@ impl World {
             violations: Vec::new(),
             late: BTreeMap::new(),
             operations: BTreeMap::new(),
+            open: BTreeSet::new(),
             due: BTreeMap::new(),
             request_ids: BTreeMap::new(),
             failing: Vec::new(),
@@ -196,6 +199,14 @@ impl World {
             }
         }
         self.now = self.now.max(now);
+        let (now, operations) = (self.now, &self.operations);
+        self.open.retain(|path| operations.get(path).is_some_and(|operation| operation.ended.is_none_or(|at| at > now)));
+    }
+
+    /// The operations of a resource that are not DONE.
+    pub(crate) fn open_of<'a>(&'a self, target: &'a str) -> impl Iterator<Item = &'a Operation> {
+        let open = self.open.iter().filter_map(|path| self.operations.get(path));
+        open.filter(move |known| known.target == target && known.ended.is_none_or(|at| at > self.now))
     }
 
     /// The zone or the region of a request is one that there is.
