@@ -31,6 +31,7 @@ METHODS = """
     backendServices.insert
     backendServices.list
     backendServices.patch
+    backendServices.update
     disks.aggregatedList
     globalOperations.get
     globalOperations.wait
@@ -66,6 +67,7 @@ METHODS = """
     regionBackendServices.insert
     regionBackendServices.list
     regionBackendServices.patch
+    regionBackendServices.update
     regionInstanceGroupManagers.delete
     regionInstanceGroupManagers.deleteInstances
     regionInstanceGroupManagers.get

@@ -13,5 +13,6 @@ mod seeds;
 mod shortage;
 mod suites;
 mod sweep;
+mod turns;
 mod walk;
 mod world;
