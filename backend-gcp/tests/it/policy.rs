@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use backend_gcp::{GceCatalog, MANAGED, MigFleet, UrlMapTraffic};
+use backend_gcp::{MANAGED, UrlMapTraffic};
 use immutable_core::fleet::{POOL_CHECK, Placement};
 use immutable_core::id::Zone;
 use immutable_core::rollout::Percent;
@@ -155,8 +155,7 @@ static CALLED: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let (pool, _) = pools::pool(account, "front", 3, true);
         bind(account);
         let traffic = UrlMapTraffic::new(&account.gcp).pool("web", pool)?;
-        let mut provider = Provider::from(&account.gcp).traffic(Arc::new(traffic)).images(Arc::new(GceCatalog::new(&account.gcp)));
-        provider.fleets = Arc::new(MigFleet::new(&account.gcp));
+        let provider = Provider::from(&account.gcp).traffic(Arc::new(traffic));
         let fleet = Fleet::new("web", account.place()).size(4).template(account.template()).required_sources([MANAGED.into()]);
         rollouts(account, provider, fleet.pool("web")).await
     });
@@ -209,7 +208,6 @@ fn a_permission_that_lacks_is_told_of() {
     for (method, permission) in ASKS.iter().filter(|(method, _)| ["instanceGroupManagers.resize", "urlMaps.update"].contains(method)) {
         let called = play(async |account: Account| {
             account.fake.allow_only(ASKS.iter().map(|(other, _)| *other).filter(|other| !asked(other).contains(permission)));
-            account.gcp.place();
             let (pool, _) = pools::pool(&account, "front", 2, true);
             let zone = Placement::Zone(Zone::new(format!("{REGION}-b")));
             let walked = match method.starts_with("urlMaps") {

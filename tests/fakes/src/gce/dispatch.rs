@@ -158,7 +158,7 @@ pub(crate) fn act(world: &mut World, asked: &Asked, stage: Stage) -> Result<Endi
         ("autoscalers", "patch") => autoscaler::patch(world, asked, stage),
         ("backendServices", "insert") => service::insert(world, asked, stage),
         ("backendServices", "delete") => service::delete(world, asked, stage),
-        ("backendServices", "patch") => service::patch(world, asked, stage),
+        ("backendServices", "patch" | "update") => service::change(world, asked, stage),
         ("urlMaps", "insert") => url_map::insert(world, asked, stage),
         ("urlMaps", "delete") => url_map::delete(world, asked, stage),
         ("urlMaps", "patch" | "update") => url_map::change(world, asked, stage),

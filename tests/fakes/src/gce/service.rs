@@ -97,8 +97,9 @@ pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     Ok(Ending::Usual)
 }
 
-/// It wants the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). Lists are replaced whole.
-pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
+/// It wants the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). PUT replaces all of it, PATCH merges, and
+/// replaces lists whole.
+pub(crate) fn change(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let path = asked.path();
     let service = world.services.get(&path).ok_or_else(|| missing(&path))?;
     let given = text(&asked.body, "fingerprint");
@@ -108,8 +109,13 @@ pub(crate) fn patch(world: &mut World, asked: &Asked, stage: Stage) -> Result<En
     if given != service.fingerprint() {
         return Err(stale());
     }
+    let new = said(&asked.body, &["usedBy"]);
     let mut fields = service.said.clone();
-    merge(&mut fields, &said(&asked.body, &["usedBy"]));
+    if asked.verb == "patch" {
+        merge(&mut fields, &new);
+    } else {
+        fields = new;
+    }
     fields.insert("name".into(), asked.name.as_str().into());
     check(world, &fields)?;
     if stage == Stage::Due
