@@ -132,7 +132,8 @@ fn bound(furnish_and_walk: impl AsyncFn(&Account) -> Result<()>) -> BTreeSet<Str
 /// A first deployment, canaries, and one whose image is bad and that is gone back from.
 async fn rollouts(account: &Account, provider: Provider, fleet: Fleet) -> Result<()> {
     let controller = Controller::new(provider, MemoryJournal::new()).with_clock(Arc::new(account.clock.clone()));
-    let images = ["1.0.0", "1.1.0", "1.2.0"].map(|version| (version, account.image(&format!("web-{}", version.replace('.', "-")))));
+    let images =
+        ["1.0.0", "1.1.0", "1.2.0"].map(|version| (version, account.image(&format!("web-{}", version.replace('.', "-")))));
     account.fake.fate(images[2].1.id().as_str(), Fate::Sick);
     let pooled = fleet.traffic_pool().is_some();
     for (at, (version, image)) in images.into_iter().enumerate() {
@@ -205,7 +206,9 @@ fn every_method_that_is_known_here_is_called() {
 
 #[test]
 fn a_permission_that_lacks_is_told_of() {
-    for (method, permission) in ASKS.iter().filter(|(method, _)| ["instanceGroupManagers.resize", "urlMaps.update"].contains(method)) {
+    for (method, permission) in
+        ASKS.iter().filter(|(method, _)| ["instanceGroupManagers.resize", "urlMaps.update"].contains(method))
+    {
         let called = play(async |account: Account| {
             account.fake.allow_only(ASKS.iter().map(|(other, _)| *other).filter(|other| !asked(other).contains(permission)));
             let (pool, _) = pools::pool(&account, "front", 2, true);
