@@ -2,9 +2,12 @@
 
 mod account;
 mod beside;
+mod calls;
 mod hand;
 mod images;
+mod live;
 mod operations;
+mod policy;
 mod pools;
 mod refused;
 mod seeds;
@@ -12,4 +15,5 @@ mod shortage;
 mod suites;
 mod sweep;
 mod turns;
+mod walk;
 mod world;
