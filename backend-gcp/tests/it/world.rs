@@ -91,8 +91,8 @@ impl Stage for Google {
             return Some(format!("a group wants {}", stray.target));
         }
         let empty = |service: &String| truth.services.get(service).is_none_or(|service| service.backends.is_empty());
-        let routes = truth.routes.values().flat_map(|route| &route.said);
-        let stray = routes.filter(|(service, weight)| **weight > 0 && empty(service)).next();
+        let mut routes = truth.routes.values().flat_map(|route| &route.said);
+        let stray = routes.find(|(service, weight)| **weight > 0 && empty(service));
         stray.map(|(service, weight)| format!("{service} is nobody's, and has the weight {weight}"))
     }
 
