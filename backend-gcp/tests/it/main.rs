@@ -3,6 +3,7 @@
 mod account;
 mod hand;
 mod images;
+mod lost;
 mod operations;
 mod pools;
 mod refused;
