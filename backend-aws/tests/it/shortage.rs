@@ -2,7 +2,7 @@
 
 use immutable_core::time::VirtualClock;
 use immutable_core::{Outcome, Strategy};
-use immutable_fakes::play::Script;
+use immutable_fakes::play::{Script, Stage};
 
 use crate::world::{Kind, world};
 

@@ -24,6 +24,7 @@ use immutable_core::provider::FleetProvider;
 use immutable_core::{Applied, Error, ErrorKind, Provider, Result};
 
 use crate::client::Gcp;
+use crate::images::GceCatalog;
 use crate::{marks, preflight};
 
 /// Fleets of managed instance groups.
@@ -186,6 +187,6 @@ impl FleetProvider for MigFleet {
 /// A project's region with its managed instance groups and its images.
 impl From<&Gcp> for Provider {
     fn from(gcp: &Gcp) -> Self {
-        Self::new(gcp.place(), Arc::new(MigFleet::new(gcp)))
+        Self::new(gcp.place(), Arc::new(MigFleet::new(gcp))).images(Arc::new(GceCatalog::new(gcp)))
     }
 }

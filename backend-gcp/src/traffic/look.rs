@@ -95,13 +95,14 @@ impl UrlMapTraffic {
                 return Ok(());
             }
         };
-        let health = match members.is_empty() || state != TargetState::Attached {
-            true => BTreeMap::new(),
-            false => self.health(pool, slot, backend).await.unwrap_or_else(|error| {
-                targets.missing.push(format!("the health of group {}: {error}", at.name));
-                BTreeMap::new()
-            }),
-        };
+        let mut health = BTreeMap::new();
+        if !members.is_empty() && state == TargetState::Attached {
+            match self.health(pool, slot, backend).await {
+                Ok(said) => health = said,
+                Err(error) if error.kind() == ErrorKind::Denied => return Err(error),
+                Err(error) => targets.missing.push(format!("the health of group {}: {error}", at.name)),
+            }
+        }
         for member in &members {
             let Some(key) = key(member) else { continue };
             let state = match life(member) {

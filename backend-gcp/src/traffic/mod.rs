@@ -26,8 +26,8 @@ use crate::operations::Scope;
 
 /// The largest weight. "WeightedBackendService", `weight`: "The value must be from 0 to 1000".
 const PARTS: u16 = 1000;
-/// How many services the weights of one action may be of.
-const MOST: usize = 100;
+/// How many services a pool may have: the description of a url map has room for no more.
+const MOST: usize = 20;
 
 /// Application Load Balancers, for fleets of [managed instance groups](crate::MigFleet).
 ///
@@ -63,7 +63,7 @@ const MOST: usize = 100;
 ///   [starting](immutable_core::fleet::Verdict::Starting), for a [while](UrlMapTraffic::warm_up).
 /// - The groups of a fleet need the [port](crate::MigTemplate::named_port) that the services name.
 /// - A classic Application Load Balancer has no weights, and refuses them.
-/// - A description is of at most 2048 characters; a pool takes some 100, and 60 more for each of its services.
+/// - A description gets at most 2048 characters; a pool takes some 120 of them, and 70 more for each of its services.
 #[derive(Clone, Debug)]
 pub struct UrlMapTraffic {
     gcp: Gcp,

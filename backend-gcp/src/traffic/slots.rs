@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use google_cloud_compute_v1::model::{BackendService, UrlMap};
 use immutable_core::fleet::{GenerationId, RouteTag};
-use immutable_core::{Digest, Result};
+use immutable_core::{Digest, Error, ErrorKind, Result, Timestamp};
 
 use super::map::Weights;
 use super::whose::{Described, Whose};
@@ -29,7 +29,7 @@ impl UrlMapTraffic {
             let whose = described.at(pool.matcher.as_deref());
             Ok(Read { map: found.clone(), described, weights, whose })
         };
-        read().map_err(|error: immutable_core::Error| error.with_resource(pool.map.as_str()))
+        read().map_err(|error: Error| error.with_resource(pool.map.as_str()))
     }
 
     /// The services of a pool, by their names.
@@ -96,9 +96,13 @@ impl Read {
 }
 
 fn tag(weights: &Weights, whose: &Whose) -> Result<RouteTag> {
-    let mut text = serde_json::to_string(whose).map_err(|error| {
-        immutable_core::Error::new(immutable_core::ErrorKind::Internal, "a tag could not be made").with_source(error)
-    })?;
+    let mut whose = whose.clone();
+    // When a service was left is told by whichever copy of the call was first, and all of them answer the same.
+    for left in whose.slots.values_mut().filter_map(|slot| slot.left.as_mut()) {
+        *left = Timestamp::default();
+    }
+    let mut text = serde_json::to_string(&whose)
+        .map_err(|error| Error::new(ErrorKind::Internal, "a tag could not be made").with_source(error))?;
     for (url, weight) in &weights.0 {
         text.push_str(&format!("\n{url}={weight}"));
     }

@@ -8,7 +8,7 @@ use immutable_core::{Error, ErrorKind, Result, Timestamp};
 
 /// How the line that is ours begins; all else is people's.
 const BEGINS: &str = "immutable: ";
-/// The longest description that Google takes, in characters.
+/// The longest description that is written, in characters: Google's reference names no limit, and this much is taken of other resources.
 const LONGEST: usize = 2048;
 
 /// What stands in a description.
@@ -72,7 +72,7 @@ impl Described {
             0..=LONGEST => Ok(text),
             length => Err(Error::invalid(format!(
                 "the url map's description would have {length} characters with what stands there of whose its services are, and \
-                 Google takes {LONGEST}; shorten what people have written, or have fewer services"
+                 {LONGEST} are possible; shorten what people have written, or have fewer services"
             ))),
         }
     }

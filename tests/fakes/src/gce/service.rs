@@ -97,7 +97,7 @@ pub(crate) fn insert(world: &mut World, asked: &Asked, stage: Stage) -> Result<E
     Ok(Ending::Usual)
 }
 
-/// It wants the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). Lists are replaced whole.
+/// It wants the fingerprint of now: without one it is 400 (ansible-collections/google.cloud#342), with an old one 412 (#327). PATCH merges, and replaces lists whole.
 pub(crate) fn change(world: &mut World, asked: &Asked, stage: Stage) -> Result<Ending> {
     let path = asked.path();
     let service = world.services.get(&path).ok_or_else(|| missing(&path))?;

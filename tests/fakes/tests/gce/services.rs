@@ -37,6 +37,20 @@ fn backends_are_replaced_whole_by_the_fingerprint_of_now() {
 }
 
 #[test]
+fn put_replaces_all_of_a_service() {
+    let wire = Wire::new();
+    let service = wire.fake.backend_service("slot-a", true, 30);
+    let group = wire.group(ZONE, "one", 0, Value::Null);
+    wire.change("PATCH", &service, backends(&wire, &service, &[(&group, 1.0)]));
+    let fingerprint = wire.get(&service).ok()["fingerprint"].clone();
+    let body = |fingerprint: &Value| json!({ "name": "slot-a", "protocol": "HTTP", "fingerprint": fingerprint });
+    wire.change("PUT", &service, body(&fingerprint));
+    assert_eq!(wire.ask("PUT", &service, body(&fingerprint)).error(), (412, "conditionNotMet"));
+    assert!(wire.fake.truth().services[&service].backends.is_empty());
+    assert_eq!(wire.get(&service).ok()["connectionDraining"], Value::Null);
+}
+
+#[test]
 fn a_scaler_is_0_or_from_a_tenth_to_1_and_not_0_of_the_only_one() {
     let wire = Wire::new();
     let service = wire.fake.backend_service("slot-a", true, 0);
