@@ -1,4 +1,5 @@
-//! What is lost and not made again, and what is silent: a machine that somebody deletes, one that stops, a zone that does not answer, a name that two bear.
+//! What is lost and not made again, and what is easily overlooked: a machine that somebody deletes, one that stops, a zone that does not answer, a name that two bear, a second
+//! page.
 
 use immutable_core::fleet::{Coverage, GroupId, GroupSpec, GroupState, Life, Placement, Resize, Resized, Upkeep, Working};
 use immutable_core::id::Zone;
@@ -141,5 +142,16 @@ fn of_two_of_a_name_ours_is_meant() {
         let fleets = backend_gcp::MigFleet::new(&account.gcp);
         let raise = Resize::Raise { group: GROUP, from: 1, to: 2 };
         assert_eq!(fleets.resize(&hand.op(), &raise).await.unwrap().size, 2);
+    });
+}
+
+#[test]
+fn of_more_than_a_page_all_are_seen() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        hand.ensure(&hand.good()).await.unwrap();
+        hand.raise(0, 501).await.unwrap();
+        hand.pass(300).await;
+        assert_eq!(state(&hand).await, (501, 501, Working::Idle));
     });
 }
