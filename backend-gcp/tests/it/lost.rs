@@ -155,3 +155,23 @@ fn of_more_than_a_page_all_are_seen() {
         assert_eq!(state(&hand).await, (501, 501, Working::Idle));
     });
 }
+
+#[test]
+fn who_was_launched_before_somebody_changed_the_group_runs_what_it_was_launched_from() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        let spec = hand.good();
+        hand.ensure(&spec).await.unwrap();
+        hand.raise(0, 1).await.unwrap();
+        hand.pass(120).await;
+        account.fake.image("theirs");
+        let path = |name: &str| format!("projects/acme/regions/{REGION}/instanceGroupManagers/{name}");
+        assert!(account.fake.meddle_group(&path("theirs"), "projects/acme/global/images/theirs", ""));
+        let other =
+            serde_json::json!({"versions": [{"instanceTemplate": "projects/acme/global/instanceTemplates/theirs-by-hand"}]});
+        assert!(account.fake.meddle_patch(&path("web-0001-0"), &other));
+        hand.pass(60).await;
+        let runs = &hand.look().await.unwrap().instances[0].runs;
+        assert_eq!(runs.image().map(ToString::to_string), Some(spec.image.id().to_string()), "{runs:?}");
+    });
+}
