@@ -9,7 +9,7 @@ use google_cloud_compute_v1::model::{
 };
 use immutable_core::{Error, ImageRef, LaunchTemplate, Result};
 
-use crate::marks::relative;
+use crate::marks::{last, relative};
 
 /// How the machines of a managed instance group are made. A fleet gets it as `LaunchTemplate::of(&template)?`.
 ///
@@ -298,12 +298,29 @@ pub(crate) fn difference(wanted: &InstanceProperties, found: &InstanceProperties
     let disk = |of: &InstanceProperties| {
         of.disks.iter().map(|disk| disk.initialize_params.as_ref().and_then(|params| params.disk_size_gb)).collect::<Vec<_>>()
     };
+    let kinds = |of: &InstanceProperties| {
+        let kind = |disk: &AttachedDisk| {
+            disk.initialize_params.as_ref().and_then(|params| params.disk_type.as_deref().map(last).map(str::to_owned))
+        };
+        of.disks.iter().map(kind).collect::<Vec<_>>()
+    };
+    let subnetworks = |of: &InstanceProperties| {
+        of.network_interfaces
+            .iter()
+            .map(|interface| interface.subnetwork.as_deref().map(last).map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let secure =
+        |of: &InstanceProperties| of.shielded_instance_config.as_ref().and_then(|config| config.enable_secure_boot) == Some(true);
     let checks = [
         ("image", image(wanted) == image(found)),
         ("machine type", wanted.machine_type == found.machine_type),
         ("metadata", items(wanted) == items(found)),
         ("network tags", tags(wanted) == tags(found)),
         ("service account", accounts(wanted) == accounts(found)),
+        ("subnetwork", all_said(&subnetworks(wanted), &subnetworks(found))),
+        ("disk kind", all_said(&kinds(wanted), &kinds(found))),
+        ("secure boot", secure(wanted) == secure(found)),
         ("public address", public(wanted) == public(found)),
         (
             "disks",
@@ -312,6 +329,11 @@ pub(crate) fn difference(wanted: &InstanceProperties, found: &InstanceProperties
         ),
     ];
     checks.into_iter().find_map(|(what, same)| (!same).then_some(what))
+}
+
+/// Whether what is said is so; of the rest Google decides.
+fn all_said<T: PartialEq>(wanted: &[Option<T>], found: &[Option<T>]) -> bool {
+    wanted.len() == found.len() && wanted.iter().zip(found).all(|(wanted, found)| wanted.is_none() || wanted == found)
 }
 
 /// Reads a template as that of a managed instance group.
@@ -364,6 +386,23 @@ mod tests {
         assert_eq!(difference(&wanted, &properties(&machine.clone().startup_script("b"))), Some("metadata"));
         assert_eq!(difference(&wanted, &properties(&machine.clone().tags(["x"]))), Some("network tags"));
         assert_eq!(difference(&wanted, &properties(&Machine::new("e2-medium").startup_script("a"))), Some("machine type"));
+        assert_eq!(
+            difference(&wanted, &properties(&machine.clone().subnetwork("web"))),
+            None,
+            "of what is not said Google decides"
+        );
+        let said = properties(&machine.clone().subnetwork("web").boot_disk(Disk::new(20, "pd-ssd")));
+        assert_eq!(
+            difference(&said, &properties(&machine.clone().subnetwork("api").boot_disk(Disk::new(20, "pd-ssd")))),
+            Some("subnetwork")
+        );
+        assert_eq!(
+            difference(&said, &properties(&machine.clone().subnetwork("web").boot_disk(Disk::new(20, "pd-hdd")))),
+            Some("disk kind")
+        );
+        let mut secure = machine.clone();
+        secure.secure_boot = true;
+        assert_eq!(difference(&properties(&secure), &wanted), Some("secure boot"));
         let mut full = wanted.clone();
         if let Some(params) = &mut full.disks[0].initialize_params {
             params.source_image = Some("https://www.googleapis.com/compute/v1/projects/acme/global/images/web-1".into());

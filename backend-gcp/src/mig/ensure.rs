@@ -180,7 +180,7 @@ impl MigFleet {
     }
 
     pub(super) async fn keep_up(&self, op: &Op, generation: GenerationId, upkeep: Upkeep) -> Result<()> {
-        let groups = self.marked(&op.fleet, Some(generation)).await?;
+        let groups = self.marked(&op.fleet, generation).await?;
         if groups.is_empty() {
             let what = format!("there is no managed instance group of {}", generation.name(&op.fleet));
             return Err(Error::new(ErrorKind::NotFound, what));
@@ -231,7 +231,7 @@ impl MigFleet {
     }
 
     pub(super) async fn destroy(&self, op: &Op, generation: GenerationId) -> Result<Destroyed> {
-        let groups = self.marked(&op.fleet, Some(generation)).await?;
+        let groups = self.marked(&op.fleet, generation).await?;
         let mut left = 0_u32;
         for group in &groups {
             // A promise of a machine is one: it may come while the group goes.

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use immutable_core::fleet::{
-    Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Heals, Observation, Op,
-    Resize, Resized, Ticket, TicketState, Upkeep,
+    Coverage, Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Heals, Observation,
+    Op, Resize, Resized, Ticket, TicketState, Upkeep,
 };
 use immutable_core::id::NativeRef;
 use immutable_core::provider::FleetProvider;
-use immutable_core::{Error, ErrorKind, Provider, Result};
+use immutable_core::{Applied, Error, ErrorKind, Provider, Result};
 
 use crate::client::Gcp;
 use crate::images::GceCatalog;
@@ -81,19 +81,21 @@ impl MigFleet {
         self
     }
 
-    /// The group of this name, wherever in the region it is.
-    async fn named(&self, name: &str) -> Result<Option<Group>> {
-        let known = self.known.groups.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+    /// A group of a fleet, wherever in the region it is: of several of its name the one that bears the mark, else any; and whether there could be one that was not seen.
+    async fn find(&self, fleet: &FleetId, id: GroupId) -> Result<(Option<Group>, Coverage)> {
+        let name = marks::name(fleet, id);
+        let known = self.known.groups.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some(at) = known
-            && let Some(group) = self.gcp.group(&at).await?
+            && let Some(group) = self.gcp.group(&at).await?.map(|group| Group::read(at, &group))
+            && group.id(fleet) == Some(id)
         {
-            return Ok(Some(Group::read(at, &group)));
+            return Ok((Some(group), Coverage::Whole));
         }
-        let (found, _) = self.gcp.groups_named(name).await?;
-        Ok(found.into_iter().find(|(at, _)| at.name == name).map(|(at, group)| {
-            self.remember(&at);
-            Group::read(at, &group)
-        }))
+        let (found, coverage) = self.gcp.groups_named(&name).await?;
+        let named = found.into_iter().filter(|(at, _)| at.name == name).map(|(at, group)| Group::read(at, &group));
+        let (ours, others): (Vec<Group>, Vec<Group>) = named.partition(|group| group.id(fleet) == Some(id));
+        ours.iter().for_each(|group| self.remember(&group.at));
+        Ok((ours.into_iter().chain(others).next(), coverage))
     }
 
     fn remember(&self, at: &At) {
@@ -102,24 +104,33 @@ impl MigFleet {
 
     /// The group, which must be there and ours.
     async fn group(&self, fleet: &FleetId, id: GroupId) -> Result<Group> {
-        let name = marks::name(fleet, id);
-        let found = self.named(&name).await?.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no managed instance group {name}")).with_resource(name.clone())
-        })?;
-        match found.id(fleet) == Some(id) {
-            true => Ok(found),
-            false => Err(taken(&found.at.name, "it does not bear this fleet's mark")),
+        match self.find(fleet, id).await? {
+            (Some(found), _) if found.id(fleet) == Some(id) => Ok(found),
+            (_, Coverage::Part(why)) => Err(silent(&why)),
+            (Some(found), Coverage::Whole) => Err(taken(&found.at.name, "it does not bear this fleet's mark")),
+            (None, Coverage::Whole) => {
+                let name = marks::name(fleet, id);
+                let what = format!("there is no managed instance group {name}");
+                Err(Error::new(ErrorKind::NotFound, what).with_resource(name))
+            }
         }
     }
 
-    /// All groups of a fleet that bear its mark, or one generation's.
-    async fn marked(&self, fleet: &FleetId, generation: Option<GenerationId>) -> Result<Vec<Group>> {
-        let begin = generation.map_or_else(|| format!("{}-", fleet.name()), |generation| format!("{}-", generation.name(fleet)));
-        let (found, _) = self.gcp.groups_named(&begin).await?;
-        found.iter().for_each(|(at, _)| self.remember(at));
+    /// All groups of a generation that bear the fleet's mark. A part of them is no answer: what is done to all of them would be done to some.
+    async fn marked(&self, fleet: &FleetId, generation: GenerationId) -> Result<Vec<Group>> {
+        let (found, coverage) = self.gcp.groups_named(&format!("{}-", generation.name(fleet))).await?;
+        if let Coverage::Part(why) = coverage {
+            return Err(silent(&why));
+        }
         let groups = found.into_iter().map(|(at, group)| Group::read(at, &group));
-        Ok(groups.filter(|group| group.id(fleet).is_some_and(|id| generation.is_none_or(|one| id.generation == one))).collect())
+        let ours: Vec<Group> = groups.filter(|group| group.id(fleet).is_some_and(|id| id.generation == generation)).collect();
+        ours.iter().for_each(|group| self.remember(&group.at));
+        Ok(ours)
     }
+}
+
+fn silent(why: &str) -> Error {
+    Error::new(ErrorKind::Unreachable, format!("not all groups can be seen: {why}; ask again")).with_applied(Applied::No)
 }
 
 fn taken(name: &str, why: &str) -> Error {

@@ -1,6 +1,6 @@
 //! What is seen of a fleet: its groups, who they manage, and what went wrong in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use google_cloud_compute_v1::model::managed_instance::CurrentAction;
@@ -25,33 +25,37 @@ pub const HEALTH_CHECK: &str = "health-check";
 
 impl MigFleet {
     pub(super) async fn look(&self, fleet: &FleetId, known: &BTreeSet<GroupId>) -> Result<Observation> {
-        let (found, listed) = self.gcp.groups_named(&format!("{}-", fleet.name())).await?;
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        for (at, group) in found {
-            self.remember(&at);
-            groups.insert(at.name.clone(), Group::read(at, &group));
-        }
+        let (found, _) = self.gcp.groups_named(&format!("{}-", fleet.name())).await?;
+        let mut groups: Vec<Group> = found.into_iter().map(|(at, group)| Group::read(at, &group)).collect();
         let mut seen = Observation::default();
         for id in known {
-            let name = marks::name(fleet, *id);
-            let mut found = groups.remove(&name);
-            if found.is_none() {
+            let mark = |group: &Group| group.id(fleet) == Some(*id);
+            let (found, coverage) = match groups.iter().position(mark) {
+                Some(at) => (Some(groups.remove(at)), Coverage::Whole),
                 // A list may be late.
-                found = self.named(&name).await?;
+                None => self.find(fleet, *id).await?,
+            };
+            if found.as_ref().is_none_or(|found| !mark(found)) {
+                // Whoever has its name is told of by the call that would make it.
+                let name = marks::name(fleet, *id);
+                groups.retain(|group| group.at.name != name);
             }
-            let group = match found.filter(|found| found.id(fleet) == Some(*id)) {
-                Some(found) => self.look_at(*id, &found, &mut seen.incidents).await?,
+            let group = match found.filter(mark) {
+                Some(found) => {
+                    self.remember(&found.at);
+                    self.look_at(*id, &found, &mut seen.incidents).await?
+                }
                 None => GroupSeen {
                     group: *id,
                     age: self.lag,
-                    coverage: listed.clone(),
+                    coverage,
                     state: self.absent(fleet, *id).await?,
                     instances: Arc::default(),
                 },
             };
             seen.groups.push(group);
         }
-        let others = groups.into_values().filter_map(|group| stranger(fleet, &group));
+        let others = groups.into_iter().filter_map(|group| stranger(fleet, &group));
         seen.strangers.extend(others);
         Ok(seen)
     }
@@ -145,12 +149,14 @@ fn settled(member: &ManagedInstance) -> bool {
 }
 
 /// What a group has still to do. "InstanceGroupManagerStatus", `isStable`, is false for ever where an instance cannot be made; that the last try of all that are missing has
-/// failed is told of each of them.
+/// failed is told of each of them. And "the instance group manager will not be identified as stable till each managed instance reaches its targetStatus" ("ManagedInstance"):
+/// one that has stopped never does, where nobody repairs it.
 pub(super) fn working(group: &Group, members: &[ManagedInstance]) -> Working {
-    let stuck = members.iter().filter(|member| seen::stuck(member)).count();
-    let rest = members.iter().filter(|member| !seen::stuck(member));
-    let idle = members.len() == usize::try_from(group.target).unwrap_or(usize::MAX) && rest.clone().all(settled);
-    if idle && (group.stable || stuck > 0) { Working::Idle } else { Working::Busy }
+    let stuck = members.iter().any(|member| seen::stuck(group, member));
+    let stopped = !group.heal && members.iter().any(|member| seen::life(member) == Life::Stopped);
+    let rest = members.iter().all(|member| seen::stuck(group, member) || settled(member));
+    let idle = members.len() == usize::try_from(group.target).unwrap_or(usize::MAX) && rest;
+    if idle && (group.stable || stuck || stopped) { Working::Idle } else { Working::Busy }
 }
 
 /// A group's own word on a member.

@@ -97,7 +97,7 @@ impl MigFleet {
         Ok(stands)
     }
 
-    /// Forgets who was asked for and could not be made: by name, since a smaller size would let Google choose.
+    /// Forgets who was asked for and is not there: by name, since a smaller size would let Google choose.
     async fn give_up(&self, op: &Op, id: GroupId, group: &Group, from: u32, to: u32) -> Result<Resized> {
         let members = self.gcp.members(&group.at).await?;
         let there = count(members.iter().filter(|member| member.id.is_some() && !seen::leaves(member)).count());
@@ -109,7 +109,7 @@ impl MigFleet {
             let what = format!("{} has {there} members, and none is given up; name who leaves", group.at.name);
             return Err(Error::new(ErrorKind::Conflict, what).with_found(group.target));
         }
-        let slots: Vec<&ManagedInstance> = members.iter().filter(|member| seen::stuck(member)).collect();
+        let slots: Vec<&ManagedInstance> = members.iter().filter(|member| seen::stuck(group, member)).collect();
         let enough = count(slots.len()) >= from.saturating_sub(to);
         if observe::working(group, &members) != Working::Idle || !enough {
             let what = format!("{} is launching; what comes may yet be a member", group.at.name);

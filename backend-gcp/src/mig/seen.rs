@@ -105,9 +105,10 @@ pub(super) fn leaves(member: &ManagedInstance) -> bool {
     matches!(&member.current_action, Some(CurrentAction::Deleting | CurrentAction::Abandoning))
 }
 
-/// Whether one that is still to be made could not be, at the last try.
-pub(super) fn stuck(member: &ManagedInstance) -> bool {
-    member.id.is_none() && !leaves(member) && !errors(member).is_empty()
+/// Whether one that is not there could not be made at the last try, or nobody tries: its machine is gone, and its group repairs none.
+pub(super) fn stuck(group: &Group, member: &ManagedInstance) -> bool {
+    let nobody_tries = || !group.heal && matches!(&member.current_action, None | Some(CurrentAction::None));
+    member.id.is_none() && !leaves(member) && (!errors(member).is_empty() || nobody_tries())
 }
 
 /// What went wrong at the last try to make or delete one: codes and words.

@@ -6,6 +6,7 @@ mod calls;
 mod hand;
 mod images;
 mod live;
+mod lost;
 mod operations;
 mod policy;
 mod pools;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backend_gcp::MigFleet;
-use immutable_core::fleet::{Ensured, GroupState, Op, Resize, TicketState, Upkeep, Working};
+use immutable_core::fleet::{Ensured, FailureClass, GroupState, Op, Resize, TicketState, Upkeep, Working};
 use immutable_core::id::{Epoch, OpId};
 use immutable_core::provider::FleetProvider;
 use immutable_core::{Applied, ErrorKind};
@@ -49,6 +49,22 @@ fn of_one_that_failed_all_causes_are_told_and_nothing_was_done() {
         // The template is there by then, so the whole is half done, and sent again it goes on.
         assert_eq!((error.kind(), error.applied()), (ErrorKind::Quota, Applied::Unknown));
         assert!(account.fake.truth().groups.is_empty());
+    });
+}
+
+#[test]
+fn one_that_is_followed_and_fails_is_told_with_its_cause() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        hand.ensure(&hand.good()).await.unwrap();
+        account.fake.operations_take(Duration::from_secs(60));
+        account.fake.operation_fails("regionInstanceGroupManagers.resize", 403, &[("QUOTA_EXCEEDED", "no room")]);
+        let ticket = hand.raise(0, 2).await.unwrap().ticket.expect("it goes on");
+        hand.pass(60).await;
+        match hand.fleets.follow(&ticket).await.unwrap() {
+            TicketState::Failed(why) => assert_eq!((why.class, &*why.code), (FailureClass::Quota, "QUOTA_EXCEEDED")),
+            other => panic!("{other:?}"),
+        }
     });
 }
 
