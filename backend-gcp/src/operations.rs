@@ -15,6 +15,8 @@ use crate::errors;
 
 /// How long an operation is waited for before it is followed by a ticket: less than a controller waits for a call.
 const SOON: Duration = Duration::from_secs(10);
+/// For how long ids are tried one after the other: sent again, a call finds the row again where it was left.
+const ROW: Duration = Duration::from_secs(15);
 /// How many failed operations of one call are stepped over at most.
 const LINKS: usize = 8;
 
@@ -89,7 +91,11 @@ impl Gcp {
     {
         let mut id = id;
         let mut failed = None;
+        let deadline = self.now() + ROW;
         for _ in 0..LINKS {
+            if self.now() >= deadline {
+                break;
+            }
             let begun = self.order(method, || send(id.clone())).await?;
             let name = begun.name.clone().ok_or_else(|| lacks(method, "name of an operation"))?;
             // One that is over at once may be another's, of before.

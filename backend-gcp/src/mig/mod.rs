@@ -42,7 +42,7 @@ use crate::{marks, preflight};
 /// - A machine that a group repairs keeps its name, and has another id, by which it is told apart. Between a look at it and its deletion it may be repaired: then the new
 ///   one goes.
 /// - A group tries for ever to make what it could not make. Where the last try of all that are missing has failed, it is taken to be idle, and what is missing may be
-///   given up.
+///   given up. Should one of those be made after all at that very moment, it is deleted while it boots: Google has nothing to compare there.
 /// - What a machine was launched from is what its template says: Google does not show it of the machine itself.
 #[derive(Clone, Debug)]
 pub struct MigFleet {

@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError};
 use google_cloud_compute_v1::model::managed_instance::CurrentAction;
 use google_cloud_compute_v1::model::managed_instance_instance_health::DetailedHealthState;
 use google_cloud_compute_v1::model::{InstanceManagedByIgmError, ManagedInstance};
-use immutable_core::Result;
 use immutable_core::fleet::{
     Coverage, Evidence, FleetId, GroupId, GroupSeen, GroupState, Health, Incident, Instance, Life, Observation, Stranger, Upkeep,
     Verdict, Working,
 };
 use immutable_core::id::{ImageId, InstanceKey, NativeRef, SourceId, Zone};
+use immutable_core::{ErrorKind, Result};
 
 use super::seen::{self, Group};
 use super::{MigFleet, key};
@@ -40,18 +40,23 @@ impl MigFleet {
                 let name = marks::name(fleet, *id);
                 groups.retain(|group| group.at.name != name);
             }
-            let group = match found.filter(mark) {
+            let there = match found.filter(mark) {
                 Some(found) => {
                     self.remember(&found.at);
-                    self.look_at(*id, &found, &mut seen.incidents).await?
+                    match self.look_at(*id, &found, &mut seen.incidents).await {
+                        // It went while it was looked at.
+                        Err(error) if error.kind() == ErrorKind::NotFound => None,
+                        other => Some(other?),
+                    }
                 }
-                None => GroupSeen {
-                    group: *id,
-                    age: self.lag,
-                    coverage,
-                    state: self.absent(fleet, *id).await?,
-                    instances: Arc::default(),
-                },
+                None => None,
+            };
+            let group = match there {
+                Some(group) => group,
+                None => {
+                    let state = self.absent(fleet, *id).await?;
+                    GroupSeen { group: *id, age: self.lag, coverage, state, instances: Arc::default() }
+                }
             };
             seen.groups.push(group);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use google_cloud_compute_v1::model::ManagedInstance;
 use immutable_core::fleet::{GroupId, Op, Refusal, Resize, Resized, Working};
 use immutable_core::id::InstanceKey;
-use immutable_core::{Error, ErrorKind, Result};
+use immutable_core::{Applied, Error, ErrorKind, Result};
 
 use super::calls::At;
 use super::seen::{self, Group};
@@ -44,19 +44,45 @@ impl MigFleet {
             let members = if leaving.is_empty() { Vec::new() } else { self.gcp.members(&group.at).await? };
             let still =
                 |member: &ManagedInstance| !seen::leaves(member) && key(member).is_some_and(|key| leaving.contains(&&key));
-            if group.target == to && !members.iter().any(still) || self.gcp.now() >= deadline {
+            if group.target == to && !members.iter().any(still) {
                 break;
+            }
+            if self.gcp.now() >= deadline {
+                let what = format!("{} was set to {to}, and is shown with {}; look again", group.at.name, group.target);
+                let error = Error::new(ErrorKind::NotYetVisible, what).with_applied(Applied::Unknown);
+                return Err(error.with_echo_until(self.gcp.now()));
             }
             self.gcp.pause(Duration::from_secs(1)).await;
         }
         Ok(())
     }
 
+    /// A group and its members, once its size is shown as lower where somebody who was named is on the way out already: an earlier copy of this call has done both.
+    async fn of_one_moment(
+        &self,
+        op: &Op,
+        id: GroupId,
+        group: &Group,
+        from: u32,
+        leave: &BTreeSet<InstanceKey>,
+    ) -> Result<(Group, Vec<ManagedInstance>)> {
+        let (mut group, deadline) = (group.clone(), self.gcp.now() + SHOWN);
+        loop {
+            let members = self.gcp.members(&group.at).await?;
+            let leaves = |member: &ManagedInstance| seen::leaves(member) && key(member).is_some_and(|key| leave.contains(&key));
+            if group.target != from || !members.iter().any(leaves) || self.gcp.now() >= deadline {
+                return Ok((group, members));
+            }
+            self.gcp.pause(Duration::from_secs(1)).await;
+            group = self.group(&op.fleet, id).await?;
+        }
+    }
+
     async fn lower(&self, op: &Op, id: GroupId, group: &Group, from: u32, leave: &BTreeSet<InstanceKey>) -> Result<Resized> {
         if leave.is_empty() {
             return Err(Error::invalid("a lower names nobody; name who leaves"));
         }
-        let members = self.gcp.members(&group.at).await?;
+        let (group, members) = self.of_one_moment(op, id, group, from, leave).await?;
         let here: BTreeMap<InstanceKey, &ManagedInstance> =
             members.iter().filter_map(|member| Some((key(member)?, member))).collect();
         let stays = |key: &&InstanceKey| here.get(*key).is_some_and(|member| !seen::leaves(member));
@@ -70,7 +96,7 @@ impl MigFleet {
         // So many took their place along: an earlier copy of this call has deleted them. The others went by themselves, and their place is filled again.
         let took =
             from.checked_sub(group.target).and_then(|took| usize::try_from(took).ok()).filter(|took| *took <= former.len());
-        let Some(took) = took else { return Err(conflict(group, from)) };
+        let Some(took) = took else { return Err(conflict(&group, from)) };
         // Who is still seen to leave is one of those.
         let (leaving, gone): (Vec<&InstanceKey>, Vec<&InstanceKey>) = former.into_iter().partition(|key| here.contains_key(*key));
         let died = leaving.into_iter().chain(gone).skip(took);

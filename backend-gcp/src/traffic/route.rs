@@ -237,10 +237,11 @@ impl UrlMapTraffic {
     ) -> Duration {
         let mut groups = before.groups.iter().filter(|(known, _)| *known == generation);
         let is_of = before.read.whose.is_of(&op.fleet) && before.all == Coverage::Whole;
-        if is_of && groups.all(|(_, group)| group.target == 0) {
-            return Duration::ZERO;
-        }
-        let drains = before.services.get(slot).map(backends::ends_within).unwrap_or_default();
+        let drains = match is_of && groups.all(|(_, group)| group.target == 0) {
+            // Nobody is there any more who could have a request to end; who was there may still be sent some by a weight of before.
+            true => Duration::ZERO,
+            false => before.services.get(slot).map(backends::ends_within).unwrap_or_default(),
+        };
         (left + self.capabilities.settle + drains).since(self.gcp.now())
     }
 

@@ -14,7 +14,7 @@ use crate::account::{Account, REGION};
 use crate::hand::{Hand, artifact, play};
 use crate::{pools, walk};
 
-/// What a method itself asks. The methods' pages, "IAM Permissions". Templates, groups and autoscalers have the same ones in zones, in regions and for all of them; backend services
+/// What a method itself asks. As the methods' pages tell under "IAM Permissions", as far as they could be read, and as others' lists of permissions have them. Templates, groups and autoscalers have the same ones in zones, in regions and for all of them; backend services
 /// and url maps have not.
 const ASKS: &[(&str, &str)] = &[
     ("autoscalers.get", "compute.autoscalers.get"),
