@@ -52,7 +52,7 @@ const MOST: usize = 20;
 /// - It compares: weights, and whose the services are, are written together, under the fingerprint of what was read. Of two who change a pool at the same time one is
 ///   refused, and a request that arrives late changes nothing.
 /// - A generation gets a service that nobody uses any more: nobody's, or one whose former requests have had the time to end
-///   (`connectionDraining.drainingTimeoutSec`), or whose former generation is of size 0.
+///   (`connectionDraining.drainingTimeoutSec`), or whose former generation is of size 0 and is sent nothing any more.
 ///
 /// # Caveats
 /// - Nobody can be named to drain. Google lets a machine finish its requests when it is deleted from its group, for as long as its service's connection draining says:

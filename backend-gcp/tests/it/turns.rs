@@ -217,7 +217,7 @@ fn a_service_is_free_when_the_requests_there_have_ended() {
 }
 
 #[test]
-fn a_service_is_free_when_nobody_is_there() {
+fn a_service_is_free_when_nobody_is_there_and_nothing_is_sent_there() {
     play(async |turns| {
         for id in [1, 2, 3] {
             turns.make(id, 0).await.unwrap();
@@ -225,6 +225,11 @@ fn a_service_is_free_when_nobody_is_there() {
         turns.set(&[(1, 1000)]).await.unwrap();
         turns.empty(1).await.unwrap();
         turns.set(&[(2, 1000)]).await.unwrap();
+        // A weight of before may still be in force.
+        let error = turns.set(&[(2, 900), (3, 100)]).await.unwrap_err();
+        let Retry::After(wait) = error.retry() else { panic!("{error:?}") };
+        assert!(wait <= SETTLE, "nobody is there whose requests would have to end: {wait:?}");
+        turns.account.wait(wait).await;
         turns.set(&[(2, 900), (3, 100)]).await.unwrap();
         assert_eq!(turns.backends(0), groups(&[("web-0003-0", 1.0)]));
     });
