@@ -93,7 +93,7 @@ impl Account {
         serde_json::from_slice(&answer.body).unwrap()
     }
 
-    fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Reply {
+    pub(crate) fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Reply {
         let request = Request { method: method.into(), uri: format!("/compute/v1/{path}"), headers: Vec::new(), body };
         match self.fake.answer(&request, self.now_ms()) {
             Outcome::Reply(reply) => reply,

@@ -13,6 +13,7 @@ mod pools;
 mod refused;
 mod seeds;
 mod shortage;
+mod signing;
 mod suites;
 mod sweep;
 mod turns;

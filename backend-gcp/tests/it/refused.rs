@@ -210,6 +210,35 @@ mod names {
     }
 
     #[test]
+    fn a_template_of_our_name_that_launches_otherwise_is_not_used() {
+        let (name, mut body) = play(async |account: Account| {
+            let hand = Hand::new(&account);
+            hand.ensure(&hand.good()).await.unwrap();
+            let path = account.fake.truth().templates.keys().next().unwrap().clone();
+            let body = account.read(&path);
+            (
+                path,
+                serde_json::json!({ "name": body["name"], "description": body["description"], "properties": body["properties"] }),
+            )
+        });
+        let list = name.rsplit_once('/').unwrap().0.to_owned();
+        for (field, other) in [
+            ("/properties/machineType", "e2-medium"),
+            ("/properties/disks/0/initializeParams/sourceImage", "projects/acme/global/images/other"),
+        ] {
+            *body.pointer_mut(field).unwrap() = other.into();
+            play(async |account: Account| {
+                account.fake.image("other");
+                assert_eq!(account.send("POST", &list, body.to_string().into_bytes()).status, 200);
+                account.wait(std::time::Duration::from_secs(10)).await;
+                let hand = Hand::new(&account);
+                refused(hand.ensure(&hand.good()).await, ErrorKind::Taken, &["instance template", "differs"]);
+                assert!(account.fake.truth().groups.is_empty());
+            });
+        }
+    }
+
+    #[test]
     fn what_nobody_made_is_not_taken_over() {
         play(async |account: Account| {
             let hand = Hand::new(&account);
