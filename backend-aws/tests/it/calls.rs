@@ -8,6 +8,7 @@ use backend_aws::{AUTO_SCALING, AlbTraffic};
 use immutable_core::fleet::POOL_CHECK;
 use immutable_core::rollout::Percent;
 use immutable_core::{Controller, Fleet, MemoryJournal, Outcome, Provider, Strategy};
+use immutable_fakes::play::cost;
 
 use crate::account::Account;
 use crate::hand::{artifact, play};
@@ -46,20 +47,9 @@ fn replaced(size: u32, pooled: bool, strategy: Strategy) -> (BTreeMap<String, us
 /// How many calls that change something one replaced instance takes, and how many that read one look takes.
 fn counted(name: &str, size: u32, pooled: bool, strategy: Strategy) -> (f64, f64) {
     let (counts, seconds) = replaced(size, pooled, strategy);
-    let reads = |action: &String| action.split(':').nth(1).is_some_and(|name| name.starts_with("Describe"));
-    let all: usize = counts.values().sum();
-    let writes: usize = counts.iter().filter(|(action, _)| !reads(action)).map(|(_, count)| count).sum();
+    let reads = |action: &str| action.split(':').nth(1).is_some_and(|name| name.starts_with("Describe"));
     // Each look asks once for all machines of the fleet.
-    let looks = counts["ec2:DescribeInstances"];
-    let (each, look) = (writes as f64 / f64::from(size), (all - writes) as f64 / looks as f64);
-    println!(
-        "{name}, {size} instances, {seconds} s: {all} calls, {:.1} a replaced instance; {writes} change something, {each:.1} a replaced instance; {looks} looks, {look:.1} calls each",
-        all as f64 / f64::from(size)
-    );
-    for (action, count) in &counts {
-        println!("    {count:5} {action}");
-    }
-    (each, look)
+    cost(&format!("{name} in {seconds} s"), size, &counts, reads, "ec2:DescribeInstances")
 }
 
 fn canary() -> Strategy {

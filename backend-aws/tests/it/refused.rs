@@ -207,7 +207,7 @@ mod permissions {
             let hand = hand.with(|machine| machine.instance_profile("web"));
             hand.account.fake.deny("iam:PassRole");
             let made = hand.ensure(&hand.good()).await;
-            let made = if hand.is_of_groups() { made } else { hand.raise(0, 1).await.map(drop) };
+            let made = if hand.is_of_groups() { made.map(drop) } else { hand.raise(0, 1).await.map(drop) };
             refused(made, ErrorKind::Denied, &["iam:PassRole", "allow it"]);
         });
     }
@@ -303,7 +303,7 @@ mod templates {
             let found = findings.iter().find(|finding| finding.blocks).expect("it blocks");
             assert!(found.what.contains("subnet-0123456789abcdef0"), "{found:?}");
             let made = hand.ensure(&hand.good()).await;
-            let made = if hand.is_of_groups() { made } else { hand.raise(0, 1).await.map(drop) };
+            let made = if hand.is_of_groups() { made.map(drop) } else { hand.raise(0, 1).await.map(drop) };
             refused(made, ErrorKind::Invalid, &["subnet-0123456789abcdef0"]);
         });
     }

@@ -8,6 +8,7 @@ use backend_gcp::{MANAGED, UrlMapTraffic};
 use immutable_core::fleet::POOL_CHECK;
 use immutable_core::rollout::Percent;
 use immutable_core::{Controller, Fleet, MemoryJournal, Outcome, Provider, Strategy};
+use immutable_fakes::play::cost;
 
 use crate::account::Account;
 use crate::hand::{artifact, play};
@@ -52,19 +53,8 @@ fn counted(name: &str, size: u32, pooled: bool, strategy: Strategy) -> (f64, f64
         let name = method.rsplit('.').next().unwrap_or(method);
         ["get", "list", "aggregatedList"].iter().any(|begin| name.starts_with(begin))
     };
-    let all: usize = counts.values().sum();
-    let writes: usize = counts.iter().filter(|(method, _)| !reads(method)).map(|(_, count)| count).sum();
     // Each look lists the groups of the fleet once; besides, only few calls that change something do.
-    let looks = counts["instanceGroupManagers.aggregatedList"];
-    let (each, look) = (writes as f64 / f64::from(size), (all - writes) as f64 / looks as f64);
-    println!(
-        "{name}, {size} instances, {seconds} s: {all} calls, {:.1} a replaced instance; {writes} change something, {each:.1} a replaced instance; {looks} looks, {look:.1} calls each",
-        all as f64 / f64::from(size)
-    );
-    for (method, count) in &counts {
-        println!("    {count:5} {method}");
-    }
-    (each, look)
+    cost(&format!("{name} in {seconds} s"), size, &counts, reads, "instanceGroupManagers.aggregatedList")
 }
 
 fn canary() -> Strategy {
