@@ -16,7 +16,7 @@ use immutable_core::rollout::{
     AbortTo, Analyse, Check, Event, Fate, FleetState, Otherwise, Percent, Phase, Recorded, Step, Supersede,
 };
 use immutable_core::time::{Clock, VirtualClock};
-use immutable_core::{Artifact, Controller, Fleet, MemoryCloud, Outcome, Plan, Result, Rollout, Strategy, Timestamp};
+use immutable_core::{Artifact, Controller, ErrorKind, Fleet, MemoryCloud, Outcome, Plan, Result, Rollout, Strategy, Timestamp};
 
 struct Stage {
     clock: VirtualClock,
@@ -130,6 +130,19 @@ fn who_asks_for_what_cannot_be_is_told_in_the_journal() {
         stage.drive_for(&next, 10).await;
         let about = Fate::Refused("it is about rollout 2, rollout 3 runs".into());
         assert_eq!(rollout.fate(late).await.unwrap(), Some(about));
+    });
+}
+
+#[test]
+fn a_plan_for_a_pool_that_is_not_there_is_refused() {
+    play(async |stage| {
+        let (first, controller) = (stage.cloud.bake("acmeinc/web", "1.0.0").unwrap(), stage.cloud.controller());
+        let fleet = stage.fleet.clone().pool("front");
+        let error = controller.plan(&fleet, &first, Strategy::rolling()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("no pool front"), "{error}");
+        stage.cloud.pool("front");
+        controller.plan(&fleet, &first, Strategy::rolling()).await.unwrap();
     });
 }
 

@@ -125,6 +125,11 @@ pub(super) fn affinity(service: &BackendService) -> Option<&str> {
         .map(|affinity| affinity.name().unwrap_or("unknown"))
 }
 
+/// What to say of a service that clients stay with.
+pub(super) fn no_affinity(slot: &str, affinity: &str) -> String {
+    format!("backend service {slot} has the session affinity {affinity}, with which Google wants no weights; set it to NONE")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use immutable_core::fleet::{Drains, Op, Route, Routed, Split, TrafficCapabilities, TrafficSeen};
+use immutable_core::fleet::{Drains, Finding, Op, Route, Routed, Split, TrafficCapabilities, TrafficSeen};
 use immutable_core::id::{InstanceKey, PoolId};
 use immutable_core::provider::TrafficSwitch;
 use immutable_core::{Error, ErrorKind, Result, Timestamp};
@@ -213,6 +213,34 @@ impl UrlMapTraffic {
         })
     }
 
+    /// Looks at the url map and at each service, also at those that no generation is in yet.
+    async fn lacks(&self, id: &PoolId) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let mut find = |what: String| findings.push(Finding { what, blocks: true });
+        let pool = match self.known(id) {
+            Err(error) => {
+                find(error.to_string());
+                return Ok(findings);
+            }
+            Ok(pool) => pool,
+        };
+        match self.read(pool).await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) => find(format!("pool {id}: {error}")),
+            read => drop(read?),
+        }
+        for slot in &pool.slots {
+            match self.gcp.service(&pool.scope(), slot).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => find(format!("pool {id}: {error}")),
+                service => {
+                    if let Some(affinity) = backends::affinity(&service?) {
+                        find(backends::no_affinity(slot, affinity));
+                    }
+                }
+            }
+        }
+        Ok(findings)
+    }
+
     /// Nobody can be named: who leaves its group drains.
     async fn no_drain(&self, op: &Op, id: &PoolId) -> Result<()> {
         let pool = self.known(id)?;
@@ -225,6 +253,10 @@ impl UrlMapTraffic {
 impl TrafficSwitch for UrlMapTraffic {
     fn capabilities(&self) -> &TrafficCapabilities {
         &self.capabilities
+    }
+
+    async fn preflight(&self, pool: &PoolId) -> Result<Vec<Finding>> {
+        self.lacks(pool).await.map_err(|error| error.with_operation("preflight").with_resource(pool.as_str()))
     }
 
     async fn route(&self, op: &Op, route: &Route) -> Result<Routed> {

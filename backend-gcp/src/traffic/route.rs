@@ -216,9 +216,7 @@ impl UrlMapTraffic {
                 return Err(full(route, pool, soonest));
             };
             if let Some(affinity) = before.services.get(slot).and_then(backends::affinity) {
-                return Err(Error::invalid(format!(
-                    "backend service {slot} has the session affinity {affinity}, with which Google wants no weights; set it to NONE"
-                )));
+                return Err(Error::invalid(backends::no_affinity(slot, affinity)));
             }
             places.of.insert(generation, slot.clone());
             places.fresh.insert(slot.clone(), generation);

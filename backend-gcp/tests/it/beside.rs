@@ -119,6 +119,8 @@ fn a_service_where_clients_stay_gets_nobody() {
     play(async |turns| {
         turns.make(1, 0).await.unwrap();
         turns.account.by_hand(&turns.console.services[0], |service| service["sessionAffinity"] = json!("GENERATED_COOKIE"));
+        let found = turns.traffic.preflight(&"web".into()).await.unwrap();
+        assert!(matches!(&found[..], [finding] if finding.blocks && finding.what.contains("GENERATED_COOKIE")), "{found:?}");
         let error = turns.set(&[(1, 1000)]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("front-0") && error.to_string().contains("GENERATED_COOKIE"), "{error}");
@@ -133,6 +135,15 @@ fn what_is_missing_is_named() {
         };
         let error = of("nothing", ["front-0", "front-1"]).observe(&"web".into()).await.unwrap_err();
         assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains("url map nothing"), "{error}");
+        let missing = [
+            ("nothing", ["front-0", "front-1"], "url map nothing"),
+            ("front", ["front-0", "front-7"], "backend service front-7"),
+        ];
+        for (map, services, what) in missing {
+            let found = of(map, services).preflight(&"web".into()).await.unwrap();
+            assert!(matches!(&found[..], [finding] if finding.blocks && finding.what.contains(what)), "{found:?}");
+        }
+        assert_eq!(of("front", ["front-0", "front-1"]).preflight(&"web".into()).await.unwrap(), []);
         turns.make(1, 0).await.unwrap();
         let traffic = of("front", ["front-0", "front-7"]);
         let route = turns.to(&turns.look().await.tag, &[(1, 1)]);

@@ -221,6 +221,7 @@ macro_rules! __switch_cases {
         $($then)*! { [
             capabilities_stay
             a_pool_without_a_route_is_empty
+            a_preflight_finds_that_there_is_no_pool
             an_unknown_pool_is_not_found
             targets_come_in_ascending_order
             pools_do_not_touch_each_other

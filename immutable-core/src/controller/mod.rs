@@ -234,7 +234,7 @@ impl Controller {
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if it can never work, asks a judge that is not [there](Self::judge), or follows a source that is not
-    /// [there](Self::sizes) or is silent, saying what would;
+    /// [there](Self::sizes) or is silent, saying what would; or if the provider [finds](crate::fleet::Finding) that machines cannot be launched or its pool is not there;
     /// [`Denied`](ErrorKind::Denied) if the artifact is revoked; [`Busy`](ErrorKind::Busy) if a rollout runs; what the provider, the registry or the journal fail with.
     pub async fn plan(&self, fleet: &Fleet, artifact: &Artifact, strategy: Strategy) -> Result<Plan> {
         let fleet = &self.sized(fleet).await?;
@@ -255,7 +255,10 @@ impl Controller {
             },
         };
         launchable(&provider, &spec).await?;
-        let findings = provider.fleets.preflight(&spec, plan.budget().ceiling).await?;
+        let mut findings = provider.fleets.preflight(&spec, plan.budget().ceiling).await?;
+        if let (Some(pool), Some(traffic)) = (fleet.traffic_pool(), &provider.traffic) {
+            findings.extend(traffic.preflight(pool).await?);
+        }
         plan.with_findings(findings)
     }
 

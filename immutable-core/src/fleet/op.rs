@@ -172,7 +172,7 @@ pub enum Destroyed {
     StillHas(u32),
 }
 
-/// Something that [`preflight`](crate::provider::FleetProvider::preflight) found.
+/// Something that a preflight found, of [machines](crate::provider::FleetProvider::preflight) or of a [pool](crate::provider::TrafficSwitch::preflight).
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {

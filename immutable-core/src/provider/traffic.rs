@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
-use crate::fleet::{Op, Route, Routed, TrafficCapabilities, TrafficSeen};
+use crate::error::{ErrorKind, Result};
+use crate::fleet::{Finding, Op, Route, Routed, TrafficCapabilities, TrafficSeen};
 use crate::id::{InstanceKey, PoolId};
 
 /// A load balancer's pool, whose traffic is divided between generations.
@@ -14,6 +14,20 @@ use crate::id::{InstanceKey, PoolId};
 pub trait TrafficSwitch: Send + Sync {
     /// What it can do. The same for as long as the process lives.
     fn capabilities(&self) -> &TrafficCapabilities;
+
+    /// Finds what would keep a pool from being routed, for whoever makes a plan, as far as can be said without changing anything.
+    ///
+    /// As it comes, it looks at the pool.
+    ///
+    /// # Contract
+    /// - Changes nothing. That there is no such pool is found, and [blocks](Finding::blocks).
+    async fn preflight(&self, pool: &PoolId) -> Result<Vec<Finding>> {
+        match self.observe(pool).await {
+            Ok(_) => Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(vec![Finding { what: error.to_string(), blocks: true }]),
+            Err(error) => Err(error),
+        }
+    }
 
     /// Sets a pool's whole route.
     ///

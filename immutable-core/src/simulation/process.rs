@@ -222,6 +222,10 @@ impl<P: TrafficSwitch + ?Sized, W: ?Sized + Send + Sync> TrafficSwitch for Socke
         self.port.capabilities()
     }
 
+    async fn preflight(&self, pool: &PoolId) -> Result<Vec<Finding>> {
+        self.pass(conformance::Call::PreflightPool, self.port.preflight(pool)).await
+    }
+
     async fn route(&self, op: &Op, route: &Route) -> Result<Routed> {
         self.pass(conformance::Call::Route, self.port.route(op, route)).await
     }

@@ -316,6 +316,13 @@ impl TrafficSwitch for Sluice {
         &self.capabilities[usize::from(routed && self.is(ChangesWhatItCan))]
     }
 
+    async fn preflight(&self, pool: &PoolId) -> Result<Vec<Finding>> {
+        self.travel().await;
+        let there = self.see(pool).await.is_ok();
+        let blocks = self.is(BlocksAnyPool) || !there && !self.is(FindsNothingInTheWay);
+        Ok(blocks.then(|| Finding { what: format!("there is no pool {pool}"), blocks }).into_iter().collect())
+    }
+
     async fn route(&self, op: &Op, route: &Route) -> Result<Routed> {
         let came = self.world().tokens.insert(op.token, op.epoch);
         self.travel().await;

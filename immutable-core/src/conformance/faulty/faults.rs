@@ -23,6 +23,8 @@ pub enum Call {
     Follow,
     /// [`FleetProvider::observe`](crate::provider::FleetProvider::observe)
     Observe,
+    /// [`TrafficSwitch::preflight`](crate::provider::TrafficSwitch::preflight)
+    PreflightPool,
     /// [`TrafficSwitch::route`](crate::provider::TrafficSwitch::route)
     Route,
     /// [`TrafficSwitch::drain`](crate::provider::TrafficSwitch::drain)

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use super::wire::PAGE_LOST;
 use super::{Call, Fault, Faulty};
 use crate::error::Result;
-use crate::fleet::{Coverage, Op, Route, Routed, TrafficCapabilities, TrafficSeen};
+use crate::fleet::{Coverage, Finding, Op, Route, Routed, TrafficCapabilities, TrafficSeen};
 use crate::id::{InstanceKey, PoolId};
 use crate::provider::TrafficSwitch;
 
@@ -19,6 +19,11 @@ impl<P: TrafficSwitch + ?Sized + 'static> TrafficSwitch for Faulty<P> {
             let inner = self.0.inner.capabilities().clone();
             TrafficCapabilities { request_lifetime: inner.request_lifetime.max(self.0.faults.lifetime()), ..inner }
         })
+    }
+
+    async fn preflight(&self, pool: &PoolId) -> Result<Vec<Finding>> {
+        self.look(Call::PreflightPool, "preflight").await?;
+        self.0.inner.preflight(pool).await
     }
 
     async fn route(&self, op: &Op, route: &Route) -> Result<Routed> {

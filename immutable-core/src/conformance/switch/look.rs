@@ -27,6 +27,19 @@ pub(super) async fn a_pool_without_a_route_is_empty(trial: &Trial) -> Verdict {
     Ok(())
 }
 
+pub(super) async fn a_preflight_finds_that_there_is_no_pool(trial: &Trial) -> Verdict {
+    let blocks = async |pool: &PoolId| {
+        let findings = trial.patience().drive(Busy::Wait, async || trial.traffic().preflight(pool).await).await;
+        findings.map(|findings| findings.into_iter().find(|finding| finding.blocks))
+    };
+    let before = trial.look().await?;
+    let found = blocks(trial.pool()).await?;
+    require!(found.is_none(), "a preflight says of a pool that is there that it cannot work: {found:?}");
+    let found = blocks(&PoolId::new("conformance-nothing-of-this-name")).await?;
+    require!(found.is_some(), "a preflight finds nothing in the way of a pool that is not there");
+    trial.unchanged(&before, "a preflight").await
+}
+
 pub(super) async fn an_unknown_pool_is_not_found(trial: &Trial) -> Verdict {
     let made = trial.attached_of(1).await?;
     let nothing = PoolId::new("conformance-nothing-of-this-name");

@@ -54,7 +54,7 @@ fn everything(script: &Script, call: Call) -> Vec<What> {
         Call::EnsureGeneration | Call::Resize | Call::SetUpkeep | Call::DestroyGeneration | Call::Append | Call::Compact => true,
         Call::Preflight | Call::Inspect | Call::Follow | Call::Observe | Call::Load | Call::Wrote | Call::List => false,
         Call::Route | Call::Drain => true,
-        Call::ObservePool => false,
+        Call::PreflightPool | Call::ObservePool => false,
         // No rollout makes them, but for the look, which has no wire here.
         Call::ResolveBase | Call::Describe | Call::Replicate | Call::SetStage | Call::Uses | Call::Delete => return Vec::new(),
     };
