@@ -18,6 +18,8 @@ pub(crate) struct ArmError {
     pub(crate) details: Vec<(String, String, Option<String>)>,
     /// Beside the body.
     pub(crate) headers: Vec<(String, String)>,
+    /// Whether it stands at the top of the body, and not behind `error`.
+    pub(crate) bare: bool,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, ArmError>;
@@ -108,7 +110,8 @@ impl ArmError {
     }
 
     pub(crate) fn reply(&self) -> Reply {
-        let mut reply = super::answer::json_reply(self.status, &json!({ "error": self.json() }));
+        let body = if self.bare { self.json() } else { json!({ "error": self.json() }) };
+        let mut reply = super::answer::json_reply(self.status, &body);
         reply.headers.extend(self.headers.iter().cloned());
         reply
     }
