@@ -90,7 +90,7 @@ impl Row {
     }
 }
 
-const TABLES: &[&[Row]] = &[token::CALLS, operation::CALLS, compute::scale_set::CALLS, compute::machine::CALLS];
+const TABLES: &[&[Row]] = &[token::CALLS, operation::CALLS, compute::scale_set::CALLS, compute::virtual_machine::CALLS];
 
 /// The row of a request, and what stands in the place of each `*`.
 pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Row, Vec<String>)> {
