@@ -114,6 +114,27 @@ pub(crate) fn name_of(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
+/// What an id is of: `Microsoft.Compute/galleries/images`.
+pub(crate) fn kind_of(id: &str) -> String {
+    let mut parts = behind_providers(id);
+    let mut kind = parts.next().unwrap_or_default().to_owned();
+    for part in parts.step_by(2) {
+        kind.push('/');
+        kind.push_str(part);
+    }
+    kind
+}
+
+/// Its names, outermost first: `G/I`.
+pub(crate) fn names_of(id: &str) -> String {
+    behind_providers(id).skip(2).step_by(2).collect::<Vec<_>>().join("/")
+}
+
+fn behind_providers(id: &str) -> impl Iterator<Item = &str> {
+    let at = id.to_ascii_lowercase().rfind("/providers/").map_or(id.len(), |at| at + "/providers/".len());
+    id.get(at..).unwrap_or_default().split('/')
+}
+
 /// A field's text, or nothing: `text(&body, "properties.vmId")`.
 pub(crate) fn text<'a>(body: &'a Value, field: &str) -> &'a str {
     at(body, field).and_then(Value::as_str).unwrap_or_default()

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::asked::{kind_of, names_of, part};
 use crate::wire::Reply;
 
 /// An error, of a request or of an operation.
@@ -25,7 +26,15 @@ pub(crate) struct ArmError {
 pub(crate) type Result<T> = std::result::Result<T, ArmError>;
 
 pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> ArmError {
-    ArmError { status, code: code.into(), message: message.into(), target: None, details: Vec::new(), headers: Vec::new() }
+    ArmError {
+        status,
+        code: code.into(),
+        message: message.into(),
+        target: None,
+        details: Vec::new(),
+        headers: Vec::new(),
+        bare: false,
+    }
 }
 
 /// The client's fault, HTTP 400.
@@ -43,13 +52,15 @@ pub(crate) fn conflict(code: &str, message: impl Into<String>) -> ArmError {
     error(409, code, message)
 }
 
-/// What is not there: azurerm#18268 quotes it. `kind` is `Microsoft.Compute/virtualMachineScaleSets`.
-pub(crate) fn missing(kind: &str, name: &str, group: &str) -> ArmError {
+/// What is not there: azurerm#18268 quotes it.
+pub(crate) fn missing(id: &str) -> ArmError {
+    let (kind, names, group) = (kind_of(id), names_of(id), part(id, "resourceGroups"));
     error(
         404,
         "ResourceNotFound",
         format!(
-            "The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+            "The Resource '{kind}/{names}' under resource group '{group}' was not found. \
+             For more details please go to https://aka.ms/ARMResourceNotFoundFix"
         ),
     )
 }

@@ -22,7 +22,7 @@ pub(crate) const CALLS: &[Row] = &[
 ];
 
 fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
-    Ok(world.look(asked, KIND)?.answer(200))
+    Ok(world.look(asked)?.answer(200))
 }
 
 fn list(world: &mut World, asked: &Asked) -> Result<Answer> {
@@ -69,10 +69,11 @@ fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
         let disk = json!({ "osType": "Linux", "osState": "Generalized", "diskSizeGB": 30, "caching": "ReadWrite", "storageAccountType": "Standard_LRS" });
         put(&mut body, "properties.storageProfile.osDisk", disk);
     }
-    let made = world.keep(&asked.path, KIND, false, body);
+    let made = world.keep(&asked.path, false, body);
     let (doing, takes) =
         if before.is_some() { ("Updating", world.settings.operation) } else { ("Creating", world.shelf.imaging) };
-    let operation = world.start(asked, Work { target: made.id.clone(), doing, takes, step: |_, _| Next::Done, data: Value::Null });
+    let operation =
+        world.start(asked, Work { target: made.id.clone(), doing, takes, step: |_, _| Next::Done, data: Value::Null });
     let shown = world.find(&made.id).map_or(Answer::empty(200), |made| made.answer(if before.is_some() { 200 } else { 201 }));
     Ok(world.accepted(asked, shown, &operation))
 }

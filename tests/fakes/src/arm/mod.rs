@@ -38,8 +38,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use crate::fault::{Ended, Fault, Faults};
 pub use crate::wire::{Outcome, Reply, Request};
 pub use calls::Call;
+pub use network::Rival;
+pub use network::truth::{BalancerTruth, RuleTruth};
 pub use operation::Tracking;
 pub use token::Client;
+pub use traffic_manager::truth::ProfileTruth;
 
 use asked::Asked;
 use world::World;

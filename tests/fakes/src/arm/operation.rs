@@ -51,6 +51,8 @@ pub(crate) struct Operation {
     pub(crate) step: Step,
     /// For the step's own use.
     pub(crate) data: Value,
+    /// What it will fail with, as soon as all else is done.
+    pub(crate) trouble: Option<ArmError>,
     pub(crate) started: u64,
     pub(crate) ended: Option<(u64, End)>,
 }
@@ -99,6 +101,7 @@ impl World {
             doing: work.doing,
             step: work.step,
             data: work.data,
+            trouble: None,
             started: self.now,
             ended: None,
         };

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::asked::{Asked, key, name_of, put};
+use super::asked::{Asked, key, kind_of, name_of, put};
 use super::error::{Result, missing, stale};
 use super::world::World;
 use crate::fault::scramble;
@@ -16,7 +16,7 @@ pub(crate) struct Resource {
     /// As it was first written.
     pub(crate) id: String,
     /// `Microsoft.Compute/virtualMachineScaleSets`.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: String,
     /// What it is, without its id, name, type, etag and provisioningState.
     pub(crate) body: Value,
     /// Whether its kind has etags.
@@ -46,7 +46,7 @@ impl Resource {
         let mut body = self.body.clone();
         put(&mut body, "id", self.id.clone().into());
         put(&mut body, "name", self.name().into());
-        put(&mut body, "type", self.kind.into());
+        put(&mut body, "type", self.kind.clone().into());
         put(&mut body, "properties.provisioningState", self.state.into());
         if self.etagged {
             put(&mut body, "etag", self.etag().into());
@@ -74,7 +74,7 @@ impl World {
 
     /// What a reader is shown. Resource Manager is in many regions, and they take their time to agree: what is new is missing at first, and is there
     /// and missing by turns (azurerm#18268, #25758); what is gone is shown for a while in the same manner (azurerm#32331).
-    pub(crate) fn look(&mut self, asked: &Asked, kind: &str) -> Result<Resource> {
+    pub(crate) fn look(&mut self, asked: &Asked) -> Result<Resource> {
         let (id, now, lag) = (asked.key(), self.now, self.settings.lag);
         let shown = if let Some(found) = self.resources.get_mut(&id) {
             found.looks += 1;
@@ -87,7 +87,7 @@ impl World {
         } else {
             None
         };
-        shown.ok_or_else(|| missing(kind, name_of(asked.target()), asked.group()))
+        shown.ok_or_else(|| missing(asked.target()))
     }
 
     /// What a reader is shown of the resources right below a collection, by key.
@@ -117,13 +117,13 @@ impl World {
     }
 
     /// Keeps a new resource, or another body of one that is there: which one it is now.
-    pub(crate) fn keep(&mut self, id: &str, kind: &'static str, etagged: bool, body: Value) -> Resource {
+    pub(crate) fn keep(&mut self, id: &str, etagged: bool, body: Value) -> Resource {
         let (created, id, looks) = match self.find(id) {
             Some(found) => (found.created, found.id.clone(), found.looks),
             None => (self.now, id.to_owned(), 0),
         };
         self.revisions += 1;
-        let state = "Succeeded";
+        let (state, kind) = ("Succeeded", kind_of(&id));
         let resource = Resource { id, kind, body, etagged, revision: self.revisions, state, created, looks };
         self.gone.remove(&key(&resource.id));
         self.resources.insert(key(&resource.id), resource.clone());

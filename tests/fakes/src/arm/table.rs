@@ -94,7 +94,7 @@ const TABLES: &[&[Row]] = &[
     token::CALLS,
     operation::CALLS,
     compute::scale_set::CALLS,
-    compute::machine::CALLS,
+    compute::virtual_machine::CALLS,
     gallery::CALLS,
     image::CALLS,
     market::CALLS,

@@ -19,9 +19,7 @@ const VERSIONS: &[&str] = &["2026-03-03"];
 
 pub(crate) const GALLERY: &str = "Microsoft.Compute/galleries";
 pub(crate) const IMAGE: &str = "Microsoft.Compute/galleries/images";
-pub(crate) const IMAGE_VERSION: &str = "Microsoft.Compute/galleries/images/versions";
 pub(crate) const APPLICATION: &str = "Microsoft.Compute/galleries/applications";
-pub(crate) const APPLICATION_VERSION: &str = "Microsoft.Compute/galleries/applications/versions";
 
 const OF_IMAGE: &str = "G/Microsoft.Compute/galleries/*/images/*/versions/*";
 const OF_APPLICATION: &str = "G/Microsoft.Compute/galleries/*/applications/*/versions/*";
@@ -100,10 +98,5 @@ impl Shelf {
 
 /// A gallery, or a definition.
 fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
-    let kind = match asked.row.call {
-        "galleryImages.get" => IMAGE,
-        "galleryApplications.get" => APPLICATION,
-        _ => GALLERY,
-    };
-    Ok(world.look(asked, kind)?.answer(200))
+    Ok(world.look(asked)?.answer(200))
 }

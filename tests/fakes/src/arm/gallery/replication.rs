@@ -73,14 +73,10 @@ impl Replication {
         self.regions.values().map(|region| region.ended).max().unwrap_or(0)
     }
 
-    /// When the copy in a region has ended, well or not.
-    pub(crate) fn ends_in(&self, region: &str) -> Option<u64> {
-        self.regions.get(&region_key(region)).map(|region| region.ended)
-    }
-
     /// Of a region whose copy has failed.
     pub(crate) fn failure(&self, now: u64) -> Option<(&str, &str)> {
-        let failed = |(name, region): (&'_ String, &'_ Region)| region.ended <= now && region.failure.is_some() && !name.is_empty();
+        let failed =
+            |(name, region): (&'_ String, &'_ Region)| region.ended <= now && region.failure.is_some() && !name.is_empty();
         let found = self.regions.iter().find(|(name, region)| failed((name, region)));
         found.and_then(|(name, region)| region.failure.as_deref().map(|why| (name.as_str(), why)))
     }

@@ -6,7 +6,7 @@ use super::super::asked::{Asked, at, key, list, name_of, put, text};
 use super::super::error::{ArmError, Result, conflict, error, invalid};
 use super::super::world::{World, time};
 use super::replication::region_name;
-use super::{APPLICATION, APPLICATION_VERSION, IMAGE, IMAGE_VERSION};
+use super::{APPLICATION, IMAGE};
 
 /// Versions are of one of two sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +18,6 @@ pub(super) enum Sort {
 impl Sort {
     pub(super) fn of(asked: &Asked) -> Self {
         if asked.row.call.starts_with("galleryApplicationVersions") { Self::Application } else { Self::Image }
-    }
-
-    pub(super) fn kind(self) -> &'static str {
-        match self {
-            Self::Image => IMAGE_VERSION,
-            Self::Application => APPLICATION_VERSION,
-        }
     }
 
     /// As targets of errors call it.
@@ -66,19 +59,29 @@ pub(super) fn parent(world: &World, sort: Sort, asked: &Asked) -> Result<()> {
     if world.find(&id).is_some() {
         return Ok(());
     }
-    let message = format!("Can not perform requested operation on nested resource. Parent resource '{}' of type '{kind}' not found.", name_of(&id));
+    let message = format!(
+        "Can not perform requested operation on nested resource. Parent resource '{}' of type '{kind}' not found.",
+        name_of(&id)
+    );
     Err(error(404, "ParentResourceNotFound", message))
 }
 
 /// "Needs to follow semantic version name pattern: The allowed characters are digit and period. Digits must be within the range of a 32-bit integer.
 /// Format: `MajorVersion.MinorVersion.Patch`": galleryImageVersions.createOrUpdate.
 pub(super) fn version_name(sort: Sort, name: &str) -> Result<()> {
-    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u32>().is_ok_and(|number| i32::try_from(number).is_ok());
+    let number = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+            && part.parse::<u32>().is_ok_and(|number| i32::try_from(number).is_ok())
+    };
     if name.split('.').count() == 3 && name.split('.').all(number) {
         return Ok(());
     }
     let target = format!("{}Name", sort.word());
-    Err(invalid(&target, format!("The entity name '{name}' is invalid according to its validation rule: ^[0-9]+\\.[0-9]+\\.[0-9]+$.")))
+    Err(invalid(
+        &target,
+        format!("The entity name '{name}' is invalid according to its validation rule: ^[0-9]+\\.[0-9]+\\.[0-9]+$."),
+    ))
 }
 
 /// What a new version is made of must be there.
@@ -103,7 +106,8 @@ pub(super) fn source(world: &World, sort: Sort, body: &Value) -> Result<()> {
         }
         return Ok(());
     }
-    let ids = ["id", "virtualMachineId", "communityGalleryImageId"].map(|field| text(body, &format!("properties.storageProfile.source.{field}")));
+    let ids = ["id", "virtualMachineId", "communityGalleryImageId"]
+        .map(|field| text(body, &format!("properties.storageProfile.source.{field}")));
     let disk = ["id", "uri"].map(|field| text(body, &format!("properties.storageProfile.osDiskImage.source.{field}")));
     let (whole, disks) = (ids.iter().any(|id| !id.is_empty()), disk.iter().any(|id| !id.is_empty()));
     if whole && disks {

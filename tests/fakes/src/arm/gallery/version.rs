@@ -12,7 +12,7 @@ use super::rules::{self, Sort};
 
 /// "The expand expression to apply on the operation": without it nothing is said of the regions (azure-libraries-for-net#998).
 pub(super) fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
-    let found = world.look(asked, Sort::of(asked).kind())?;
+    let found = world.look(asked)?;
     let mut answer = found.answer(200);
     match asked.query.get("$expand").map(String::as_str) {
         None => {}
@@ -54,13 +54,13 @@ pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
         None => rules::source(world, sort, &asked.body)?,
     }
     let body = rules::kept(world, &asked.body, before.as_ref().map(|before| &before.body));
-    Ok(publish(world, asked, sort, body, before.is_some()))
+    Ok(publish(world, asked, body, before.is_some()))
 }
 
 /// What is said is changed, the list of regions whole; the rest stays.
 pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer> {
     let sort = Sort::of(asked);
-    let before = world.look(asked, sort.kind())?;
+    let before = world.look(asked)?;
     idle(world, &before)?;
     rules::unchanged(sort, &before.body, &asked.body)?;
     let mut body = before.body.clone();
@@ -78,7 +78,7 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer> {
         }
     }
     let body = rules::kept(world, &body, Some(&before.body));
-    Ok(publish(world, asked, sort, body, true))
+    Ok(publish(world, asked, body, true))
 }
 
 /// One change at a time: "Conflict", as "Troubleshoot shared images in Azure" has it.
@@ -86,13 +86,16 @@ fn idle(world: &World, found: &Resource) -> Result<()> {
     if world.open_of(&found.id).is_empty() {
         return Ok(());
     }
-    Err(conflict("Conflict", format!("The request failed due to conflict with a concurrent request. The resource '{}' is {}.", found.id, found.state)))
+    Err(conflict(
+        "Conflict",
+        format!("The request failed due to conflict with a concurrent request. The resource '{}' is {}.", found.id, found.state),
+    ))
 }
 
-fn publish(world: &mut World, asked: &Asked, sort: Sort, body: Value, known: bool) -> Answer {
+fn publish(world: &mut World, asked: &Asked, body: Value, known: bool) -> Answer {
     let (id, now) = (key(&asked.path), world.now);
     let regions = rules::regions(&body);
-    let made = world.keep(&asked.path, sort.kind(), false, body);
+    let made = world.keep(&asked.path, false, body);
     let mut replication = world.shelf.replications.remove(&id).unwrap_or_default();
     let before = replication.ends();
     replication.aim(&regions, now, |region| world.shelf.copying_to(region));

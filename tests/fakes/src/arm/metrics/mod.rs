@@ -13,20 +13,21 @@ use super::table::Row;
 use super::world::World;
 use query::Query;
 
-pub(crate) const CALLS: &[Row] = &[Row::new("metrics.list", "GET", "**/providers/Microsoft.Insights/metrics", &["2024-02-01"], list).query(&[
-    "timespan",
-    "interval",
-    "metricnames",
-    "aggregation",
-    "top",
-    "orderby",
-    "$filter",
-    "resultType",
-    "metricnamespace",
-    "AutoAdjustTimegrain",
-    "ValidateDimensions",
-    "rollupby",
-])];
+pub(crate) const CALLS: &[Row] =
+    &[Row::new("metrics.list", "GET", "**/providers/Microsoft.Insights/metrics", &["2024-02-01"], list).query(&[
+        "timespan",
+        "interval",
+        "metricnames",
+        "aggregation",
+        "top",
+        "orderby",
+        "$filter",
+        "resultType",
+        "metricnamespace",
+        "AutoAdjustTimegrain",
+        "ValidateDimensions",
+        "rollupby",
+    ])];
 
 /// What was measured.
 #[derive(Clone, Debug, Default)]

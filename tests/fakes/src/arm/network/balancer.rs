@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use super::super::answer::Answer;
-use super::super::asked::{Asked, key, list, text};
+use super::super::asked::{self, Asked, key, text};
 use super::super::error::{Result, error};
 use super::super::operation::{Next, Operation, Work};
 use super::super::resource::Resource;
 use super::super::world::World;
-use super::{BALANCER, rivals, rules, view};
+use super::{rivals, rules, view};
 
 pub(super) fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
-    let found = world.look(asked, BALANCER)?;
+    let found = world.look(asked)?;
     Ok(shown(world, &found, 200))
 }
 
@@ -34,15 +34,15 @@ pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
     let body = rules::kept(&asked.body)?;
     rules::check(world, &asked.path, &body)?;
     let before = world.find(&asked.path).cloned();
-    for pool in before.iter().flat_map(|before| list(&before.body, "properties.backendAddressPools")) {
+    for pool in before.iter().flat_map(|before| asked::list(&before.body, "properties.backendAddressPools")) {
         let name = text(pool, "name");
         let stays = |kept: &Value| text(kept, "name").eq_ignore_ascii_case(name);
-        if !list(&body, "properties.backendAddressPools").iter().any(stays) {
+        if !asked::list(&body, "properties.backendAddressPools").iter().any(stays) {
             rules::unused(world, &format!("{}/backendAddressPools/{name}", asked.path), name)?;
         }
     }
     rivals(world, asked, &asked.path, "PutLoadBalancerOperation")?;
-    let made = world.keep(&asked.path, BALANCER, true, body);
+    let made = world.keep(&asked.path, true, body);
     let operation = begin(world, asked, &made.id, if before.is_some() { "Updating" } else { "Creating" }, written, Value::Null);
     let status = if before.is_some() { 200 } else { 201 };
     let answer = world.find(&made.id).map_or(Answer::empty(status), |made| shown(world, made, status));

@@ -59,7 +59,8 @@ impl World {
 
     /// The ids of the scale sets whose machines join a pool, whether or not they have any.
     pub(super) fn pool_users(&self, pool: &str) -> Vec<String> {
-        let sets = self.resources.values().filter(|found| found.kind == "Microsoft.Compute/virtualMachineScaleSets");
+        let sets =
+            self.resources.values().filter(|found| found.kind.eq_ignore_ascii_case("Microsoft.Compute/virtualMachineScaleSets"));
         let joins = |body: &Value| {
             let interfaces = list(body, "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations");
             let configurations = interfaces.iter().flat_map(|interface| list(interface, "properties.ipConfigurations"));
@@ -78,7 +79,9 @@ impl World {
     /// Since when a rule has named its pool and its probe, in what is in force or about to be. Probes begin before it is in force.
     fn named_since(&self, balancer: &str, name: &str, time: u64) -> u64 {
         let Some(past) = self.network.history.get(&key(balancer)) else { return time };
-        let pair = |body: &Value| rule(body, name).map(|rule| (reference(rule, "properties.backendAddressPool"), reference(rule, "properties.probe")));
+        let pair = |body: &Value| {
+            rule(body, name).map(|rule| (reference(rule, "properties.backendAddressPool"), reference(rule, "properties.probe")))
+        };
         let Some(now) = past.iter().rev().find(|(from, _)| *from <= time).map(|(_, body)| pair(body)) else { return time };
         let same = past.iter().rev().filter(|(from, _)| *from <= time).take_while(|(_, body)| pair(body) == now);
         let from = same.last().map_or(time, |(from, _)| *from);
@@ -138,7 +141,8 @@ impl World {
             back += step;
         }
         let barred = self.probed(balancer, name, time).map(|(_, turns)| turns).unwrap_or_default();
-        let barred: Vec<u64> = barred.iter().filter(|(_, turn)| *turn == Turn::Barred).map(|(machine, _)| machine.number).collect();
+        let barred: Vec<u64> =
+            barred.iter().filter(|(_, turn)| *turn == Turn::Barred).map(|(machine, _)| machine.number).collect();
         let alive = |number: &u64| self.compute.machines.get(number).is_some_and(|machine| machine.ran(time));
         left.retain(|number| !now.contains_key(number) && !barred.contains(number) && alive(number));
         left
@@ -155,14 +159,16 @@ impl World {
     /// The rules behind a public address: those of its port, or, if no rule is of that port, all.
     pub(crate) fn rules_behind(&self, address: &str, port: Option<u64>, time: u64) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        for balancer in self.resources.values().filter(|known| known.kind == BALANCER) {
+        for balancer in self.resources.values().filter(|known| known.kind.eq_ignore_ascii_case(BALANCER)) {
             let Some((_, body)) = self.forced(&balancer.id, time) else { continue };
             let frontends = list(body, "properties.frontendIPConfigurations").iter();
             let frontends = frontends.filter(|one| reference(one, "properties.publicIPAddress").as_deref() == Some(address));
             let frontends: BTreeSet<String> =
                 frontends.map(|one| key(&format!("{}/frontendIPConfigurations/{}", balancer.id, text(one, "name")))).collect();
             let rules = list(body, "properties.loadBalancingRules").iter();
-            for rule in rules.filter(|rule| reference(rule, "properties.frontendIPConfiguration").is_some_and(|one| frontends.contains(&one))) {
+            for rule in rules
+                .filter(|rule| reference(rule, "properties.frontendIPConfiguration").is_some_and(|one| frontends.contains(&one)))
+            {
                 let own = at(rule, "properties.frontendPort").and_then(Value::as_u64);
                 found.push((balancer.id.clone(), text(rule, "name").to_owned(), own));
             }

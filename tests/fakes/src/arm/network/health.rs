@@ -8,12 +8,12 @@ use super::super::error::{Result, error, missing};
 use super::super::operation::{Next, Operation, Work};
 use super::super::world::{SECOND, World};
 use super::flow::Turn;
-use super::{BALANCER, view};
+use super::view;
 
 /// Asked for by a POST, and answered later.
 pub(super) fn health(world: &mut World, asked: &Asked) -> Result<Answer> {
     let id = asked.path.split('/').take(9).collect::<Vec<_>>().join("/");
-    let found = world.find(&id).ok_or_else(|| missing(BALANCER, asked.name(0), asked.group()))?;
+    let found = world.find(&id).ok_or_else(|| missing(&id))?;
     let named = |rule: &Value| text(rule, "name").eq_ignore_ascii_case(asked.name(1));
     if !list(&found.body, "properties.loadBalancingRules").iter().any(named) {
         return Err(error(404, "NotFound", format!("Resource {} not found.", asked.target())));

@@ -96,10 +96,16 @@ pub(crate) fn check_tags(body: &Value) -> Result<()> {
             return Err(bad("InvalidRequestContent", format!("The tag '{name}' is no text.")));
         };
         if name.chars().count() > 512 || name.chars().any(|letter| "<>%&\\?/".contains(letter)) {
-            return Err(bad("InvalidTagNameCharacters", format!("The tag name '{name}' is too long or has characters that no name may have.")));
+            return Err(bad(
+                "InvalidTagNameCharacters",
+                format!("The tag name '{name}' is too long or has characters that no name may have."),
+            ));
         }
         if value.chars().count() > 256 {
-            return Err(bad("InvalidTagValueLength", format!("The value of the tag '{name}' is longer than the allowed 256 characters.")));
+            return Err(bad(
+                "InvalidTagValueLength",
+                format!("The value of the tag '{name}' is longer than the allowed 256 characters."),
+            ));
         }
     }
     Ok(())
@@ -111,7 +117,8 @@ fn rivals(world: &mut World, asked: &Asked, balancer: &str, operation: &str) -> 
     let Some(other) = open.last().cloned() else { return Ok(()) };
     match world.network.rival {
         Rival::Supersedes => {
-            let message = format!("Operation {} ({other}) was canceled and superseded by operation {operation}.", former(world, &other));
+            let message =
+                format!("Operation {} ({other}) was canceled and superseded by operation {operation}.", former(world, &other));
             let detail = ("CanceledAndSupersededDueToAnotherOperation".to_owned(), message, None);
             world.supersede(balancer, &ArmError { details: vec![detail], ..error(409, "Canceled", "Operation was canceled.") });
             Ok(())

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::super::answer::Answer;
 use super::super::asked::{Asked, list, put, text};
-use super::super::error::{ArmError, Result, bad, error};
+use super::super::error::{ArmError, Result, bad, error, missing};
 use super::super::operation::{Next, Operation};
 use super::super::world::World;
 use super::balancer::begin;
-use super::{BALANCER, reference, rivals, rules, view};
+use super::{reference, rivals, rules, view};
 
 /// The id of the load balancer whose pool a request is about.
 fn balancer(asked: &Asked) -> String {
@@ -20,7 +20,7 @@ fn no_pool(asked: &Asked) -> ArmError {
 }
 
 fn no_balancer(asked: &Asked) -> ArmError {
-    super::super::error::missing(BALANCER, asked.name(0), asked.group())
+    missing(&balancer(asked))
 }
 
 pub(super) fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
@@ -38,20 +38,20 @@ pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
     let pool = rules::kept_part("backendAddressPools", &said)?;
     let mut pools = list(&body, "properties.backendAddressPools").to_vec();
     let known = pools.iter_mut().find(|known| text(known, "name").eq_ignore_ascii_case(asked.name(1)));
-    let (status, doing) = match known {
+    let status = match known {
         Some(known) => {
             *known = pool;
-            (200, "Updating")
+            200
         }
         None => {
             pools.push(pool);
-            (201, "Updating")
+            201
         }
     };
     rivals(world, asked, &id, "PutLoadBalancerBackendAddressPoolOperation")?;
     put(&mut body, "properties.backendAddressPools", pools.into());
-    let kept = world.keep(&id, BALANCER, true, body);
-    let operation = begin(world, asked, &kept.id, doing, written, json!(asked.name(1)));
+    let kept = world.keep(&id, true, body);
+    let operation = begin(world, asked, &kept.id, "Updating", written, json!(asked.name(1)));
     let found = world.find(&id).ok_or_else(|| no_balancer(asked))?;
     let shown = view::pool(world, found, asked.name(1)).ok_or_else(|| no_pool(asked))?;
     let answer = Answer::new(status, shown).header("etag", view::etag(found));
@@ -88,9 +88,9 @@ pub(super) fn delete(world: &mut World, asked: &Asked) -> Result<Answer> {
     }
     precondition(world, asked, &id)?;
     let pool = asked.key();
-    let naming = list(&found.body, "properties.loadBalancingRules").iter().find(|rule| {
-        reference(rule, "properties.backendAddressPool").is_some_and(|named| named == pool)
-    });
+    let naming = list(&found.body, "properties.loadBalancingRules")
+        .iter()
+        .find(|rule| reference(rule, "properties.backendAddressPool").is_some_and(|named| named == pool));
     if let Some(rule) = naming {
         // The words are those of a load balancer that is PUT without it: pulumi-azure-native#3601.
         let message = format!(
@@ -107,7 +107,7 @@ pub(super) fn delete(world: &mut World, asked: &Asked) -> Result<Answer> {
     let mut pools = list(&body, "properties.backendAddressPools").to_vec();
     pools.retain(|known| !text(known, "name").eq_ignore_ascii_case(asked.name(1)));
     put(&mut body, "properties.backendAddressPools", pools.into());
-    let kept = world.keep(&id, BALANCER, true, body);
+    let kept = world.keep(&id, true, body);
     let operation = begin(world, asked, &kept.id, "Updating", gone, Value::Null);
     Ok(world.accepted(asked, Answer::empty(202), &operation))
 }

@@ -122,7 +122,10 @@ fn rule_kept(name: &str, properties: &mut Map<String, Value>) -> Result<()> {
     }
     if many.len() > 1 {
         // "Gateway load balancer": no other has two pools in a rule.
-        return Err(bad("MultipleBackendPoolsNotSupported", format!("LoadBalancingRule {name} has more than one backend address pool.")));
+        return Err(bad(
+            "MultipleBackendPoolsNotSupported",
+            format!("LoadBalancingRule {name} has more than one backend address pool."),
+        ));
     }
     let Some(pool) = one.or_else(|| many.into_iter().next()) else {
         properties.remove("backendAddressPool");
@@ -151,7 +154,10 @@ pub(super) fn check(world: &World, id: &str, body: &Value) -> Result<()> {
     }
     for rule in list(body, "properties.loadBalancingRules") {
         if reference(rule, "properties.frontendIPConfiguration").is_none() {
-            return Err(bad("InvalidRequestFormat", format!("LoadBalancingRule {} has no frontend IP configuration.", text(rule, "name"))));
+            return Err(bad(
+                "InvalidRequestFormat",
+                format!("LoadBalancingRule {} has no frontend IP configuration.", text(rule, "name")),
+            ));
         }
         let fields = ["properties.frontendIPConfiguration", "properties.backendAddressPool", "properties.probe"];
         for wanted in fields.iter().filter_map(|field| reference(rule, field)).filter(|wanted| !there.contains(wanted)) {
@@ -166,8 +172,13 @@ pub(super) fn check(world: &World, id: &str, body: &Value) -> Result<()> {
         }
     }
     for frontend in list(body, "properties.frontendIPConfigurations") {
-        if let Some(address) = reference(frontend, "properties.publicIPAddress").filter(|address| !world.network.addresses.contains_key(address)) {
-            return Err(bad("InvalidResourceReference", format!("Resource {address} referenced by resource {id} was not found.")));
+        if let Some(address) =
+            reference(frontend, "properties.publicIPAddress").filter(|address| !world.network.addresses.contains_key(address))
+        {
+            return Err(bad(
+                "InvalidResourceReference",
+                format!("Resource {address} referenced by resource {id} was not found."),
+            ));
         }
     }
     distinct(body)
@@ -190,7 +201,12 @@ fn distinct(body: &Value) -> Result<()> {
             }
             let floating = [one, other].iter().any(|rule| at(rule, "properties.enableFloatingIP") == Some(&Value::Bool(true)));
             let pool = reference(one, "properties.backendAddressPool");
-            if protocol && !floating && pool.is_some() && same("properties.backendPort") && pool == reference(other, "properties.backendAddressPool") {
+            if protocol
+                && !floating
+                && pool.is_some()
+                && same("properties.backendPort")
+                && pool == reference(other, "properties.backendAddressPool")
+            {
                 let message = format!(
                     "Load balancing rules {names} with floating IP disabled use the same protocol {} and backend port {}, and must not be used with the same backend address pool {}.",
                     text(one, "properties.protocol"),

@@ -37,7 +37,7 @@ impl FakeArm {
     /// What the load balancers really do, at the time of the latest call. By the id of the load balancer, in lower case.
     pub fn balancers(&self) -> BTreeMap<String, BalancerTruth> {
         let world = self.lock();
-        let known = world.resources.iter().filter(|(_, found)| found.kind == BALANCER);
+        let known = world.resources.iter().filter(|(_, found)| found.kind.eq_ignore_ascii_case(BALANCER));
         known.map(|(id, _)| (id.clone(), truth(&world, id))).collect()
     }
 }
@@ -63,7 +63,11 @@ fn truth(world: &World, id: &str) -> BalancerTruth {
     });
     let tags = at(&found.body, "tags").and_then(serde_json::Value::as_object);
     BalancerTruth {
-        tags: tags.into_iter().flatten().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
+        tags: tags
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect(),
         state: found.state.into(),
         pools: pools.collect(),
         rules: rules.collect(),

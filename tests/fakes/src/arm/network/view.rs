@@ -20,7 +20,8 @@ pub(super) fn json(world: &World, found: &Resource) -> Value {
     put(&mut body, "etag", etag.clone().into());
     put(&mut body, "properties.resourceGuid", world.uuid(found.created).into());
     for name in PARTS {
-        let items: Vec<Value> = list(&found.body, &format!("properties.{name}")).iter().map(|item| shown(world, found, name, item)).collect();
+        let items: Vec<Value> =
+            list(&found.body, &format!("properties.{name}")).iter().map(|item| shown(world, found, name, item)).collect();
         put(&mut body, &format!("properties.{name}"), items.into());
     }
     body
@@ -29,7 +30,10 @@ pub(super) fn json(world: &World, found: &Resource) -> Value {
 /// A pool by its name.
 pub(super) fn pool(world: &World, found: &Resource, name: &str) -> Option<Value> {
     let pools = list(&found.body, "properties.backendAddressPools");
-    pools.iter().find(|pool| text(pool, "name").eq_ignore_ascii_case(name)).map(|pool| shown(world, found, "backendAddressPools", pool))
+    pools
+        .iter()
+        .find(|pool| text(pool, "name").eq_ignore_ascii_case(name))
+        .map(|pool| shown(world, found, "backendAddressPools", pool))
 }
 
 fn shown(world: &World, found: &Resource, part: &str, item: &Value) -> Value {
@@ -50,7 +54,8 @@ fn shown(world: &World, found: &Resource, part: &str, item: &Value) -> Value {
         "backendAddressPools" => {
             put(&mut body, "properties.loadBalancingRules", users("backendAddressPool").into());
             let members = world.members_at(&key(&id), world.now);
-            let configurations: Vec<Value> = members.iter().map(|machine| json!({ "id": configuration(machine, &key(&id)) })).collect();
+            let configurations: Vec<Value> =
+                members.iter().map(|machine| json!({ "id": configuration(machine, &key(&id)) })).collect();
             put(&mut body, "properties.backendIPConfigurations", configurations.into());
             put(&mut body, "properties.loadBalancerBackendAddresses", addresses(item, &id, &members).into());
         }
@@ -81,7 +86,9 @@ fn addresses(pool: &Value, id: &str, members: &[&Machine]) -> Vec<Value> {
 /// `None`, `Up` or `Down`, as it was said of an address.
 pub(super) fn admin_state<'a>(pool: &'a Value, name: &str) -> &'a str {
     let said = list(pool, "properties.loadBalancerBackendAddresses").iter();
-    let state = said.filter(|address| text(address, "name").eq_ignore_ascii_case(name)).map(|address| text(address, "properties.adminState"));
+    let state = said
+        .filter(|address| text(address, "name").eq_ignore_ascii_case(name))
+        .map(|address| text(address, "properties.adminState"));
     state.filter(|state| !state.is_empty()).last().unwrap_or("None")
 }
 

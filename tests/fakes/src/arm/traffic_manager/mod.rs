@@ -26,7 +26,7 @@ pub(crate) const CALLS: &[Row] = &[
 
 fn found<'a>(world: &'a World, asked: &Asked) -> Result<&'a Profile> {
     let id = profile_id(asked);
-    world.profiles.known.get(&key(&id)).ok_or_else(|| missing("Microsoft.Network/trafficManagerProfiles", asked.name(0), asked.group()))
+    world.profiles.known.get(&key(&id)).ok_or_else(|| missing(&asked.path))
 }
 
 /// Of the profile that a request is about, or whose endpoint it is.
@@ -82,7 +82,7 @@ fn get_endpoint(world: &mut World, asked: &Asked) -> Result<Answer> {
     let shown = profile.json(world);
     let named = |endpoint: &&Value| key(text(endpoint, "id")) == key(&asked.path);
     let endpoint = list(&shown, "properties.endpoints").iter().find(named);
-    endpoint.cloned().map(Answer::ok).ok_or_else(|| missing("Microsoft.Network/trafficManagerProfiles", asked.name(0), asked.group()))
+    endpoint.cloned().map(Answer::ok).ok_or_else(|| missing(&asked.path))
 }
 
 fn update_endpoint(world: &mut World, asked: &Asked) -> Result<Answer> {
@@ -90,10 +90,11 @@ fn update_endpoint(world: &mut World, asked: &Asked) -> Result<Answer> {
     let (id, mut said) = (profile.id.clone(), profile.said.clone());
     let endpoints = said.pointer_mut("/properties/endpoints").and_then(Value::as_array_mut);
     let named = |endpoint: &&mut Value| {
-        text(endpoint, "name").eq_ignore_ascii_case(asked.name(2)) && name_of(text(endpoint, "type")).eq_ignore_ascii_case(asked.name(1))
+        text(endpoint, "name").eq_ignore_ascii_case(asked.name(2))
+            && name_of(text(endpoint, "type")).eq_ignore_ascii_case(asked.name(1))
     };
     let Some(endpoint) = endpoints.and_then(|endpoints| endpoints.iter_mut().find(named)) else {
-        return Err(missing("Microsoft.Network/trafficManagerProfiles", asked.name(0), asked.group()));
+        return Err(missing(&asked.path));
     };
     merge(endpoint, &asked.body);
     keep(world, &id, said)?;
@@ -115,7 +116,8 @@ fn merge(said: &mut Value, patch: &Value) {
 /// A profile is as it is said from now on.
 fn keep(world: &mut World, id: &str, mut said: Value) -> Result<()> {
     super::network::check_tags(&said)?;
-    let endpoints: Vec<Value> = list(&said, "properties.endpoints").iter().map(|endpoint| told(world, id, endpoint)).collect::<Result<_>>()?;
+    let endpoints: Vec<Value> =
+        list(&said, "properties.endpoints").iter().map(|endpoint| told(world, id, endpoint)).collect::<Result<_>>()?;
     if let Some(double) = double(&endpoints) {
         return Err(bad("BadRequest", format!("The endpoint '{double}' is there twice.")));
     }
@@ -159,13 +161,19 @@ fn told(world: &World, profile: &str, endpoint: &Value) -> Result<Value> {
     properties.insert("weight".into(), weight.into());
     let status = properties.get("endpointStatus").and_then(Value::as_str).unwrap_or("Enabled");
     let Some(status) = ["Enabled", "Disabled"].into_iter().find(|known| known.eq_ignore_ascii_case(status)) else {
-        return Err(bad("BadRequest", format!("The 'endpointStatus' property of endpoint '{name}' is neither Enabled nor Disabled.")));
+        return Err(bad(
+            "BadRequest",
+            format!("The 'endpointStatus' property of endpoint '{name}' is neither Enabled nor Disabled."),
+        ));
     };
     properties.insert("endpointStatus".into(), status.into());
     if kind == "azureEndpoints" {
         let target = properties.get("targetResourceId").and_then(Value::as_str).unwrap_or_default();
         let Some(address) = world.network.addresses.get(&key(target)) else {
-            return Err(bad("BadRequest", format!("The 'targetResourceId' property of endpoint '{name}' is invalid or missing.")));
+            return Err(bad(
+                "BadRequest",
+                format!("The 'targetResourceId' property of endpoint '{name}' is invalid or missing."),
+            ));
         };
         properties.insert("target".into(), address.host.as_str().into());
     } else if properties.get("target").and_then(Value::as_str).is_none_or(str::is_empty) {

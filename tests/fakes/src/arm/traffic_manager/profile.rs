@@ -52,7 +52,8 @@ impl<'a> Endpoint<'a> {
 
 impl Profiles {
     pub(crate) fn keep(&mut self, id: &str, said: Value, now: u64) {
-        let profile = self.known.entry(key(id)).or_insert_with(|| Profile { id: id.into(), said: Value::Null, history: Vec::new() });
+        let profile =
+            self.known.entry(key(id)).or_insert_with(|| Profile { id: id.into(), said: Value::Null, history: Vec::new() });
         profile.history.push((now, said.clone()));
         profile.said = said;
     }

@@ -47,7 +47,11 @@ fn truth(world: &World, profile: &Profile) -> ProfileTruth {
     }
     let tags = at(&profile.said, "tags").and_then(serde_json::Value::as_object);
     ProfileTruth {
-        tags: tags.into_iter().flatten().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
+        tags: tags
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect(),
         said: endpoints(&profile.said).map(|one| (one.name.to_owned(), if one.enabled { one.weight } else { 0 })).collect(),
         monitored: endpoints(&profile.said).map(|one| (one.name.to_owned(), profile.status(world, &one, now))).collect(),
         answers: profile.answers(world, now),
