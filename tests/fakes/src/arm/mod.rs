@@ -32,8 +32,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use crate::fault::{Ended, Fault, Faults};
 pub use crate::wire::{Outcome, Reply, Request};
 pub use calls::Call;
+pub use compute::Fate;
 pub use operation::Tracking;
 pub use token::Client;
+pub use truth::Truth;
 
 use asked::Asked;
 use world::World;
