@@ -12,7 +12,7 @@ pub(crate) struct ArmError {
     pub(crate) status: u16,
     /// `ResourceNotFound`.
     pub(crate) code: String,
-    pub(crate) message: String,
+    pub(crate) message: Box<str>,
     /// What it was about, where the service says so.
     pub(crate) target: Option<String>,
     /// Each with its code, its message and its target.
@@ -24,7 +24,7 @@ pub(crate) struct ArmError {
 pub(crate) type Result<T> = std::result::Result<T, ArmError>;
 
 pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> ArmError {
-    ArmError { status, code: code.into(), message: message.into(), target: None, details: Vec::new(), headers: Vec::new() }
+    ArmError { status, code: code.into(), message: message.into().into(), target: None, details: Vec::new(), headers: Vec::new() }
 }
 
 /// The client's fault, HTTP 400.
