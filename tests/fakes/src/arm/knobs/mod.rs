@@ -4,6 +4,8 @@
 
 mod compute;
 mod meddling;
+mod network;
+mod shelf;
 
 use std::time::Duration;
 
