@@ -1,0 +1,17 @@
+//! Immutable fleets on Azure: scale sets, load balancers, galleries and VM applications, each behind one of [`immutable_core::provider`]'s ports.
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::todo)]
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
+mod client;
+mod credentials;
+mod errors;
+mod ids;
+mod marks;
+mod operations;
+mod rates;
+mod template;
+
+pub use client::{Azure, Builder};
+pub use immutable_core::provider::Rate;
+pub use template::{Admin, ApplicationHealth, Disk, Machine, VmssTemplate};
