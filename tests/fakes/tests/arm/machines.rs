@@ -97,6 +97,37 @@ fn who_dies_is_stopped() {
     assert_eq!((wire.machines(&id).len(), wire.capacity(&id)), (2, 2));
 }
 
+/// What is said of an image is said of its versions, unless something is said of one.
+#[test]
+fn fates_are_of_versions_or_of_all_of_an_image() {
+    let wire = Wire::new();
+    wire.fake.fate(wire.image.split("/versions/").next().unwrap(), Fate::Sick);
+    wire.fake.fate(&wire.next, Fate::Sound);
+    let image = "properties.virtualMachineProfile.storageProfile.imageReference.id";
+    wire.scale_set("one", 1, &[]);
+    wire.scale_set("two", 1, &[(image, wire.next.clone().into())]);
+    let truth = wire.fake.truth();
+    let well: Vec<&str> = truth.live().filter(|(_, machine)| machine.well).map(|(_, machine)| machine.image.as_str()).collect();
+    assert_eq!(well, [wire.next.to_lowercase()]);
+}
+
+/// Chance is seeded, and time is told.
+#[test]
+fn the_same_is_the_same_again() {
+    let played = || {
+        let wire = Wire::new();
+        wire.fake.boot_between(Duration::from_secs(5), Duration::from_secs(90));
+        wire.fake.faults().seed(7).sometimes("virtualMachineScaleSets.*", 300, immutable_fakes::arm::Fault::Throttled);
+        let id = format!("{GROUP}/Microsoft.Compute/virtualMachineScaleSets/web");
+        for size in 0..20 {
+            wire.ask("PUT", &id, wire.model(size, &[]));
+            wire.wait(3);
+        }
+        (format!("{:?}", wire.fake.truth()), format!("{:?}", wire.fake.calls()))
+    };
+    assert_eq!(played(), played());
+}
+
 #[test]
 fn machines_boot_in_their_own_time() {
     let wire = Wire::new();

@@ -43,6 +43,23 @@ fn where_it_is_has_to_be() {
     assert_eq!(refused("zones", json!(["4"])), (400, "InvalidAvailabilityZone".into()));
 }
 
+/// "Use tags to organize your Azure resources", limitations.
+#[test]
+fn tags_have_limits() {
+    let many: serde_json::Map<String, Value> = (0..51).map(|number| (format!("tag-{number}"), "x".into())).collect();
+    assert_eq!(refused("tags", many.into()), (400, "TooManyTags".into()));
+    assert_eq!(refused("tags", json!({ "a/b": "x" })), (400, "InvalidTagNameCharacters".into()));
+    assert_eq!(refused("tags", json!({ "long": "x".repeat(257) })), (400, "InvalidTagValueLength".into()));
+    Wire::new().scale_set("web", 0, &[("tags", json!({ "long": "x".repeat(256) }))]);
+}
+
+/// Machines are made of a profile.
+#[test]
+fn machines_need_a_profile() {
+    assert_eq!(refused("properties.virtualMachineProfile", Value::Null), (400, "InvalidParameter".into()));
+    Wire::new().scale_set("web", 0, &[("properties.virtualMachineProfile", Value::Null)]);
+}
+
 /// AgentBaker#9228: an image version has to be there, and replicated.
 #[test]
 fn images_and_applications_have_to_be_there() {

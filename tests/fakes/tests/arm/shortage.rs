@@ -62,6 +62,23 @@ fn an_operation_may_succeed_with_fewer() {
     assert_eq!((wire.machines(&id).len(), wire.capacity(&id)), (1, 3));
 }
 
+/// azurerm#7516: what could not be allocated is there all the same, and never runs.
+#[test]
+fn a_shortage_may_leave_wrecks() {
+    let wire = Wire::new();
+    let id = wire.scale_set("web", 0, &[]);
+    wire.fake.capacity("", Some(1));
+    wire.fake.leaves_wrecks(true);
+    assert_eq!(wire.done(&wire.patch_capacity(&id, 3))["error"]["code"], "AllocationFailed");
+    let machines = wire.machines(&id);
+    let mut states = each(&machines, "/properties/provisioningState");
+    states.sort_unstable();
+    assert_eq!(states, ["Failed", "Failed", "Succeeded"]);
+    let failed = "ProvisioningState/failed/AllocationFailed";
+    assert_eq!(each(&machines, "/properties/instanceView/statuses/0/code").iter().filter(|code| **code == failed).count(), 2);
+    assert_eq!(wire.fake.truth().live().filter(|(_, machine)| machine.running).count(), 1);
+}
+
 /// "Resolve errors for resource quotas".
 #[test]
 fn a_quota_is_found_late_or_at_once() {
