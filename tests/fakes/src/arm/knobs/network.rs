@@ -117,6 +117,11 @@ impl FakeArm {
         self.lock().network.flows = millis(last);
     }
 
+    /// Whether `adminState` `Down` resets connections, as its docstring has it, or lets them go on, as the page about it has it; they go on.
+    pub fn barring_resets(&self, resets: bool) {
+        self.lock().network.resets = resets;
+    }
+
     /// What becomes of a write to a load balancer while another goes on.
     pub fn rivals(&self, rival: Rival) {
         self.lock().network.rival = rival;
