@@ -85,7 +85,8 @@ pub(super) fn empty_object(verb: &str, body: &[u8]) -> bool {
 }
 
 /// Whether a field passes in a request, outermost in the body, although it is only ever in an answer.
-pub(super) fn answered(id: &str, field: &str) -> bool {
+pub(super) fn answered(id: &str, place: &str) -> bool {
+    let Some(field) = place.strip_prefix("body.") else { return false };
     EXCEPTIONS
         .iter()
         .any(|one| matches!(one, Exception::Answered { methods, fields, .. } if methods.contains(&id) && fields.contains(&field)))
