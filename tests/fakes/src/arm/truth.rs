@@ -1,0 +1,1 @@
+//! What is really there, for those who judge: nothing late, nothing hidden.
