@@ -19,12 +19,22 @@ pub(crate) struct ArmError {
     pub(crate) details: Vec<(String, String, Option<String>)>,
     /// Beside the body.
     pub(crate) headers: Vec<(String, String)>,
+    /// Whether it stands at the top of the body, and not behind `error`.
+    pub(crate) bare: bool,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, ArmError>;
 
 pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> ArmError {
-    ArmError { status, code: code.into(), message: message.into(), target: None, details: Vec::new(), headers: Vec::new() }
+    ArmError {
+        status,
+        code: code.into(),
+        message: message.into(),
+        target: None,
+        details: Vec::new(),
+        headers: Vec::new(),
+        bare: false,
+    }
 }
 
 /// The client's fault, HTTP 400.
@@ -111,7 +121,8 @@ impl ArmError {
     }
 
     pub(crate) fn reply(&self) -> Reply {
-        let mut reply = super::answer::json_reply(self.status, &json!({ "error": self.json() }));
+        let body = if self.bare { self.json() } else { json!({ "error": self.json() }) };
+        let mut reply = super::answer::json_reply(self.status, &body);
         reply.headers.extend(self.headers.iter().cloned());
         reply
     }

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::error::Result;
 use super::world::World;
-use super::{compute, operation, token};
+use super::{compute, gallery, image, market, metrics, network, operation, token, traffic_manager};
 
 /// A call.
 #[derive(Debug)]
@@ -90,7 +90,18 @@ impl Row {
     }
 }
 
-const TABLES: &[&[Row]] = &[token::CALLS, operation::CALLS, compute::scale_set::CALLS, compute::virtual_machine::CALLS];
+const TABLES: &[&[Row]] = &[
+    token::CALLS,
+    operation::CALLS,
+    compute::scale_set::CALLS,
+    compute::virtual_machine::CALLS,
+    gallery::CALLS,
+    image::CALLS,
+    market::CALLS,
+    network::CALLS,
+    traffic_manager::CALLS,
+    metrics::CALLS,
+];
 
 /// The row of a request, and what stands in the place of each `*`.
 pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Row, Vec<String>)> {

@@ -7,10 +7,15 @@ use super::asked::key;
 use super::calls::Call;
 use super::compute::Compute;
 use super::error::ArmError;
+use super::gallery::Shelf;
+use super::market::Market;
+use super::metrics::Metrics;
+use super::network::Network;
 use super::operation::{Operation, Tracking};
 use super::resource::Resource;
 use super::throttle::Throttle;
 use super::token::Tokens;
+use super::traffic_manager::Profiles;
 use crate::fault::{Faults, scramble};
 use crate::wire::Request;
 
@@ -109,6 +114,11 @@ pub(crate) struct World {
     /// What the next operation of a call fails with.
     pub(crate) failing: Vec<(String, ArmError)>,
     pub(crate) compute: Compute,
+    pub(crate) shelf: Shelf,
+    pub(crate) market: Market,
+    pub(crate) network: Network,
+    pub(crate) profiles: Profiles,
+    pub(crate) metrics: Metrics,
     /// By (when, number).
     due: BTreeMap<(u64, u64), Event>,
     scheduled: u64,
@@ -137,6 +147,11 @@ impl World {
             forgotten: BTreeSet::new(),
             failing: Vec::new(),
             compute: Compute::default(),
+            shelf: Shelf::default(),
+            market: Market::default(),
+            network: Network::default(),
+            profiles: Profiles::default(),
+            metrics: Metrics::default(),
             due: BTreeMap::new(),
             scheduled: 0,
         }

@@ -61,11 +61,10 @@ impl World {
         Ok(())
     }
 
-    /// Whether a version of a gallery has been replicated to the location.
+    /// Whether machines can be made here of a version of a gallery: it has been replicated, and the location has learned of it (AgentBaker#8373).
     pub(crate) fn is_in_location(&self, version: &Resource) -> bool {
-        let here = plain(&self.location);
-        let regions = list(&version.body, "properties.publishingProfile.targetRegions");
-        version.state == "Succeeded" && regions.iter().any(|region| plain(text(region, "name")) == here)
+        let copies = self.shelf.replications.get(&key(&version.id));
+        version.state != "Creating" && copies.is_some_and(|copies| copies.usable_in(&self.location, self.now))
     }
 }
 

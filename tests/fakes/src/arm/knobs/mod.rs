@@ -2,6 +2,9 @@
 //!
 //! Each method acts at the time of the latest call, or of [`FakeArm::advance`]. Resources are named by their ids, without case.
 
+mod network;
+mod shelf;
+
 use std::time::Duration;
 
 use super::FakeArm;
