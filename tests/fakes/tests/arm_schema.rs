@@ -498,7 +498,13 @@ fn an_error_is_of_resource_managers_form() {
     refused(get(&without(error.clone(), "/error/code")), &["code is missing"]);
     refused(get(&with(error.clone(), "/error/message", json!(""))), &["body.error.message", "pattern"]);
     refused(get(&with(error.clone(), "/error/reason", json!("x"))), &["body.error.reason", "no such field"]);
-    refused(empty("loadBalancers.get", 500, &[]), &["body", "is not JSON"]);
+    refused(empty("loadBalancers.get", 500, &[]), &["body", "null is not an object"]);
+    // Azure Monitor has a form of its own, for what Resource Manager let pass.
+    let bare = json!({"code": "BadRequest", "message": "no such metric"});
+    answer("metrics.list", 400, &[], &bare).unwrap();
+    answer("metrics.list", 404, &[], &error).unwrap();
+    refused(answer("metrics.list", 400, &[], &with(bare.clone(), "/colour", json!("red"))), &["body.colour", "no such field"]);
+    refused(get(&bare).map_err(|wrong| wrong.into_iter().take(1).collect()), &["body.code", "no such field"]);
     let oauth = json!({"error": "invalid_client", "error_description": "no", "error_codes": [7000215]});
     answer("token", 401, &[], &oauth).unwrap();
     refused(answer("token", 401, &[], &error), &["body.error", "not a text"]);

@@ -38,11 +38,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use crate::fault::{Ended, Fault, Faults};
 pub use crate::wire::{Outcome, Reply, Request};
 pub use calls::Call;
+pub use compute::Fate;
 pub use network::Rival;
 pub use network::truth::{BalancerTruth, RuleTruth};
 pub use operation::Tracking;
 pub use token::Client;
 pub use traffic_manager::truth::ProfileTruth;
+pub use truth::Truth;
 
 use asked::Asked;
 use world::World;

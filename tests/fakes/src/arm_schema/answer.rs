@@ -6,6 +6,9 @@ use super::document::{Document, Known, Method};
 use super::{header, json};
 use crate::schema::{Judge, Values};
 
+/// The form of errors of Resource Manager itself.
+const FORM: &str = "ErrorResponse";
+
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Answered<'a> {
@@ -30,15 +33,7 @@ pub(super) fn judge<'a>(
         judge.wrong("", format!("the header retry-after is {after:?}, and no whole number of seconds"));
     }
     if answer.status >= 400 {
-        let schemas = front().filter(|_| known.method.failure.is_none()).map_or(&known.document.schemas, |front| &front.schemas);
-        let mut failure = Judge::of_answer(schemas, id, answer.values);
-        if let Some(body) = json(&mut failure, answer.body) {
-            match &known.method.failure {
-                Some(schema) => failure.value(schema, &body, "body"),
-                None => failure.named("ErrorResponse", &body, "body"),
-            }
-        }
-        return both(judge.verdict(), failure.verdict());
+        return failure(known, front, id, answer).and(judge.verdict());
     }
     if !known.method.statuses.contains(&answer.status) {
         judge.wrong("", format!("{} is no status of it; there are {:?}", answer.status, known.method.statuses));
@@ -50,9 +45,27 @@ pub(super) fn judge<'a>(
     judge.verdict()
 }
 
-fn both(one: Result<(), Vec<String>>, other: Result<(), Vec<String>>) -> Result<(), Vec<String>> {
-    let all: Vec<_> = [one, other].into_iter().filter_map(Result::err).flatten().collect();
-    if all.is_empty() { Ok(()) } else { Err(all) }
+/// Errors are of Resource Manager's form, or of that of a service that has another: then both come, as it depends on who refuses.
+fn failure<'a>(
+    known: Known<'a>,
+    front: impl Fn() -> Option<&'a Document>,
+    id: &'a str,
+    answer: &Answered<'_>,
+) -> Result<(), Vec<String>> {
+    let own = known.document.schemas.contains_key(FORM);
+    let document = front().unwrap_or(known.document);
+    let body = serde_json::from_slice(answer.body).unwrap_or(Value::Null);
+    let enveloped = body.get("error").is_some_and(Value::is_object);
+    let (schemas, schema) = match &known.method.failure {
+        Some(schema) if own || !enveloped => (&known.document.schemas, Some(schema)),
+        _ => (&document.schemas, None),
+    };
+    let mut judge = Judge::of_answer(schemas, id, answer.values);
+    match schema {
+        Some(schema) => judge.value(schema, &body, "body"),
+        None => judge.named(FORM, &body, "body"),
+    }
+    judge.verdict()
 }
 
 /// The body of what is no error.

@@ -3,7 +3,7 @@
 mod converge;
 mod health;
 pub(crate) mod machine;
-mod model;
+pub(crate) mod model;
 mod repair;
 pub(crate) mod scale_set;
 mod source;

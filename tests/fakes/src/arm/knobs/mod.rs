@@ -2,6 +2,8 @@
 //!
 //! Each method acts at the time of the latest call, or of [`FakeArm::advance`]. Resources are named by their ids, without case.
 
+mod compute;
+mod meddling;
 mod network;
 mod shelf;
 
