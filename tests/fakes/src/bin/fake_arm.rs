@@ -51,8 +51,20 @@ async fn main() -> std::io::Result<()> {
         writeln!(out, "{line}")?;
     }
     out.flush()?;
-    https::serve(fake, listener, &authority, Arc::new(clock)).await;
+    tokio::join!(https::serve(fake.clone(), listener, &authority, Arc::new(clock)), complain(&fake));
     Ok(())
+}
+
+/// What the judge has to say, on stderr, as soon as it says it.
+async fn complain(fake: &FakeArm) {
+    let mut told = 0;
+    loop {
+        for wrong in fake.violations().iter().skip(told) {
+            eprintln!("{wrong}");
+            told += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// What a user makes beforehand: a line for each, with what it is and its id.
