@@ -266,7 +266,7 @@ def a_flip(azure):
         refused(HttpResponseError, "PreconditionFailed", lambda: done(balancers.begin_create_or_update(GROUP, "front", front, **condition)))
     health = done(azure.network.load_balancer_load_balancing_rules.begin_health(GROUP, "front", "blue"))
     same((health.up, health.down, list(health.load_balancer_backend_addresses or [])), (0, 0, []), "the health of a pool without members")
-    refused(HttpResponseError, "InUse", lambda: done(pools.begin_delete(GROUP, "front", "web-0002")))
+    refused(HttpResponseError, "InvalidResourceReference", lambda: done(pools.begin_delete(GROUP, "front", "web-0002")))
     return pools.get(GROUP, "front", "web-0001").id
 
 

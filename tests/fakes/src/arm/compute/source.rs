@@ -63,8 +63,17 @@ impl World {
 
     /// Whether machines can be made here of a version of a gallery: it has been replicated, and the location has learned of it (AgentBaker#8373).
     pub(crate) fn is_in_location(&self, version: &Resource) -> bool {
-        let copies = self.shelf.replications.get(&key(&version.id));
-        version.state != "Creating" && copies.is_some_and(|copies| copies.usable_in(&self.location, self.now))
+        if version.state == "Creating" {
+            return false;
+        }
+        match self.shelf.replications.get(&key(&version.id)) {
+            Some(copies) => copies.usable_in(&self.location, self.now),
+            // Made by hand: it is where it says that it is.
+            None => {
+                let regions = list(&version.body, "properties.publishingProfile.targetRegions");
+                regions.iter().any(|region| plain(text(region, "name")) == plain(&self.location))
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::FakeArm;
-use super::super::asked::{Asked, put};
+use super::super::asked::{Asked, key, put};
 use super::super::compute;
 use crate::wire::Request;
 
@@ -30,6 +30,33 @@ impl FakeArm {
         let mut world = self.lock();
         let Ok(asked) = Asked::read(&request) else { return false };
         (asked.row.act)(&mut world, &asked).is_ok()
+    }
+
+    /// Somebody changes what a resource says; it has another etag then, and it is in force at once. `false`: there is none.
+    pub fn by_hand(&self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
+        let mut world = self.lock();
+        if let Some(mut said) = world.profiles.known.get(&key(id)).map(|profile| profile.said.clone()) {
+            change(&mut said);
+            let now = world.now;
+            world.profiles.keep(id, said, now);
+            return true;
+        }
+        let Some(found) = world.find_mut(id) else { return false };
+        change(&mut found.body);
+        world.touch(id);
+        world.meddled(id);
+        true
+    }
+
+    /// Somebody deletes a resource, and what is below it; nobody asks who uses it. `false`: it is not there.
+    pub fn delete_by_hand(&self, id: &str) -> bool {
+        let mut world = self.lock();
+        let profile = world.profiles.known.remove(&key(id)).is_some();
+        let there = world.find(id).is_some();
+        world.remove(id);
+        world.shelf.replications.remove(&key(id));
+        world.network.history.remove(&key(id));
+        profile || there
     }
 
     /// Somebody sets a scale set's capacity.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::FakeArm;
 use super::super::asked::key;
 use super::super::network::{Address, BALANCER, Rival};
-use super::super::world::millis;
+use super::super::world::{World, millis};
 
 const ADDRESS: &str = "Microsoft.Network/publicIPAddresses";
 const PROFILE: &str = "Microsoft.Network/trafficManagerProfiles";
@@ -154,37 +154,13 @@ impl FakeArm {
     }
 }
 
-/// What other people do, in the portal or by their own tools. It is done at once, and in force.
-impl FakeArm {
-    /// Somebody changes what is kept of a resource, whatever it is: its body, without what the service says itself. `false`: it is not there.
-    pub fn by_hand(&self, id: &str, act: impl FnOnce(&mut Value)) -> bool {
-        let mut world = self.lock();
-        if let Some(mut said) = world.profiles.known.get(&key(id)).map(|profile| profile.said.clone()) {
-            act(&mut said);
-            let now = world.now;
-            world.profiles.keep(id, said, now);
-            return true;
+impl World {
+    /// Somebody has changed a resource: what follows of it.
+    pub(super) fn meddled(&mut self, id: &str) {
+        self.reshelved(id);
+        if self.find(id).is_some_and(|found| found.kind.eq_ignore_ascii_case(BALANCER)) {
+            let now = self.now;
+            self.in_force(id, now);
         }
-        let Some(found) = world.find_mut(id) else { return false };
-        act(&mut found.body);
-        let balancer = found.kind.eq_ignore_ascii_case(BALANCER);
-        world.touch(id);
-        world.reshelved(id);
-        if balancer {
-            let now = world.now;
-            world.in_force(id, now);
-        }
-        true
-    }
-
-    /// Somebody deletes a resource, and what is below it. `false`: it is not there.
-    pub fn delete_by_hand(&self, id: &str) -> bool {
-        let mut world = self.lock();
-        let profile = world.profiles.known.remove(&key(id)).is_some();
-        let there = world.find(id).is_some();
-        world.remove(id);
-        world.shelf.replications.remove(&key(id));
-        world.network.history.remove(&key(id));
-        profile || there
     }
 }
