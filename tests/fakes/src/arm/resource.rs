@@ -96,7 +96,7 @@ impl World {
         let direct = |id: &str| id.strip_prefix(&start).is_some_and(|rest| !rest.contains('/'));
         let after = (Bound::Included(start.clone()), Bound::Unbounded);
         let there = self.resources.range(after.clone()).take_while(|(id, _)| id.starts_with(&start));
-        let there = there.filter(|(_, found)| now >= found.created.saturating_add(lag)).map(|(id, found)| (id, found));
+        let there = there.filter(|(_, found)| now >= found.created.saturating_add(lag));
         let gone = self.gone.range(after).take_while(|(id, _)| id.starts_with(&start));
         let gone = gone.filter(|(id, (_, at))| now < at.saturating_add(lag) && !self.resources.contains_key(*id));
         let gone = gone.map(|(id, (found, _))| (id, found));

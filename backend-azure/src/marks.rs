@@ -1,0 +1,147 @@
+//! How what is ours is named and marked. Names are unique in a resource group, and so are fleets: identity is in the tags, and a name alone proves nothing.
+
+use std::collections::BTreeMap;
+
+use immutable_core::fleet::{FleetId, GenerationId, GenerationSpec, GroupId};
+use immutable_core::{Digest, Error, Result};
+
+/// Tags of a scale set. "Use tags to organize your Azure resources": names without `<>%&\?/`, of at most 512 characters, and values of at most 256; at most 50 of them.
+pub(crate) const FLEET: &str = "immutable-fleet";
+pub(crate) const GENERATION: &str = "immutable-generation";
+pub(crate) const CELL: &str = "immutable-cell";
+pub(crate) const SPEC: &str = "immutable-spec";
+pub(crate) const ARTIFACT: &str = "immutable-artifact";
+
+/// `web-0007-0`: the name of a group.
+pub(crate) fn name(fleet: &FleetId, group: GroupId) -> String {
+    format!("{}-{}", group.generation.name(fleet), group.cell)
+}
+
+/// The group that has this name, if a group of the fleet could.
+pub(crate) fn group(fleet: &FleetId, name: &str) -> Option<GroupId> {
+    let rest = name.strip_prefix(fleet.name())?.strip_prefix('-')?;
+    let (generation, cell) = rest.split_once('-')?;
+    let id = GroupId { generation: GenerationId(generation.parse().ok()?), cell: cell.parse().ok()? };
+    (self::name(fleet, id) == name).then_some(id)
+}
+
+/// Whether Azure takes these names and tags. "Naming rules and restrictions for Azure resources": a scale set's has at most 64 characters; a machine's in it has 9 more.
+pub(crate) fn check(spec: &GenerationSpec) -> Result<()> {
+    let longest = spec.group_ids().map(|group| name(&spec.fleet, group)).max_by_key(String::len).unwrap_or_default();
+    if longest.len() > 55 {
+        let over = longest.len() - 55;
+        return Err(Error::invalid(format!(
+            "the name {longest} is too long for a scale set's and its machines', by {over}; name the fleet shorter"
+        )));
+    }
+    let own = tags(spec, GroupId { generation: spec.id, cell: 0 });
+    if own.len() > 50 {
+        return Err(Error::invalid(format!(
+            "the generation has {} labels, and a resource has at most 50 tags, 5 of them ours",
+            own.len() - 5
+        )));
+    }
+    let odd = |name: &str| name.len() > 512 || name.contains(['<', '>', '%', '&', '\\', '?', '/']);
+    match own.iter().find(|(name, value)| odd(name) || value.chars().count() > 256) {
+        Some((name, _)) => Err(Error::invalid(format!(
+            "the label {name} can be no tag: a tag's name has at most 512 characters and none of <>%&\\?/, and its value at most 256"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// How the names of machines begin that a scale set's operating systems have. "VirtualMachineScaleSetOSProfile": from 1 to 15 characters.
+pub(crate) fn computer_name_prefix(name: &str) -> String {
+    if name.len() <= 15 {
+        return name.to_owned();
+    }
+    let digest = Digest::of(name.as_bytes()).to_string();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    let (begin, end) = (name.get(..8).unwrap_or(name), hex.get(..6).unwrap_or(hex));
+    format!("{}-{end}", begin.trim_end_matches('-'))
+}
+
+/// The tags of a group: what the spec says, and whose it is.
+pub(crate) fn tags(spec: &GenerationSpec, group: GroupId) -> BTreeMap<String, String> {
+    let mut tags: BTreeMap<String, String> =
+        spec.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    tags.extend([
+        (FLEET.to_owned(), spec.fleet.name().to_owned()),
+        (GENERATION.to_owned(), group.generation.0.to_string()),
+        (CELL.to_owned(), group.cell.to_string()),
+        (SPEC.to_owned(), spec.digest().to_string()),
+        (ARTIFACT.to_owned(), format!("{}@{}", spec.name, spec.version)),
+    ]);
+    tags
+}
+
+/// What the tags of a scale set say of whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    fleet: String,
+    group: GroupId,
+    pub(crate) spec: Option<Digest>,
+}
+
+impl Mark {
+    pub(crate) fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
+        // "Tag names are case-insensitive for operations."
+        let tag = |name: &str| tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+        let group = GroupId { generation: GenerationId(tag(GENERATION)?.parse().ok()?), cell: tag(CELL)?.parse().ok()? };
+        Some(Self { fleet: tag(FLEET)?.to_owned(), group, spec: tag(SPEC).and_then(|text| text.parse().ok()) })
+    }
+
+    /// Which of a fleet's groups it is of, if it is of one.
+    pub(crate) fn group(&self, fleet: &FleetId) -> Option<GroupId> {
+        (self.fleet == fleet.name()).then_some(self.group)
+    }
+}
+
+/// What follows the last `/` of an id.
+pub(crate) fn last(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
+}
+
+/// Whether two ids are one's: "resource names are case-insensitive unless noted".
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use immutable_core::Place;
+
+    fn fleet(name: &str) -> FleetId {
+        FleetId::new(Place::new("azure", "s", "westeurope").unwrap(), name)
+    }
+
+    #[test]
+    fn a_name_is_read_back() {
+        let id = GroupId { generation: GenerationId(7), cell: 2 };
+        assert_eq!(name(&fleet("web"), id), "web-0007-2");
+        assert_eq!(group(&fleet("web"), "web-0007-2"), Some(id));
+        for other in ["web-7-2", "web-0007", "webs-0007-2", "web-0007-2-x", "api-0007-2"] {
+            assert_eq!(group(&fleet("web"), other), None, "{other}");
+        }
+        assert_eq!(group(&fleet("web"), "web-a-0001-0"), None);
+    }
+
+    #[test]
+    fn a_mark_is_in_the_tags_whatever_their_case() {
+        let tags = |fleet: &str| {
+            BTreeMap::from([(FLEET.to_uppercase(), fleet.to_owned()), (GENERATION.into(), "7".into()), (CELL.into(), "0".into())])
+        };
+        let mark = Mark::read(&tags("web")).unwrap();
+        assert_eq!(mark.group(&fleet("web")), Some(GroupId { generation: GenerationId(7), cell: 0 }));
+        assert_eq!(mark.group(&fleet("api")), None);
+        assert_eq!(Mark::read(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn computers_have_short_names() {
+        assert_eq!(computer_name_prefix("web-0007-0"), "web-0007-0");
+        let (one, other) = (computer_name_prefix("storefront-web-0007-0"), computer_name_prefix("storefront-web-0007-1"));
+        assert!(one.len() <= 15 && one.starts_with("storefro-") && one != other, "{one} {other}");
+    }
+}

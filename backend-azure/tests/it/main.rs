@@ -1,0 +1,1 @@
+//! Azure's ports over a fake of it.
