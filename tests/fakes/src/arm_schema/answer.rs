@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::document::{Document, Known, Method};
-use super::{header, json};
+use super::{exceptions, header, json};
 use crate::schema::{Judge, Values};
 
 /// The form of errors of Resource Manager itself.
@@ -25,7 +25,7 @@ pub(super) fn judge<'a>(
     front: impl Fn() -> Option<&'a Document>,
     answer: &Answered<'_>,
 ) -> Result<(), Vec<String>> {
-    let mut judge = Judge::of_answer(&known.document.schemas, id, answer.values);
+    let mut judge = Judge::of_answer(&known.document.schemas, id, answer.values, exceptions::PASSES);
     if let Some(after) = header(answer.headers, "retry-after")
         && after.parse::<u32>().is_err()
     {
@@ -60,7 +60,7 @@ fn failure<'a>(
         Some(schema) if own || !enveloped => (&known.document.schemas, Some(schema)),
         _ => (&document.schemas, None),
     };
-    let mut judge = Judge::of_answer(schemas, id, answer.values);
+    let mut judge = Judge::of_answer(schemas, id, answer.values, exceptions::PASSES);
     match schema {
         Some(schema) => judge.value(schema, &body, "body"),
         None => judge.named(FORM, &body, "body"),

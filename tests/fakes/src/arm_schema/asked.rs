@@ -15,9 +15,9 @@ pub(super) fn judge<'a>(
 ) -> Result<Match<'a>, Vec<String>> {
     let mut uri = Uri::parse(uri);
     let (id, known, mut parameters) = found(documents, verb, &uri).map_err(|wrong| vec![wrong])?;
-    let mut judge = Judge::of_request(&known.document.schemas, id, exceptions::echoed);
+    let mut judge = Judge::of_request(&known.document.schemas, id, exceptions::PASSES);
     for (name, value) in &parameters {
-        judge.parameter(&known.method.parameters, name, value);
+        judge.parameter(&known.method.parameters, name, known.spelled(name, value));
     }
     version(&mut judge, known, &uri);
     uri.query.retain(|(name, _)| name != "api-version");
@@ -41,7 +41,17 @@ pub(super) fn judge<'a>(
     judge.verdict().map(|()| Match { id, parameters })
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// A segment of a path as its model spells it, since paths are compared without case.
+    fn spelled<'v>(&self, name: &str, value: &'v str) -> &'v str
+    where
+        'a: 'v,
+    {
+        let listed = self.method.parameters.get(name).and_then(|schema| schema.values.as_ref());
+        let same = listed.and_then(|listed| listed.iter().find(|one| one.eq_ignore_ascii_case(value)));
+        same.map_or(value, String::as_str)
+    }
+
     fn has_form(&self) -> bool {
         self.method.parameters.values().any(|schema| schema.location == Some(Location::Form))
     }

@@ -59,7 +59,7 @@ impl Discovery {
         let document = self.document()?;
         let uri = Uri::parse(uri);
         let (id, known, mut parameters) = document.find(method, &uri).map_err(|wrong| vec![wrong])?;
-        let mut judge = Judge::of_request(&document.schemas, id, exceptions::answered);
+        let mut judge = Judge::of_request(&document.schemas, id, exceptions::PASSES);
         for (name, value) in &parameters {
             judge.parameter(&known.parameters, name, value);
         }
@@ -97,7 +97,7 @@ impl Discovery {
     pub fn response_with(&self, id: &str, status: u16, body: &[u8], values: Values) -> Result<(), Vec<String>> {
         let document = self.document()?;
         let Some(method) = document.methods.get(id) else { return Err(vec![format!("there is no method {id}")]) };
-        let mut judge = Judge::of_answer(&document.schemas, id, values);
+        let mut judge = Judge::of_answer(&document.schemas, id, values, exceptions::PASSES);
         match serde_json::from_slice::<Value>(body) {
             Err(error) => judge.wrong("body", format!("is not JSON: {error}")),
             Ok(body) if !(200..300).contains(&status) => failure::judge(&mut judge, status, &body),

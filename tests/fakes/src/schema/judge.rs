@@ -21,9 +21,17 @@ pub(crate) struct Judge<'d> {
     schemas: &'d BTreeMap<String, Schema>,
     id: &'d str,
     whose: Whose,
-    /// Whether a field passes in a request of this method, at this place, although it is only ever in an answer.
-    echoed: fn(&str, &str) -> bool,
+    passes: Passes,
     found: Vec<String>,
+}
+
+/// What passes although the schema does not say so: each is asked for a method and a place, as `body.id`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passes {
+    /// A field in a request that is only ever in an answer.
+    pub(crate) echoed: fn(&str, &str) -> bool,
+    /// A value that is not listed.
+    pub(crate) unlisted: fn(&str, &str) -> bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +41,12 @@ enum Whose {
 }
 
 impl<'d> Judge<'d> {
-    pub(crate) fn of_request(schemas: &'d BTreeMap<String, Schema>, id: &'d str, echoed: fn(&str, &str) -> bool) -> Self {
-        Self { schemas, id, whose: Whose::Request, echoed, found: Vec::new() }
+    pub(crate) fn of_request(schemas: &'d BTreeMap<String, Schema>, id: &'d str, passes: Passes) -> Self {
+        Self { schemas, id, whose: Whose::Request, passes, found: Vec::new() }
     }
 
-    pub(crate) fn of_answer(schemas: &'d BTreeMap<String, Schema>, id: &'d str, values: Values) -> Self {
-        Self { schemas, id, whose: Whose::Answer(values), echoed: |_, _| false, found: Vec::new() }
+    pub(crate) fn of_answer(schemas: &'d BTreeMap<String, Schema>, id: &'d str, values: Values, passes: Passes) -> Self {
+        Self { schemas, id, whose: Whose::Answer(values), passes, found: Vec::new() }
     }
 
     pub(crate) fn verdict(self) -> Result<(), Vec<String>> {
@@ -112,7 +120,7 @@ impl<'d> Judge<'d> {
         for (field, value) in fields {
             let there = format!("{place}.{field}");
             match (schema.properties.get(field), &schema.additional_properties) {
-                (Some(known), _) if known.output && self.is_request() && !(self.echoed)(self.id, &there) => {
+                (Some(known), _) if known.output && self.is_request() && !(self.passes.echoed)(self.id, &there) => {
                     self.wrong(&there, "is only ever in an answer; leave it out".into());
                 }
                 (Some(known), _) => {
@@ -141,6 +149,7 @@ impl<'d> Judge<'d> {
     fn text(&mut self, schema: &Schema, text: &str, place: &str) {
         if let Some(values) = schema.values.as_ref().filter(|values| !values.iter().any(|one| one == text))
             && !matches!(self.whose, Whose::Answer(Values::Any))
+            && !(self.passes.unlisted)(self.id, place)
         {
             self.wrong(place, format!("{text:?} is no value of it; there are {}", values.join(" ")));
         }

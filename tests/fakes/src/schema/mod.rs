@@ -8,8 +8,8 @@ mod uri;
 
 use std::collections::BTreeMap;
 
-pub(crate) use judge::Judge;
 pub use judge::Values;
+pub(crate) use judge::{Judge, Passes};
 pub(crate) use shape::{Location, Schema};
 pub(crate) use uri::{Case, Route, Uri, find};
 

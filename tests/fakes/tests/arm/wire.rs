@@ -68,7 +68,11 @@ impl Wire {
 
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Request {
         let between = if path.contains('?') { '&' } else { '?' };
-        let version = if path.contains("api-version=") { String::new() } else { format!("{between}api-version={COMPUTE}") };
+        let version = if path.contains("api-version=") || !path.starts_with("/subscriptions/") {
+            String::new()
+        } else {
+            format!("{between}api-version={COMPUTE}")
+        };
         let mut request = Request { method: method.into(), uri: format!("{path}{version}"), ..Request::default() };
         request.headers.push(("host".into(), "management.azure.com".into()));
         request.headers.push(("authorization".into(), format!("Bearer {}", self.token.borrow())));
@@ -76,6 +80,7 @@ impl Wire {
             request.headers.push(((*name).into(), (*value).into()));
         }
         if !body.is_null() {
+            request.headers.push(("content-type".into(), "application/json".into()));
             request.body = body.to_string().into_bytes();
         }
         request
