@@ -68,7 +68,7 @@ impl Wire {
 
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Request {
         let between = if path.contains('?') { '&' } else { '?' };
-        let version = if path.contains("api-version=") || !path.starts_with("/subscriptions/") {
+        let version = if path.contains("api-version=") || path.contains("/.well-known/") {
             String::new()
         } else {
             format!("{between}api-version={COMPUTE}")
@@ -132,7 +132,7 @@ impl Wire {
         id
     }
 
-    /// The body of a flexible scale set.
+    /// The body of a flexible scale set, without the fields that are null.
     pub(crate) fn model(&self, capacity: usize, more: &[(&str, Value)]) -> Value {
         let address = json!({ "name": "ip", "properties": { "subnet": { "id": format!("{GROUP}/Microsoft.Network/virtualNetworks/net/subnets/web") } } });
         let mut body = json!({
@@ -157,6 +157,9 @@ impl Wire {
         });
         for (field, value) in more {
             *pointer(&mut body, field) = value.clone();
+            if value.is_null() {
+                without(&mut body, field);
+            }
         }
         body
     }
@@ -200,6 +203,12 @@ impl Wire {
 /// A field of a field, which is made.
 pub(crate) fn pointer<'a>(body: &'a mut Value, field: &str) -> &'a mut Value {
     field.split('.').fold(body, |body, part| &mut body[part])
+}
+
+fn without(body: &mut Value, field: &str) {
+    let (above, name) = field.rsplit_once('.').unwrap_or(("", field));
+    let above = if above.is_empty() { body } else { pointer(body, above) };
+    above.as_object_mut().expect("an object").remove(name);
 }
 
 impl Said {
