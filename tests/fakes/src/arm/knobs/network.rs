@@ -159,6 +159,7 @@ impl World {
     pub(super) fn meddled(&mut self, id: &str) {
         self.reshelved(id);
         if self.find(id).is_some_and(|found| found.kind.eq_ignore_ascii_case(BALANCER)) {
+            self.straighten(id);
             let now = self.now;
             self.in_force(id, now);
         }
