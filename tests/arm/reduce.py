@@ -70,8 +70,10 @@ METHODS = {
         loadBalancerLoadBalancingRules.health
         loadBalancers.createOrUpdate
         loadBalancers.get
+        loadBalancers.list
     """.split(),
     "trafficmanager": """
+        endpoints.get
         endpoints.update
         profiles.createOrUpdate
         profiles.get

@@ -356,6 +356,13 @@ fn exceptions_are_of_what_the_models_do_not_allow() {
             Exception::Condition { methods, why, .. }
             | Exception::Parameter { methods, why, .. }
             | Exception::Echoed { methods, why } => (*methods, why),
+            Exception::Undescribed { method, place, why } => {
+                let of = |id: &str| answer(id, 200, &[], &json!([{"name": "1.2.3", "location": "westeurope", "properties": {}}]));
+                assert_eq!(*place, "].properties");
+                of(method).unwrap();
+                assert!(of("virtualMachineImages.get").is_err());
+                (&[][..], why)
+            }
             Exception::Unlisted { place, why } => (if place.starts_with('.') { &[][..] } else { panic!("{place}") }, why),
             other => panic!("{other:?} is not tested"),
         };

@@ -76,7 +76,7 @@ pub const EXCEPTIONS: &[Exception] = &[
     },
 ];
 
-pub(super) const PASSES: Passes = Passes { echoed: answered, unlisted: |_, _| false };
+pub(super) const PASSES: Passes = Passes { echoed: answered, undescribed: |_, _| false, unlisted: |_, _| false };
 
 /// Whether a parameter passes that the document does not know.
 pub(super) fn query(given: &str, text: &str) -> bool {

@@ -30,6 +30,8 @@ pub(crate) struct Judge<'d> {
 pub(crate) struct Passes {
     /// A field in a request that is only ever in an answer.
     pub(crate) echoed: fn(&str, &str) -> bool,
+    /// A field in an answer that the schema does not have.
+    pub(crate) undescribed: fn(&str, &str) -> bool,
     /// A value that is not listed.
     pub(crate) unlisted: fn(&str, &str) -> bool,
 }
@@ -130,6 +132,7 @@ impl<'d> Judge<'d> {
                     self.value(known, value, &there);
                 }
                 (None, Some(any)) => self.value(any, value, &there),
+                (None, None) if !self.is_request() && (self.passes.undescribed)(self.id, &there) => {}
                 (None, None) => {
                     let known = schema.properties.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
                     self.wrong(&there, format!("there is no such field; {} has {known}", name.unwrap_or("this object")));
