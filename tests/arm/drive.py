@@ -7,6 +7,7 @@ fake's judge had to say of a call or of an answer, it tells, and nothing is to b
 """
 
 import datetime
+import logging
 import os
 import subprocess
 import sys
@@ -314,6 +315,8 @@ def market(azure):
 
 def main():
     requests.Session.send = counted(requests.Session.send)
+    # Of a secret that is wrong on purpose nobody need be warned.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     said = []
     with tempfile.TemporaryDirectory() as folder:
         ca = os.path.join(folder, "ca.pem")

@@ -1,6 +1,7 @@
-//! `fake-arm [--port PORT] [--subscription ID] [--group NAME] [--location NAME] [--boot SECONDS] [--ca FILE]`: Azure Resource Manager on loopback,
-//! over TLS, in real time. Prints its endpoint, and what a client needs to get a token of it: the tenant, the client id and the client secret. Writes
-//! the certificate that a client is to trust to FILE, makes what a user makes beforehand, a line for each, and serves until it is killed.
+//! `fake-arm [--port PORT] [--subscription ID] [--group NAME] [--location NAME] [--boot SECONDS] [--ca FILE] [--calls FILE]`: Azure Resource Manager on loopback,
+//! over TLS, in real time. Prints its endpoint, what a client needs to get a token of it (the tenant, the client id and the client secret), and a line
+//! for each thing that it made as a user makes it beforehand. Writes the certificate that a client is to trust to the file of `--ca`, and every call that
+//! had a body to that of `--calls`, as `tests/oracle` reads it. Serves until it is killed.
 
 use std::io::{Error, ErrorKind, Write};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use immutable_fakes::arm::{FakeArm, https};
 async fn main() -> std::io::Result<()> {
     let (mut port, mut subscription) = (0u16, "00000000-0000-0000-0000-000000000001".to_owned());
     let (mut group, mut location) = ("acme".to_owned(), "westeurope".to_owned());
-    let (mut boot, mut ca) = (5u64, None);
+    let (mut boot, mut ca, mut calls) = (5u64, None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| usage(&format!("{name} needs a value")))?;
@@ -24,6 +25,7 @@ async fn main() -> std::io::Result<()> {
             "--location" => location = value,
             "--boot" => boot = value.parse().map_err(|_| usage(&format!("{value} is no number of seconds")))?,
             "--ca" => ca = Some(value),
+            "--calls" => calls = Some(std::fs::File::create(value)?),
             _ => return Err(usage(&format!("{name} is not known"))),
         }
     }
@@ -51,17 +53,28 @@ async fn main() -> std::io::Result<()> {
         writeln!(out, "{line}")?;
     }
     out.flush()?;
-    tokio::join!(https::serve(fake.clone(), listener, &authority, Arc::new(clock)), complain(&fake));
+    tokio::join!(https::serve(fake.clone(), listener, &authority, Arc::new(clock)), tell(&fake, calls));
     Ok(())
 }
 
-/// What the judge has to say, on stderr, as soon as it says it.
-async fn complain(fake: &FakeArm) {
-    let mut told = 0;
+/// What the judge has to say, on stderr, as soon as it says it; and what was asked.
+async fn tell(fake: &FakeArm, mut calls: Option<std::fs::File>) {
+    let (mut told, mut written) = (0, 0);
     loop {
         for wrong in fake.violations().iter().skip(told) {
             eprintln!("{wrong}");
             told += 1;
+        }
+        if let Some(file) = &mut calls {
+            for call in fake.calls().iter().skip(written) {
+                written += 1;
+                if call.body.is_object() {
+                    let line = serde_json::json!({ "call": call.method, "body": call.body });
+                    if let Err(error) = writeln!(file, "{line}") {
+                        eprintln!("{error}");
+                    }
+                }
+            }
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -91,6 +104,7 @@ fn demo(fake: &FakeArm, now: u64) -> Vec<String> {
 }
 
 fn usage(what: &str) -> Error {
-    let known = "fake-arm [--port PORT] [--subscription ID] [--group NAME] [--location NAME] [--boot SECONDS] [--ca FILE]";
+    let known =
+        "fake-arm [--port PORT] [--subscription ID] [--group NAME] [--location NAME] [--boot SECONDS] [--ca FILE] [--calls FILE]";
     Error::new(ErrorKind::InvalidInput, format!("{what}; {known}"))
 }
