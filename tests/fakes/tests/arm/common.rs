@@ -15,6 +15,7 @@ fn every_call_says_its_version() {
     let immutable_fakes::arm::Outcome::Reply(reply) = wire.send(&request) else { panic!("it answers") };
     assert_eq!(crate::wire::Said::of(reply).error(), (400, "MissingApiVersionParameter"));
     assert_eq!(wire.get(&format!("{path}?api-version={COMPUTE}&$top=3")).error(), (400, "InvalidQueryParameter"));
+    wire.unlawful.set(true);
 }
 
 #[test]

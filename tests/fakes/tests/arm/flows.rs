@@ -172,7 +172,8 @@ fn a_person_may_bar_a_machine_or_force_it() {
     assert_eq!(rule(&wire, "web").serves, half(&old));
     let wrong =
         json!({ "properties": { "loadBalancerBackendAddresses": [{ "name": "x", "properties": { "adminState": "Drain" } }] } });
-    assert_eq!(wire.call("PUT", &pool("web-0001"), wrong).error(), (400, "InvalidParameter"));
+    assert_eq!(wire.call("PUT", &pool("web-0001"), wrong).error(), (400, "InvalidRequestContent"));
+    wire.unlawful.set(true);
 }
 
 /// LoadBalancerHealthPerRule: of the pool that the rule names. "Manage Azure Load Balancer health status" has the reasons.

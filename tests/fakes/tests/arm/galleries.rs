@@ -46,7 +46,8 @@ fn a_version_is_published_of_an_image_that_is_there() {
         assert_eq!(put(wrong, body(&source, &[])).error(), (400, "InvalidParameter"), "{wrong}");
     }
     assert_eq!(put("1.1.0", body(&format!("{source}-none"), &[])).error(), (404, "ResourceNotFound"));
-    assert_eq!(put("1.1.0", json!({ "properties": {} })).error(), (400, "LocationRequired"));
+    assert_eq!(put("1.1.0", json!({ "properties": {} })).error(), (400, "InvalidRequestContent"));
+    wire.unlawful.set(true);
     let mut without = body(&source, &[]);
     without["properties"]["storageProfile"] = json!({});
     assert_eq!(put("1.1.0", without).error(), (400, "InvalidParameter"));
@@ -83,8 +84,9 @@ fn regions_are_told_only_to_who_asks_for_them() {
     assert_eq!(copies(&wire, &version("1.1.0")), ("Completed".into(), there));
     assert_eq!(
         wire.call("GET", &format!("{}?$expand=Everything", version("1.1.0")), Value::Null).error(),
-        (400, "InvalidParameter")
+        (400, "InvalidRequestContent")
     );
+    wire.unlawful.set(true);
 }
 
 /// "Changing property … is not allowed": packer#9716; 409 as in azure-sdk-for-java#28842.
@@ -94,7 +96,11 @@ fn what_a_version_is_made_of_is_never_changed() {
     wire.over("PUT", &version("1.1.0"), body(&source, &[]));
     let other = wire.fake.managed_image("other");
     for method in ["PUT", "PATCH"] {
-        let said = wire.call(method, &version("1.1.0"), body(&other, &[]));
+        let mut body = body(&other, &[]);
+        if method == "PATCH" {
+            body.as_object_mut().unwrap().remove("location");
+        }
+        let said = wire.call(method, &version("1.1.0"), body);
         assert_eq!(said.error(), (409, "PropertyChangeNotAllowed"));
         assert_eq!(said.body["error"]["target"], "galleryImageVersion.properties.storageProfile.source.id");
     }
@@ -110,13 +116,12 @@ fn regions_and_the_end_of_life_are_changed_and_only_new_regions_take_time() {
     let (wire, source) = gallery();
     wire.over("PUT", &version("1.1.0"), body(&source, &["westeurope"]));
     let start = wire.now();
-    let promote =
-        json!({ "properties": { "publishingProfile": { "excludeFromLatest": false, "endOfLifeDate": "2030-01-01T00:00:00Z" } } });
+    let change = |profile: Value| json!({ "properties": { "publishingProfile": profile, "storageProfile": { "source": { "id": source } } } });
+    let promote = change(json!({ "excludeFromLatest": false, "endOfLifeDate": "2030-01-01T00:00:00Z" }));
     let said = wire.call("PATCH", &version("1.1.0"), promote);
     assert_eq!(said.status, 200);
     // One change at a time: "Troubleshoot shared images in Azure", conflict.
-    let more =
-        json!({ "properties": { "publishingProfile": { "targetRegions": [{ "name": "westeurope" }, { "name": "uksouth" }] } } });
+    let more = change(json!({ "targetRegions": [{ "name": "westeurope" }, { "name": "uksouth" }] }));
     assert_eq!(wire.call("PATCH", &version("1.1.0"), more.clone()).error(), (409, "Conflict"));
     wire.done(&said);
     assert!(wire.now() - start < 60_000);
@@ -238,7 +243,7 @@ fn a_version_of_an_application_has_a_package_and_how_it_is_installed() {
     assert_eq!(wire.done(&said)["status"], "Succeeded");
     assert_eq!(copies(&wire, &id).0, "Completed");
     assert_eq!(wire.call("PUT", &id, body("https://acme/2", "./install")).error(), (409, "PropertyChangeNotAllowed"));
-    let fewer = json!({ "properties": { "publishingProfile": { "targetRegions": [{ "name": "West US 2" }] } } });
+    let fewer = json!({ "properties": { "publishingProfile": { "source": { "mediaLink": "https://acme/1" }, "targetRegions": [{ "name": "West US 2" }] } } });
     wire.over("PATCH", &id, fewer);
     assert_eq!(wire.fake.copies(&id).keys().collect::<Vec<_>>(), ["westus2"]);
     let said = wire.call("DELETE", &id, Value::Null);

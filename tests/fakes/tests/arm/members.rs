@@ -58,11 +58,18 @@ fn who_is_not_there_cannot_be_named() {
 /// azure-powershell#21162: without a name it is all of them.
 #[test]
 fn without_a_name_all_leave() {
-    for body in [Value::Null, json!({}), json!({ "instanceIds": [] }), json!({ "instanceIds": ["*"] })] {
+    for body in [json!({ "instanceIds": [] }), json!({ "instanceIds": ["*"] })] {
         let wire = Wire::new();
         let id = wire.scale_set("web", 3, &[]);
         wire.done(&wire.ask("POST", &format!("{id}/delete"), body.clone()));
         assert_eq!((wire.machines(&id).len(), wire.capacity(&id)), (0, 0), "{body}");
+    }
+    // The models require a list: the judge is between.
+    for body in [Value::Null, json!({})] {
+        let wire = Wire::new();
+        let id = wire.scale_set("web", 3, &[]);
+        assert_eq!(wire.ask("POST", &format!("{id}/delete"), body).error(), (400, "InvalidRequestContent"));
+        wire.unlawful.set(true);
     }
 }
 

@@ -12,7 +12,7 @@ fn token(wire: &Wire, tenant: &str, form: &[(&str, &str)]) -> Said {
     let request = Request {
         method: "POST".into(),
         uri: format!("/{tenant}/oauth2/v2.0/token"),
-        headers: Vec::new(),
+        headers: vec![("content-type".into(), "application/x-www-form-urlencoded".into())],
         body: body.into_bytes(),
     };
     match wire.send(&request) {
@@ -48,6 +48,7 @@ fn who_knows_the_secret_gets_a_token_that_is_good_for_a_while() {
     );
     form[1].1 = "another";
     assert_eq!(token(&wire, &client.tenant, &form).body["error"], "unauthorized_client");
+    wire.unlawful.set(true);
     form[3].1 = "https%3A%2F%2Fmanagement.azure.com";
     assert_eq!(token(&wire, &client.tenant, &form).body["error"], "invalid_scope");
     form[0].1 = "password";

@@ -68,7 +68,11 @@ impl Wire {
 
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Request {
         let between = if path.contains('?') { '&' } else { '?' };
-        let version = if path.contains("api-version=") { String::new() } else { format!("{between}api-version={COMPUTE}") };
+        let version = if path.contains("api-version=") || path.contains("/.well-known/") {
+            String::new()
+        } else {
+            format!("{between}api-version={COMPUTE}")
+        };
         let mut request = Request { method: method.into(), uri: format!("{path}{version}"), ..Request::default() };
         request.headers.push(("host".into(), "management.azure.com".into()));
         request.headers.push(("authorization".into(), format!("Bearer {}", self.token.borrow())));
@@ -76,6 +80,7 @@ impl Wire {
             request.headers.push(((*name).into(), (*value).into()));
         }
         if !body.is_null() {
+            request.headers.push(("content-type".into(), "application/json".into()));
             request.body = body.to_string().into_bytes();
         }
         request
@@ -127,7 +132,7 @@ impl Wire {
         id
     }
 
-    /// The body of a flexible scale set.
+    /// The body of a flexible scale set, without the fields that are null.
     pub(crate) fn model(&self, capacity: usize, more: &[(&str, Value)]) -> Value {
         let address = json!({ "name": "ip", "properties": { "subnet": { "id": format!("{GROUP}/Microsoft.Network/virtualNetworks/net/subnets/web") } } });
         let mut body = json!({
@@ -152,6 +157,9 @@ impl Wire {
         });
         for (field, value) in more {
             *pointer(&mut body, field) = value.clone();
+            if value.is_null() {
+                without(&mut body, field);
+            }
         }
         body
     }
@@ -195,6 +203,12 @@ impl Wire {
 /// A field of a field, which is made.
 pub(crate) fn pointer<'a>(body: &'a mut Value, field: &str) -> &'a mut Value {
     field.split('.').fold(body, |body, part| &mut body[part])
+}
+
+fn without(body: &mut Value, field: &str) {
+    let (above, name) = field.rsplit_once('.').unwrap_or(("", field));
+    let above = if above.is_empty() { body } else { pointer(body, above) };
+    above.as_object_mut().expect("an object").remove(name);
 }
 
 impl Said {

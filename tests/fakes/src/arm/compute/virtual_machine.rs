@@ -152,6 +152,8 @@ impl World {
             // field differs from 'version', only if the value specified in 'version' field is 'latest'."
             put(&mut storage, "imageReference.exactVersion", exact.clone().into());
         }
+        // The models require it, and images leave no choice.
+        put(&mut storage, "osDisk.createOption", "FromImage".into());
         put(&mut storage, "osDisk.name", format!("{}_disk1", machine.name).into());
         let mut body = json!({
             "name": machine.name,
