@@ -11,6 +11,7 @@ mod marks;
 mod operations;
 mod rates;
 mod template;
+mod traffic;
 
 pub use client::{Azure, Builder};
 pub use immutable_core::provider::Rate;
