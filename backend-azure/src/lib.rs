@@ -9,10 +9,13 @@ mod errors;
 mod ids;
 mod marks;
 mod operations;
+mod preflight;
 mod rates;
+mod scale_sets;
 mod template;
 mod traffic;
 
 pub use client::{Azure, Builder};
 pub use immutable_core::provider::Rate;
+pub use scale_sets::{APPLICATION_HEALTH, SCALE_SET, VmssFleet};
 pub use template::{Admin, ApplicationHealth, Disk, Machine, VmssTemplate};

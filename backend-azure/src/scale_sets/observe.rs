@@ -1,0 +1,149 @@
+//! What is seen of a fleet: its scale sets, their machines, and what went wrong.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use futures_util::future::join_all;
+use immutable_core::fleet::{
+    Coverage, Evidence, FleetId, GroupId, GroupSeen, GroupState, Health, Incident, Instance, Observation, Stranger, Upkeep,
+    Working,
+};
+use immutable_core::id::{ImageId, NativeRef, SourceId, Zone};
+use immutable_core::{ErrorKind, Result};
+
+use super::VmssFleet;
+use super::seen::{Group, Machine};
+use crate::operations::Stands;
+use crate::{errors, marks};
+
+/// The health source that is Azure's own word on a machine: it was made, and runs.
+pub const SCALE_SET: &str = "scale-set";
+/// The health source that is the [health extension](crate::ApplicationHealth) of the fleet's template.
+pub const APPLICATION_HEALTH: &str = "application-health";
+
+impl VmssFleet {
+    pub(super) async fn look(&self, fleet: &FleetId, known: &BTreeSet<GroupId>) -> Result<Observation> {
+        // One list of scale sets for the whole fleet, and one of the machines of each: reads of single ones are dear (cloud-provider-azure#247).
+        let mut groups = self.azure.groups().await?;
+        let mut seen = Observation::default();
+        for id in known {
+            let mark = |group: &Group| group.id(fleet) == Some(*id);
+            let found = match groups.iter().position(mark) {
+                Some(at) => Some(groups.remove(at)),
+                // A list may be late.
+                None => self.certainly(&marks::name(fleet, *id)).await?,
+            };
+            if found.as_ref().is_none_or(|found| !mark(found)) {
+                // Whoever has its name is told of by the call that would make it.
+                let name = marks::name(fleet, *id);
+                groups.retain(|group| !group.name.eq_ignore_ascii_case(&name));
+            }
+            let there = match found.filter(mark) {
+                Some(found) => match self.look_at(*id, &found, &mut seen.incidents).await {
+                    // It went while it was looked at.
+                    Err(error) if error.kind() == ErrorKind::NotFound => None,
+                    other => Some(other?),
+                },
+                None => None,
+            };
+            seen.groups.push(there.unwrap_or_else(|| GroupSeen {
+                group: *id,
+                age: self.lag,
+                coverage: Coverage::Whole,
+                state: GroupState::Absent,
+                instances: Arc::default(),
+            }));
+        }
+        seen.strangers.extend(groups.iter().filter_map(|group| stranger(fleet, group)));
+        Ok(seen)
+    }
+
+    async fn look_at(&self, id: GroupId, group: &Group, incidents: &mut Vec<Incident>) -> Result<GroupSeen> {
+        let machines = self.azure.machines(group).await?;
+        let wrong = self.went_wrong(id, group).await?;
+        // Machines that failed tell of it themselves.
+        if machines.iter().all(|machine| machine.faults().is_empty()) {
+            incidents.extend(wrong);
+        }
+        let mut instances: Vec<Instance> = machines.iter().filter_map(|machine| instance(group, machine)).collect();
+        instances.sort_by(|one, other| one.key.cmp(&other.key));
+        let working = if is_at_work(group, &machines) { Working::Busy } else { Working::Idle };
+        let upkeep = Upkeep { heal: group.repairs, rebalance: group.rebalances, autoscale: false };
+        let spec = group.mark().and_then(|mark| mark.spec);
+        let state = GroupState::Present { size: group.capacity, working, spec, upkeep: Some(upkeep) };
+        Ok(GroupSeen { group: id, age: self.lag, coverage: Coverage::Whole, state, instances: Arc::new(instances) })
+    }
+
+    /// What came of the sizes that this process has set. A capacity that there is not is told by the operation alone (autoscaler#8323).
+    async fn went_wrong(&self, id: GroupId, group: &Group) -> Result<Vec<Incident>> {
+        let open = || {
+            let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            begun.get(&group.name).cloned().unwrap_or_default()
+        };
+        let mut begun = open();
+        if begun.iter().any(|one| one.ended.is_none()) {
+            let stands = join_all(begun.iter().map(async |one| match one.ended {
+                None => Some(self.azure.stands(&one.operation).await),
+                Some(_) => None,
+            }))
+            .await;
+            for (one, stands) in begun.iter_mut().zip(stands) {
+                match stands {
+                    None | Some(Ok(Stands::Running(_))) => {}
+                    Some(Ok(Stands::Failed(faults))) => one.ended = Some(faults),
+                    // One that was overtaken is no trouble, and of one that nobody knows any more nothing is to be learnt.
+                    Some(Ok(Stands::Done | Stands::Lost)) => one.ended = Some(Vec::new()),
+                    Some(Err(error)) if errors::passes(&error) => {}
+                    Some(Err(error)) => return Err(error),
+                }
+            }
+            let mut all = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            for known in all.get_mut(&group.name).into_iter().flatten() {
+                if let Some(one) = begun.iter().find(|one| one.operation == known.operation) {
+                    known.ended.clone_from(&one.ended);
+                }
+            }
+        }
+        let incident = |one: &super::Begun| {
+            let faults = one.ended.as_ref().filter(|faults| !faults.is_empty() && !overtaken(faults))?;
+            let id_of = format!("{id} {}", one.operation.id());
+            Some(Incident { id: id_of.into(), group: id, instance: None, trouble: errors::trouble(faults) })
+        };
+        Ok(begun.iter().filter_map(incident).collect())
+    }
+}
+
+/// A later change of the same scale set ends an earlier one (autoscaler#3018).
+fn overtaken(faults: &[errors::Fault]) -> bool {
+    faults.iter().any(|fault| ["OperationPreempted", "Canceled", "OperationCanceled"].contains(&fault.code.as_str()))
+}
+
+/// Whether Azure works on a scale set, or on one of its machines.
+pub(super) fn is_at_work(group: &Group, machines: &[Machine]) -> bool {
+    group.is_at_work() || machines.iter().any(Machine::is_at_work)
+}
+
+fn instance(group: &Group, machine: &Machine) -> Option<Instance> {
+    let faults = machine.faults();
+    let mut health = vec![Health { source: SourceId::new(SCALE_SET), verdict: machine.managed() }];
+    if group.body.pointer("/properties/virtualMachineProfile/extensionProfile").is_some() {
+        health.push(Health { source: SourceId::new(APPLICATION_HEALTH), verdict: machine.health() });
+    }
+    Some(Instance {
+        key: machine.key()?,
+        zone: machine.zone.as_deref().map(Zone::new),
+        runs: machine.runs(group.runs.as_deref()).map_or(Evidence::None, |image| Evidence::Instance(ImageId::new(image))),
+        life: machine.life(),
+        held: None,
+        health: health.into(),
+        trouble: (!faults.is_empty()).then(|| Arc::new(errors::trouble(&faults))),
+    })
+}
+
+/// Whoever bears a fleet's tags, or a name that it would use.
+fn stranger(fleet: &FleetId, group: &Group) -> Option<Stranger> {
+    let orphan = group.id(fleet);
+    let tagged = group.mark().and_then(|mark| mark.group(fleet));
+    let claims = orphan.or(tagged).or(marks::group(fleet, &group.name)).map(|id| id.generation);
+    claims.map(|claims| Stranger { what: NativeRef::new(&*group.name), claims: Some(claims), orphan })
+}
