@@ -467,7 +467,9 @@ impl Builder {
         let pipeline = Pipeline::new(name, version, options(), Vec::new(), vec![bearer], None);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let budget = CallBudget::new(clock.clone(), self.rates, rates::of);
-        Ok(Azure { inner: Arc::new(Inner { place, group: self.group, endpoint, pipeline, clock, budget, balancers: Turns::default() }) })
+        Ok(Azure {
+            inner: Arc::new(Inner { place, group: self.group, endpoint, pipeline, clock, budget, balancers: Turns::default() }),
+        })
     }
 }
 

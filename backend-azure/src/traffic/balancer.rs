@@ -49,8 +49,7 @@ impl Azure {
         let id = self.of(KIND, name);
         let answer = match self.ask(&Call::get("loadBalancers.get", &id, VERSION)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let what =
-                    format!("there is no load balancer {name} in resource group {}; make it first", self.resource_group());
+                let what = format!("there is no load balancer {name} in resource group {}; make it first", self.resource_group());
                 return Err(Error::new(ErrorKind::NotFound, what).with_source(error));
             }
             answer => answer?,
@@ -117,6 +116,14 @@ impl Balancer {
             let many: Vec<Value> = pool.iter().map(|pool| json!({ "id": pool })).collect();
             properties.insert("backendAddressPools".to_owned(), many.into());
         }
+    }
+
+    /// The id of the public address in front of a rule, in lower case, if it has one.
+    pub(super) fn address_of(&self, rule: &str) -> Option<String> {
+        let frontend = self.rule(rule).ok()?.pointer("/properties/frontendIPConfiguration/id")?.as_str()?;
+        let frontends = self.part("frontendIPConfigurations").iter();
+        let frontend = frontends.into_iter().find(|known| named(known, last(frontend)))?;
+        Some(frontend.pointer("/properties/publicIPAddress/id")?.as_str()?.to_ascii_lowercase())
     }
 
     /// The id that a backend pool of this name has.
@@ -235,7 +242,7 @@ impl Balancer {
     }
 }
 
-fn name_of(part: &Value) -> &str {
+pub(super) fn name_of(part: &Value) -> &str {
     part.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -296,11 +303,6 @@ fn writable_part(part: &str, item: &mut Value) {
             said.iter().for_each(|field| drop(properties.remove(*field)));
         }
     }
-}
-
-/// The name of a backend pool, of its id.
-pub(super) fn pool_name(id: &str) -> &str {
-    last(id)
 }
 
 #[cfg(test)]
@@ -401,7 +403,10 @@ mod tests {
         let state = "/properties/loadBalancerBackendAddresses/0/properties/adminState";
         assert_eq!(body.pointer(state), Some(&json!("Down")));
         let mut after = front.clone();
-        *after.body.pointer_mut("/properties/backendAddressPools/0/properties/loadBalancerBackendAddresses/0/properties/adminState").unwrap() = json!("down");
+        *after
+            .body
+            .pointer_mut("/properties/backendAddressPools/0/properties/loadBalancerBackendAddresses/0/properties/adminState")
+            .unwrap() = json!("down");
         assert_eq!(after.addresses("web-0001"), [Address { nic: nic.clone(), down: true }]);
         assert_eq!(after.pool_without("web-0001", &[nic].into()), None);
         assert_eq!(front.pool_without("web-0001", &["other".to_owned()].into()), None);
