@@ -182,7 +182,7 @@ impl World {
         match &machine.settled {
             (at, Some(why)) if state == "failed" => {
                 let mut failed = status(format!("ProvisioningState/failed/{}", why.code), "Error", "Provisioning failed", *at);
-                put(&mut failed, "message", why.message.clone().into());
+                put(&mut failed, "message", why.message.as_ref().into());
                 statuses.push(failed);
             }
             _ => statuses.push(status(format!("ProvisioningState/{state}"), "Info", &format!("Provisioning {state}"), since)),

@@ -137,6 +137,11 @@ impl FakeArm {
         self.lock().metrics.define(resource, name, unit, dimensions);
     }
 
+    /// Every resource of a kind has a metric from its creation on, without dimensions, and it is this now and always was: once a minute, for a day.
+    pub fn usual_metric(&self, kind: &str, name: &str, unit: &str, value: f64) {
+        self.lock().metrics.usual(kind, name, unit, value);
+    }
+
     /// A sample of a metric that is known, at a time in milliseconds.
     pub fn sample(&self, resource: &str, name: &str, dimensions: &[(&str, &str)], at_ms: u64, value: f64) {
         self.lock().metrics.sample(resource, name, dimensions, at_ms, value);
@@ -159,6 +164,7 @@ impl World {
     pub(super) fn meddled(&mut self, id: &str) {
         self.reshelved(id);
         if self.find(id).is_some_and(|found| found.kind.eq_ignore_ascii_case(BALANCER)) {
+            self.straighten(id);
             let now = self.now;
             self.in_force(id, now);
         }
