@@ -19,3 +19,4 @@ pub use client::{Azure, Builder};
 pub use immutable_core::provider::Rate;
 pub use scale_sets::{APPLICATION_HEALTH, SCALE_SET, VmssFleet};
 pub use template::{Admin, ApplicationHealth, Disk, Machine, VmssTemplate};
+pub use traffic::{LoadBalancerTraffic, Pool, TrafficManagerTraffic, WeightedPool};
