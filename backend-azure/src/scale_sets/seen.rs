@@ -154,7 +154,8 @@ impl Machine {
 
     /// Name and incarnation; nothing of one that is nobody yet.
     pub(crate) fn key(&self) -> Option<InstanceKey> {
-        (!self.incarnation.is_empty()).then(|| InstanceKey::named(self.name.as_str()).incarnation(self.incarnation.to_ascii_lowercase()))
+        (!self.incarnation.is_empty())
+            .then(|| InstanceKey::named(self.name.as_str()).incarnation(self.incarnation.to_ascii_lowercase()))
     }
 
     /// What follows a word in one of its statuses: `PowerState/running`.
