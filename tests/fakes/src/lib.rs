@@ -3,9 +3,11 @@
 //! Time is an argument, chance is seeded, and no rule is here that the cloud's documentation, or those who were bitten by it, do not tell of.
 #![forbid(unsafe_code)]
 
+pub mod arm;
 pub mod aws;
 pub mod discovery;
 mod fault;
 pub mod gce;
 pub mod play;
+pub mod serve;
 mod wire;

@@ -1,0 +1,170 @@
+//! What a scale set does to become what its model says. It does so for an operation, and never by itself.
+
+use serde_json::Value;
+
+use super::super::asked::{at, list};
+use super::super::error::{ArmError, error};
+use super::super::operation::{Next, Operation};
+use super::super::world::{SECOND, World};
+use super::machine::Launch;
+use super::model::{capacity, set_capacity};
+
+/// How often a scale set looks whether its machines are ready, at the least.
+const LOOKS: u64 = 10 * SECOND;
+
+/// createOrUpdate and update: as many machines as the capacity says, and then until each of them is ready.
+pub(crate) fn settle(world: &mut World, operation: &Operation) -> Next {
+    if operation.data.is_null() {
+        let trouble = world.reconcile(&operation.target);
+        if let Some(known) = world.operations.get_mut(&operation.id) {
+            known.trouble = trouble;
+            known.data = true.into();
+        }
+        let ready = world.ready_at(operation).unwrap_or(world.now);
+        return Next::Again(ready.clamp(world.now + 1, world.now + LOOKS));
+    }
+    if let Some(ready) = world.ready_at(operation).filter(|ready| *ready > world.now) {
+        return Next::Again(ready.min(world.now + LOOKS));
+    }
+    if let Some(trouble) = operation.trouble.clone().filter(|_| !world.compute.content_with_fewer) {
+        return Next::Failed(trouble);
+    }
+    let failed = world.members(&operation.target).find_map(|machine| {
+        let (at, why) = &machine.settled;
+        why.clone().filter(|_| machine.active() && machine.created >= operation.started && *at <= world.now)
+    });
+    failed.map_or(Next::Done, Next::Failed)
+}
+
+/// delete: all machines, and then itself.
+pub(crate) fn clear(world: &mut World, operation: &Operation) -> Next {
+    let force = operation.data.get("force") == Some(&Value::Bool(true));
+    let numbers: Vec<u64> = world.members(&operation.target).map(|machine| machine.number).collect();
+    numbers.iter().for_each(|number| world.dismiss(*number, force));
+    match gone_at(world, &numbers) {
+        Some(at) => Next::Again(at),
+        None => {
+            world.remove(&operation.target);
+            Next::Done
+        }
+    }
+}
+
+/// deleteInstances: these, and the capacity drops with them (typhoon#1567, kamino#27).
+pub(crate) fn dismiss(world: &mut World, operation: &Operation) -> Next {
+    let force = operation.data.get("force") == Some(&Value::Bool(true));
+    let numbers: Vec<u64> = list(&operation.data, "numbers").iter().filter_map(Value::as_u64).collect();
+    for number in &numbers {
+        world.take_out(*number, force);
+    }
+    gone_at(world, &numbers).map_or(Next::Done, Next::Again)
+}
+
+/// When the last of these is gone, if one is there still.
+pub(crate) fn gone_at(world: &World, numbers: &[u64]) -> Option<u64> {
+    let there = numbers.iter().filter_map(|number| world.compute.machines.get(number)).filter(|machine| machine.there(world.now));
+    there.filter_map(|machine| machine.leaving).map(|(_, gone)| gone).max()
+}
+
+impl World {
+    /// A member is deleted by its name: its scale set's capacity drops, and so the etag is another.
+    pub(crate) fn take_out(&mut self, number: u64, force: bool) {
+        let Some(set) = self.compute.machines.get(&number).filter(|machine| machine.active()).map(|machine| machine.set.clone())
+        else {
+            return;
+        };
+        self.dismiss(number, force);
+        if self.compute.capacity_stays {
+            return;
+        }
+        if let Some(found) = self.find_mut(&set) {
+            let left = capacity(&found.body).saturating_sub(1);
+            set_capacity(&mut found.body, left);
+        }
+        self.touch(&set);
+    }
+
+    /// When every machine that an operation has made, or found being made, is ready or has failed.
+    fn ready_at(&self, operation: &Operation) -> Option<u64> {
+        let active = self.members(&operation.target).filter(|machine| machine.active());
+        active.map(|machine| machine.settled.0).max()
+    }
+
+    /// Makes machines until there are as many as the capacity says, or deletes some: what went wrong.
+    fn reconcile(&mut self, set: &str) -> Option<ArmError> {
+        let found = self.find(set)?.clone();
+        let wanted = capacity(&found.body);
+        let zones: Vec<Option<String>> = match list(&found.body, "zones") {
+            [] => vec![None],
+            zones => zones.iter().map(|zone| zone.as_str().map(str::to_owned)).collect(),
+        };
+        let per_zone = |world: &Self, zone: &Option<String>| {
+            world.members(set).filter(|machine| machine.active() && machine.zone == *zone).count()
+        };
+        while self.members(set).filter(|machine| machine.active()).count() > wanted {
+            // "Default … balance virtual machines across zones, … then delete the virtual machine with the highest instance ID":
+            // "Use custom scale-in policies with Virtual Machine Scale Sets".
+            let fullest = zones.iter().rev().max_by_key(|zone| per_zone(self, zone))?.clone();
+            let active = self.members(set).filter(|machine| machine.active());
+            let victim = active.filter(|machine| machine.zone == fullest).map(|machine| machine.number).max()?;
+            self.dismiss(victim, false);
+        }
+        let mut trouble = None;
+        while self.members(set).filter(|machine| machine.active()).count() < wanted {
+            let reference = at(&found.body, "properties.virtualMachineProfile.storageProfile.imageReference");
+            let image = match reference.map(|reference| self.image_of(reference)) {
+                Some(Ok(image)) => image,
+                Some(Err(missing)) => return Some(missing),
+                None => (String::new(), None),
+            };
+            if let Some(quota) = self.compute.quota.filter(|quota| self.machines_there(None) >= *quota) {
+                return Some(ArmError { code: "QuotaExceeded".into(), ..over_quota(quota) });
+            }
+            // "best-effort zone balance" takes another zone, if one is full; a strict one does not: "Azure Virtual Machine Scale Sets … zone balancing".
+            let mut order = zones.clone();
+            order.sort_by_key(|zone| per_zone(self, zone));
+            let strict = at(&found.body, "properties.zoneBalance") == Some(&Value::Bool(true));
+            let tried = if strict { 1 } else { order.len() };
+            let zone = order.into_iter().take(tried).find(|zone| self.has_room(zone.as_deref()));
+            let Some(zone) = zone else {
+                trouble = Some(self.shortage(zones.first().is_some_and(Option::is_some)));
+                break;
+            };
+            self.launch(Launch { set: set.into(), zone, image })?;
+        }
+        trouble
+    }
+
+    fn has_room(&self, zone: Option<&str>) -> bool {
+        let room = self.compute.room.get(zone.unwrap_or_default());
+        room.is_none_or(|room| self.machines_there(Some(zone.unwrap_or_default())) < *room)
+    }
+
+    /// How many machines there are in a zone, or everywhere. The zone of regional ones is nothing.
+    pub(crate) fn machines_there(&self, zone: Option<&str>) -> usize {
+        let there = self.compute.machines.values().filter(|machine| machine.there(self.now));
+        there.filter(|machine| zone.is_none_or(|zone| machine.zone.as_deref().unwrap_or_default() == zone)).count()
+    }
+
+    /// "Troubleshoot allocation failures when you create or resize VMs in Azure"; karpenter-provider-azure#892 has the codes.
+    fn shortage(&self, zonal: bool) -> ArmError {
+        let usual = if zonal { "ZonalAllocationFailed" } else { "AllocationFailed" };
+        let code = self.compute.shortage.as_deref().unwrap_or(usual);
+        error(
+            409,
+            code,
+            "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. Read more about improving likelihood of allocation success at https://aka.ms/allocation-guidance",
+        )
+    }
+}
+
+/// "Resolve errors for resource quotas".
+pub(crate) fn over_quota(quota: usize) -> ArmError {
+    error(
+        409,
+        "OperationNotAllowed",
+        format!(
+            "Operation could not be completed as it results in exceeding approved Total Regional Cores quota. Current Limit: {quota}."
+        ),
+    )
+}
