@@ -7,6 +7,7 @@ mod client;
 mod credentials;
 mod errors;
 mod ids;
+mod images;
 mod marks;
 mod operations;
 mod preflight;
@@ -16,6 +17,7 @@ mod template;
 mod traffic;
 
 pub use client::{Azure, Builder};
+pub use images::{GalleryCatalog, NewVersion, Package};
 pub use immutable_core::provider::Rate;
 pub use scale_sets::{APPLICATION_HEALTH, SCALE_SET, VmssFleet};
 pub use template::{Admin, ApplicationHealth, Disk, Machine, VmssTemplate};

@@ -1,0 +1,127 @@
+//! What an image may be used for: Azure knows two stages, by which is the latest, and by an end of life.
+
+use immutable_core::provider::{Availability, ImageStage};
+use immutable_core::{Applied, Error, ErrorKind, ImageRef, Result, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::changeable;
+use super::describe::{self, Found, Verb};
+use super::names::Name;
+use super::version::{DEPRECATED, Version};
+use crate::client::{Azure, Call};
+use crate::preflight::GALLERY;
+
+pub(super) async fn set(azure: &Azure, image: &ImageRef, name: &Name, stage: Availability) -> Result<()> {
+    if stage == Availability::Disabled {
+        return Err(Error::invalid(format!("{image} cannot be disabled: Azure has no such stage; deprecate it, or delete it")));
+    }
+    let found = changeable(azure, image, name).await?;
+    let (now, why) = describe::stage(&found, azure.region(), azure.now());
+    if now == ImageStage::Failed {
+        let what = format!("the making of {image} failed ({}); all that it can be is deleted", why.unwrap_or_default());
+        return Err(Error::new(ErrorKind::Conflict, what));
+    }
+    if now == ImageStage::from(stage) {
+        return Ok(());
+    }
+    let Found::Version(version) = found else {
+        return Err(Error::invalid(format!(
+            "{image} is a managed image, which has no stages; publish it in a gallery to deprecate it"
+        )));
+    };
+    let body = match stage {
+        Availability::Active => active(&version, azure.now()),
+        _ => deprecated(&version, azure.now()),
+    };
+    patch(azure, name, &version, &body).await?;
+    // It was done, whatever becomes of the look.
+    let looked = describe::one(azure, name).await.map_err(|error| error.with_applied(Applied::Yes))?;
+    let set = looked.is_some_and(|found| describe::stage(&found, azure.region(), azure.now()).0 == ImageStage::from(stage));
+    if set {
+        return Ok(());
+    }
+    let what = format!("{image} was made {stage:?}, and is not so: somebody undoes it, or Azure shows it late; ask again");
+    Err(azure.half_done(true, Error::new(ErrorKind::Busy, what)))
+}
+
+/// Sends a change of a version.
+pub(super) async fn patch(azure: &Azure, name: &Name, version: &Version, body: &Value) -> Result<()> {
+    azure.complete(&Call::patch(describe::call(version.kind, Verb::Patch), &name.path(azure), GALLERY, body), false).await
+}
+
+/// It is nobody's latest, and its life is over. How it was before is remembered in a tag.
+fn deprecated(version: &Version, now: Timestamp) -> Value {
+    let was = if version.is_unlisted() { "unlisted" } else { "latest" };
+    let was = version.end_of_life().map_or_else(|| was.to_owned(), |end| format!("{was} {end}"));
+    let mut tags = version.tags();
+    tags.retain(|name, _| !name.eq_ignore_ascii_case(DEPRECATED));
+    tags.insert(DEPRECATED.to_owned(), was);
+    let profile =
+        Map::from_iter([("excludeFromLatest".to_owned(), true.into()), ("endOfLifeDate".to_owned(), now.to_string().into())]);
+    with_tags(version.change(profile), &tags)
+}
+
+/// It is as it was before it was deprecated, if that was done here; else it has no end of life.
+fn active(version: &Version, now: Timestamp) -> Value {
+    let mut tags = version.tags();
+    let Some(was) = tags.keys().find(|name| name.eq_ignore_ascii_case(DEPRECATED)).cloned().and_then(|name| tags.remove(&name))
+    else {
+        return version.change(Map::from_iter([("endOfLifeDate".to_owned(), Value::Null)]));
+    };
+    let (listed, end) = was.split_once(' ').unwrap_or((&was, ""));
+    let end = end.parse::<Timestamp>().ok().filter(|end| *end > now);
+    let profile = Map::from_iter([
+        ("excludeFromLatest".to_owned(), (listed != "latest").into()),
+        ("endOfLifeDate".to_owned(), end.map_or(Value::Null, |end| end.to_string().into())),
+    ]);
+    with_tags(version.change(profile), &tags)
+}
+
+fn with_tags(mut body: Value, tags: &std::collections::BTreeMap<String, String>) -> Value {
+    if let Some(body) = body.as_object_mut() {
+        body.insert("tags".to_owned(), json!(tags));
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::Kind;
+    use super::*;
+
+    fn version(excluded: bool, end: Option<&str>, mark: Option<&str>) -> Version {
+        let tags: Map<String, Value> = mark.map(|mark| (DEPRECATED.to_uppercase(), mark.into())).into_iter().collect();
+        let profile = json!({ "excludeFromLatest": excluded, "endOfLifeDate": end });
+        Version::new(Kind::Image, json!({ "tags": tags, "properties": { "publishingProfile": profile } }))
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn there_and_back_it_is_as_it_was() {
+        let later = "2027-01-01T00:00:00Z";
+        for (excluded, end, mark) in
+            [(false, None, "latest"), (true, None, "unlisted"), (true, Some(later), "unlisted 2027-01-01T00:00:00Z")]
+        {
+            let there = deprecated(&version(excluded, end, None), now());
+            assert_eq!(there["tags"][DEPRECATED], mark);
+            let profile = &there["properties"]["publishingProfile"];
+            assert_eq!((&profile["excludeFromLatest"], &profile["endOfLifeDate"]), (&json!(true), &json!(now().to_string())));
+            let back = active(&version(true, Some("2026-11-22T11:00:00Z"), Some(mark)), now());
+            let profile = &back["properties"]["publishingProfile"];
+            assert_eq!((&profile["excludeFromLatest"], &profile["endOfLifeDate"]), (&json!(excluded), &json!(end)));
+            assert_eq!(back["tags"], json!({}), "the mark is taken away, whatever its case");
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_has_ended_is_not_promoted_by_it() {
+        let back = active(&version(true, Some("2026-11-22T11:00:00Z"), None), now());
+        assert_eq!(back["properties"]["publishingProfile"], json!({ "endOfLifeDate": null }));
+        assert_eq!(back.get("tags"), None);
+        let over = active(&version(true, None, Some("latest 2026-11-22T11:59:59Z")), now());
+        assert_eq!(over["properties"]["publishingProfile"]["endOfLifeDate"], Value::Null, "what is over by now is not set again");
+    }
+}
