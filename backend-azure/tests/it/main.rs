@@ -1,4 +1,5 @@
 //! The fleets of Azure over a fake of its API, on one thread and in virtual time.
 
 mod account;
+mod pools;
 mod suites;
