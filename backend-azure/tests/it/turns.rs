@@ -168,6 +168,30 @@ fn a_flip_is_one_write() {
 }
 
 #[test]
+fn of_two_pools_of_a_load_balancer_none_cancels_the_writes_of_the_other() {
+    fn both(account: &Account) -> Arc<dyn TrafficSwitch> {
+        account.fake.load_balancer("front", &["web", "more"]);
+        let one = |rule| Pool::load_balancer("front", [rule]);
+        let traffic = LoadBalancerTraffic::new(&account.azure).pool("web", one("web")).unwrap();
+        Arc::new(traffic.pool("more", one("more")).unwrap())
+    }
+    play(both, async |turns| {
+        turns.make(1, 1).await.unwrap();
+        turns.make(2, 1).await.unwrap();
+        let tag = turns.traffic.observe(&"more".into()).await.unwrap().tag;
+        let more = Route::new("more".into(), tag, [(GenerationId(2), 1)].into()).unwrap();
+        let web = turns.to(&turns.look().await.tag, &[(1, 1)]);
+        let before = turns.writes();
+        let (op, other) = (turns.op(), turns.op());
+        let (one, two) = futures_util::join!(turns.traffic.route(&op, &web), turns.traffic.route(&other, &more));
+        one.unwrap();
+        two.unwrap();
+        assert_eq!(turns.writes(), [before[0] + 2, before[1], before[2]], "nothing is refused, canceled, and done again");
+        assert_eq!(turns.said(), map(&[("web", "web-0001".to_owned()), ("more", "web-0002".to_owned())]));
+    });
+}
+
+#[test]
 fn of_two_who_flip_at_once_one_is_refused() {
     play(rules, async |turns| {
         for id in [1, 2, 3] {
