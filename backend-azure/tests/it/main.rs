@@ -2,6 +2,7 @@
 
 mod account;
 mod hand;
+mod pools;
 mod seeds;
 mod suites;
 mod sweep;
