@@ -132,8 +132,8 @@ fn if_all_are_ill_none_gets_anything_or_all_do() {
     );
 }
 
-/// "once set can override health probe so that Load Balancer will always forward new connections to backend, or deny new connections and reset
-/// existing connections": adminState.
+/// "Administrative State (Admin State) in Azure Load Balancer": `Up` and `Down` override the probe, and TCP connections persist. The docstring of
+/// `adminState` says that they are reset: both are tried.
 #[test]
 fn a_person_may_bar_a_machine_or_force_it() {
     let (wire, old, _) = two();
@@ -153,12 +153,22 @@ fn a_person_may_bar_a_machine_or_force_it() {
     let barred = old.iter().find(|name| names[0].contains(name.as_str())).unwrap().clone();
     let other = old.iter().find(|name| **name != barred).unwrap().clone();
     assert_eq!(rule(&wire, "web").serves, [(other.clone(), 1.0)].into());
-    // Nothing goes on with who is barred.
+    assert_eq!(rule(&wire, "web").drains, [barred.clone()].into());
+    wire.fake.barring_resets(true);
     assert_eq!(rule(&wire, "web").drains, BTreeSet::new());
     let shown = wire.read(&pool("web-0001"))["properties"]["loadBalancerBackendAddresses"].clone();
     assert_eq!(each(shown.as_array().unwrap(), "/properties/adminState"), ["Down", "None"]);
+    let reasons = health(&wire, "web")["loadBalancerBackendAddresses"].clone();
+    assert_eq!(each(reasons.as_array().unwrap(), "/reason"), ["Down_Admin", "Up_Probe_Success"]);
     wire.fake.application_is(&barred, false);
     set(["Up", "None"]);
+    assert_eq!(rule(&wire, "web").serves, half(&old));
+    // A rule without a probe heeds nobody.
+    set(["Down", "None"]);
+    let without =
+        |body: &mut Value| _ = body["properties"]["loadBalancingRules"][0]["properties"].as_object_mut().unwrap().remove("probe");
+    wire.done(&put(&wire, without));
+    wire.wait(10);
     assert_eq!(rule(&wire, "web").serves, half(&old));
     let wrong =
         json!({ "properties": { "loadBalancerBackendAddresses": [{ "name": "x", "properties": { "adminState": "Drain" } }] } });

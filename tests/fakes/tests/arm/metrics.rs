@@ -161,3 +161,19 @@ fn samples_are_shown_late() {
     wire.wait(20);
     assert_eq!(series(&wire), 1);
 }
+
+#[test]
+fn a_resource_has_the_metrics_of_its_kind() {
+    let wire = Wire::new();
+    wire.fake.usual_metric("Microsoft.Compute/virtualMachineScaleSets", "Percentage CPU", "Percent", 12.5);
+    wire.wait(45);
+    assert_eq!(ask(&wire, "metricnames=Percentage%20CPU").error(), (404, "ResourceNotFound"));
+    wire.scale_set("web", 0, &[]);
+    wire.wait(150);
+    let said = ask(&wire, "metricnames=Percentage%20CPU&timespan=2023-11-14T22:13:00Z/2023-11-14T22:17:00Z").ok();
+    let points = said["value"][0]["timeseries"][0]["data"].as_array().unwrap().clone();
+    let values: Vec<_> = points.iter().map(|point| point["average"].as_f64()).collect();
+    assert_eq!(values, [None, None, Some(12.5), Some(12.5)]);
+    // It is one that is known like any other.
+    assert_eq!(ask(&wire, "metricnames=Errors").status, 400);
+}
