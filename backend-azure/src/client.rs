@@ -154,10 +154,6 @@ impl Answer {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)
     }
-
-    pub(crate) fn read<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
-        read(id, &self.body)
-    }
 }
 
 /// Part of an answer, as what it must be.

@@ -82,7 +82,7 @@ impl Stage for Microsoft {
             let name = call.rsplit('.').next().unwrap_or(call);
             name.starts_with("get") || name.starts_with("list") || name == "health" || call == "token"
         };
-        let calls = self.account.fake.calls().into_iter().filter(|call| !reads(&call.call));
+        let calls = self.account.fake.calls().into_iter().filter(|call| !reads(&call.method));
         calls.map(|call| format!("{call:?}")).collect()
     }
 
