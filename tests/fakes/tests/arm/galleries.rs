@@ -251,3 +251,15 @@ fn a_version_of_an_application_has_a_package_and_how_it_is_installed() {
     wire.done(&said);
     assert_eq!(wire.call("GET", &id, Value::Null).error(), (404, "ResourceNotFound"));
 }
+
+#[test]
+fn what_others_say_of_a_version_is_copied_too() {
+    let (wire, source) = gallery();
+    wire.over("PUT", &version("1.1.0"), body(&source, &["westeurope"]));
+    assert!(wire.fake.by_hand(&version("1.1.0"), |body| {
+        body["properties"]["publishingProfile"]["targetRegions"] = json!([{ "name": "UK South" }]);
+    }));
+    assert_eq!(wire.fake.copies(&version("1.1.0")), [("uksouth".to_owned(), "Replicating")].into());
+    assert!(wire.fake.delete_by_hand(&version("1.1.0")));
+    assert_eq!(wire.call("GET", &version("1.1.0"), Value::Null).error(), (404, "ResourceNotFound"));
+}
