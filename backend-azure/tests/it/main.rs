@@ -1,1 +1,7 @@
-//! Azure's ports over a fake of it.
+//! The fleets of Azure over a fake of its API, on one thread and in virtual time.
+
+mod account;
+mod applications;
+mod images;
+mod metrics;
+mod suites;
