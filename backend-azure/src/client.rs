@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::credentials::Sign;
+use crate::traffic::Turns;
 use crate::{errors, rates};
 
 /// Where Azure is called. "Azure Resource Manager", "Get access to Azure REST APIs".
@@ -51,6 +52,7 @@ struct Inner {
     pipeline: Pipeline,
     clock: Arc<dyn Clock>,
     budget: CallBudget,
+    balancers: Turns,
 }
 
 /// One call: of which operation, and what is sent.
@@ -152,10 +154,6 @@ impl Answer {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)
     }
-
-    pub(crate) fn read<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
-        read(id, &self.body)
-    }
 }
 
 /// Part of an answer, as what it must be.
@@ -215,6 +213,11 @@ impl Azure {
     /// The path of all resources of a kind in the group.
     pub(crate) fn all(&self, kind: &str) -> String {
         format!("/subscriptions/{}/resourceGroups/{}/providers/{kind}", self.subscription(), self.inner.group)
+    }
+
+    /// Who may write to which load balancer.
+    pub(crate) fn balancers(&self) -> &Turns {
+        &self.inner.balancers
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -460,7 +463,9 @@ impl Builder {
         let pipeline = Pipeline::new(name, version, options(), Vec::new(), vec![bearer], None);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let budget = CallBudget::new(clock.clone(), self.rates, rates::of);
-        Ok(Azure { inner: Arc::new(Inner { place, group: self.group, endpoint, pipeline, clock, budget }) })
+        Ok(Azure {
+            inner: Arc::new(Inner { place, group: self.group, endpoint, pipeline, clock, budget, balancers: Turns::default() }),
+        })
     }
 }
 

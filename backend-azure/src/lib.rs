@@ -23,3 +23,4 @@ pub use immutable_core::provider::Rate;
 pub use metrics::{Aggregate, AzureMetrics, Dimension, Interval, Measure};
 pub use scale_sets::{APPLICATION_HEALTH, SCALE_SET, VmssFleet};
 pub use template::{Admin, ApplicationHealth, Disk, Machine, VmssTemplate};
+pub use traffic::{LoadBalancerTraffic, Pool, TrafficManagerTraffic, WeightedPool};

@@ -88,10 +88,6 @@ impl Operation {
         Some(Self { call: call.id.to_owned(), resource, url: url.map(str::to_owned), location, deletes })
     }
 
-    pub(crate) fn call(&self) -> &str {
-        &self.call
-    }
-
     /// Where its state is: of two operations never the same.
     pub(crate) fn id(&self) -> &str {
         self.url

@@ -27,6 +27,7 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest
 
 PROJECT, REGION, ZONE = "shop", "europe-west1", "europe-west1-b"
+WHEEL = "google_api_python_client-2.202.0-py3-none-any.whl"
 DOCUMENT = "googleapiclient/discovery_cache/documents/compute.v1.json"
 OPERATIONS = {
     "global_operations": "GlobalOperationsClient",
@@ -333,7 +334,7 @@ def main():
     json_format.Parse = strictly(json_format.Parse)
     requests.Session.send = counted(requests.Session.send)
     httplib2.Http.request = counted(httplib2.Http.request)
-    document = json.loads(zipfile.ZipFile(os.environ["IMMUTABLE_GOOGLE_WHEEL"]).read(DOCUMENT))
+    document = json.loads(zipfile.ZipFile(os.path.join(os.environ["IMMUTABLE_WHEELS"], WHEEL)).read(DOCUMENT))
     image = f"projects/{PROJECT}/global/images/web-1"
     command = [*sys.argv[1:], "--port", "0", "--project", PROJECT, "--region", REGION, "--image", "web-1:web", "--boot", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fake:

@@ -7,14 +7,14 @@ Words are left out. What they alone say stays: that a field is only ever in an a
 and a pattern that stands after `@pattern`. Nothing else of a schema is left out, so that what is judged by the reduced document is judged as by Google's.
 """
 
-import difflib
 import hashlib
 import json
 import os
 import pathlib
 import re
-import sys
 import zipfile
+
+import reduction
 
 DOCUMENT = "googleapiclient/discovery_cache/documents/compute.v1.json"
 REDUCED = pathlib.Path(__file__).parent.parent / "fakes" / "discovery" / "compute.v1.json"
@@ -148,14 +148,6 @@ def reduced(schema):
     return out
 
 
-def references(schema):
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        for value in schema.values():
-            yield from references(value)
-
-
 def reduce(document, sha256):
     found = dict(methods(document))
     assert METHODS == sorted(set(METHODS)), "the methods are to be in order, each once"
@@ -182,34 +174,14 @@ def reduce(document, sha256):
         name = waiting.pop()
         if name not in out["schemas"]:
             out["schemas"][name] = reduced(document["schemas"][name])
-            waiting.extend(references(out["schemas"][name]))
+            waiting.extend(reduction.references(out["schemas"][name]))
     return out
 
 
-def written(value, indent=""):
-    """JSON in order, with a line for each field that is short enough and for each list of words."""
-    short = json.dumps(value, sort_keys=True)
-    if not isinstance(value, dict) or len(indent + short) <= 150 and not any(key in value for key in ("properties", "parameters")):
-        return short
-    inner = indent + " "
-    lines = (f"{inner}{json.dumps(key)}: {written(value[key], inner)}" for key in sorted(value))
-    return "{\n" + ",\n".join(lines) + f"\n{indent}}}" if value else "{}"
-
-
 def main():
-    wheel = pathlib.Path(os.environ["IMMUTABLE_GOOGLE_WHEEL"])
+    wheel = pathlib.Path(os.environ["IMMUTABLE_WHEELS"]) / "google_api_python_client-2.202.0-py3-none-any.whl"
     document = json.loads(zipfile.ZipFile(wheel).read(DOCUMENT))
-    text = written(reduce(document, hashlib.sha256(wheel.read_bytes()).hexdigest())) + "\n"
-    if sys.argv[1:] == ["--check"]:
-        there = REDUCED.read_text()
-        if there != text:
-            changes = difflib.unified_diff(there.splitlines(), text.splitlines(), "there", "Google's", lineterm="", n=1)
-            sys.exit("\n".join([*list(changes)[:200], f"{REDUCED.name} is not what reduce.py makes: run it without --check"]))
-        print(f"{REDUCED.name} is of revision {document['revision']}: {len(METHODS)} methods")
-    elif not sys.argv[1:]:
-        REDUCED.write_text(text)
-    else:
-        sys.exit(__doc__)
+    reduction.run(__doc__, "Google's", {REDUCED: reduce(document, hashlib.sha256(wheel.read_bytes()).hexdigest())})
 
 
 main()

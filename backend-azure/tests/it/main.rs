@@ -2,6 +2,10 @@
 
 mod account;
 mod applications;
+mod hand;
 mod images;
 mod metrics;
+mod seeds;
 mod suites;
+mod sweep;
+mod world;

@@ -4,10 +4,12 @@
 #![forbid(unsafe_code)]
 
 pub mod arm;
+pub mod arm_schema;
 pub mod aws;
 pub mod discovery;
 mod fault;
 pub mod gce;
 pub mod play;
+mod schema;
 pub mod serve;
 mod wire;

@@ -23,8 +23,16 @@ impl Request {
 
     /// Its path, without the query.
     pub fn path(&self) -> &str {
-        let whole = self.uri.split('?').next().unwrap_or_default();
-        whole.split_once("://").map_or(whole, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]))
+        self.target().split('?').next().unwrap_or_default()
+    }
+
+    /// Its path, with the query.
+    pub fn target(&self) -> &str {
+        let end = self.uri.find('?').unwrap_or(self.uri.len());
+        match self.uri.find("://").filter(|at| *at < end) {
+            Some(at) => self.uri[at + 3..].find('/').map_or("/", |slash| &self.uri[at + 3 + slash..]),
+            None => &self.uri,
+        }
     }
 
     /// What stands behind the `?`, or nothing.

@@ -5,6 +5,7 @@ use super::asked::{Asked, key};
 use super::calls::Call;
 use super::error::{ArmError, Result, bad, error};
 use super::world::{Event, World, millis};
+use crate::arm_schema::ArmSchema;
 use crate::fault::{Ended, Fault};
 use crate::wire::{Outcome, Reply, Request};
 
@@ -31,7 +32,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
         Some(Fault::ServerErrorBefore(status)) => refused(world, ArmError::internal(status)),
         Some(Fault::Error { code, status }) => refused(world, ArmError::scripted(status, &code)),
         after => {
-            let result = perform(world, &asked);
+            let result = judged(world, request, &asked);
             if let Ok(answer) = &result {
                 call.operation.clone_from(&answer.operation);
             }
@@ -51,15 +52,21 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Outcome {
         }
     };
     call.ended = ended;
+    let outcome = numbered(world, outcome);
+    if let Outcome::Reply(reply) = &outcome
+        && let Err(wrong) = ArmSchema::azure().response(&call.method, reply.status, &reply.headers, &reply.body)
+    {
+        world.violations.extend(wrong);
+    }
     world.calls.push(call);
-    numbered(world, outcome)
+    outcome
 }
 
 /// A request that took its time. Nobody is there any more to hear how it ends.
 pub(crate) fn arrive_late(world: &mut World, request: &Request) {
     let Ok(asked) = Asked::read(request) else { return };
     let mut call = call(world, &asked);
-    let result = perform(world, &asked);
+    let result = judged(world, request, &asked);
     call.operation = result.as_ref().ok().and_then(|answer| answer.operation.clone());
     call.ended = Ended::Unheard(result.err().map(|error| error.code));
     world.calls.push(call);
@@ -97,7 +104,16 @@ fn numbered(world: &World, outcome: Outcome) -> Outcome {
     Outcome::Reply(reply)
 }
 
-fn perform(world: &mut World, asked: &Asked) -> Result<Answer> {
+/// What Microsoft's models do not know of is kept for who asks, and refused: in the service's words where it has some for it.
+fn judged(world: &mut World, request: &Request, asked: &Asked) -> Result<Answer> {
+    let judged = ArmSchema::azure().request(&request.method, request.target(), &request.headers, &request.body);
+    let Err(wrong) = judged else { return perform(world, asked, None) };
+    let message = format!("The request content was invalid: {}", wrong.join("; "));
+    world.violations.extend(wrong);
+    perform(world, asked, Some(bad("InvalidRequestContent", message)))
+}
+
+fn perform(world: &mut World, asked: &Asked, wrong: Option<ArmError>) -> Result<Answer> {
     if asked.row.form {
         return (asked.row.act)(world, asked);
     }
@@ -106,6 +122,9 @@ fn perform(world: &mut World, asked: &Asked) -> Result<Answer> {
     has_scope(world, asked)?;
     if !world.access.allows(asked.row.call) {
         return Err(ArmError::denied(asked.row.call, asked.target()));
+    }
+    if let Some(wrong) = wrong {
+        return Err(wrong);
     }
     let left = world.count(asked)?;
     let mut answer = (asked.row.act)(world, asked)?;

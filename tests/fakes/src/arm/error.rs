@@ -12,7 +12,7 @@ pub(crate) struct ArmError {
     pub(crate) status: u16,
     /// `ResourceNotFound`.
     pub(crate) code: String,
-    pub(crate) message: String,
+    pub(crate) message: Box<str>,
     /// What it was about, where the service says so.
     pub(crate) target: Option<String>,
     /// Each with its code, its message and its target.
@@ -29,7 +29,7 @@ pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> ArmE
     ArmError {
         status,
         code: code.into(),
-        message: message.into(),
+        message: message.into().into(),
         target: None,
         details: Vec::new(),
         headers: Vec::new(),

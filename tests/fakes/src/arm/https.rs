@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use immutable_core::time::Clock;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::net::TcpListener;
@@ -27,6 +27,8 @@ pub struct Authority {
 pub fn authority() -> std::io::Result<Authority> {
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Not of the name that certificates have if nothing is said: OpenSSL takes one whose issuer is of its own name for self-signed.
+    ca.distinguished_name.push(DnType::CommonName, "fake-arm authority");
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().map_err(std::io::Error::other)?;
     let root = ca.self_signed(&key).map_err(std::io::Error::other)?;

@@ -29,6 +29,8 @@ pub(crate) struct Resource {
     pub(crate) created: u64,
     /// How often it was looked at while it was new, or since it was gone.
     looks: u64,
+    /// What it was before its latest change, and when that was.
+    former: Option<(Box<Resource>, u64)>,
 }
 
 impl Resource {
@@ -39,6 +41,11 @@ impl Resource {
     /// As the service writes it, in the header and in the body: quoted.
     pub(crate) fn etag(&self) -> String {
         format!("\"{:08x}-0000-0100-0000-{:012x}\"", scramble(self.revision) >> 32, self.revision)
+    }
+
+    /// What it will have been before a change of now.
+    fn before(&self, now: u64) -> Option<(Box<Self>, u64)> {
+        Some((Box::new(Self { former: None, ..self.clone() }), now))
     }
 
     /// As it is shown.
@@ -73,13 +80,15 @@ impl World {
     }
 
     /// What a reader is shown. Resource Manager is in many regions, and they take their time to agree: what is new is missing at first, and is there
-    /// and missing by turns (azurerm#18268, #25758); what is gone is shown for a while in the same manner (azurerm#32331).
+    /// and missing by turns (azurerm#18268, #25758); what is gone is shown for a while in the same manner (azurerm#32331), and so is what was before a
+    /// change (cloud-provider-azure#9728: etags that are none any more).
     pub(crate) fn look(&mut self, asked: &Asked) -> Result<Resource> {
-        let (id, now, lag) = (asked.key(), self.now, self.settings.lag);
+        let (id, now, lag, stale) = (asked.key(), self.now, self.settings.lag, self.settings.stale);
         let shown = if let Some(found) = self.resources.get_mut(&id) {
             found.looks += 1;
             let hidden = now < found.created.saturating_add(lag) && found.looks % 2 == 1;
-            (!hidden).then(|| found.clone())
+            let former = found.former.as_ref().filter(|(_, at)| now < at.saturating_add(stale) && found.looks % 2 == 1);
+            (!hidden).then(|| former.map_or_else(|| found.clone(), |(former, _)| (**former).clone()))
         } else if let Some((gone, at)) = self.gone.get_mut(&id) {
             gone.looks += 1;
             let shown = now < at.saturating_add(lag) && gone.looks % 2 == 1;
@@ -96,7 +105,7 @@ impl World {
         let direct = |id: &str| id.strip_prefix(&start).is_some_and(|rest| !rest.contains('/'));
         let after = (Bound::Included(start.clone()), Bound::Unbounded);
         let there = self.resources.range(after.clone()).take_while(|(id, _)| id.starts_with(&start));
-        let there = there.filter(|(_, found)| now >= found.created.saturating_add(lag)).map(|(id, found)| (id, found));
+        let there = there.filter(|(_, found)| now >= found.created.saturating_add(lag));
         let gone = self.gone.range(after).take_while(|(id, _)| id.starts_with(&start));
         let gone = gone.filter(|(id, (_, at))| now < at.saturating_add(lag) && !self.resources.contains_key(*id));
         let gone = gone.map(|(id, (found, _))| (id, found));
@@ -118,13 +127,13 @@ impl World {
 
     /// Keeps a new resource, or another body of one that is there: which one it is now.
     pub(crate) fn keep(&mut self, id: &str, etagged: bool, body: Value) -> Resource {
-        let (created, id, looks) = match self.find(id) {
-            Some(found) => (found.created, found.id.clone(), found.looks),
-            None => (self.now, id.to_owned(), 0),
+        let (created, id, looks, former) = match self.find(id) {
+            Some(found) => (found.created, found.id.clone(), found.looks, found.before(self.now)),
+            None => (self.now, id.to_owned(), 0, None),
         };
         self.revisions += 1;
         let (state, kind) = ("Succeeded", kind_of(&id));
-        let resource = Resource { id, kind, body, etagged, revision: self.revisions, state, created, looks };
+        let resource = Resource { id, kind, body, etagged, revision: self.revisions, state, created, looks, former };
         self.gone.remove(&key(&resource.id));
         self.resources.insert(key(&resource.id), resource.clone());
         resource
@@ -133,8 +142,9 @@ impl World {
     /// It is another than before: another etag.
     pub(crate) fn touch(&mut self, id: &str) {
         self.revisions += 1;
-        let revision = self.revisions;
+        let (revision, now) = (self.revisions, self.now);
         if let Some(found) = self.find_mut(id) {
+            found.former = found.before(now);
             found.revision = revision;
         }
     }

@@ -29,6 +29,8 @@ pub(crate) const MINUTE: u64 = 60 * SECOND;
 pub(crate) struct Settings {
     /// How long what is new, or gone, is not agreed on.
     pub(crate) lag: u64,
+    /// How long what was before a change is shown by turns.
+    pub(crate) stale: u64,
     /// How many are on a page.
     pub(crate) page: usize,
     /// How long a short operation takes.
@@ -50,6 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             lag: 0,
+            stale: 0,
             page: 100,
             operation: 5 * SECOND,
             operation_life: 60 * MINUTE,

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::judge::Judge;
+use crate::schema::Judge;
 
 const STATUSES: [&str; 16] = [
     "CANCELLED",

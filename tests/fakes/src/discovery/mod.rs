@@ -6,42 +6,22 @@
 mod document;
 mod exceptions;
 mod failure;
-mod judge;
-mod uri;
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use document::{Document, Method};
 pub use exceptions::{EXCEPTIONS, Exception, Shape};
-use judge::Judge;
-use uri::Uri;
+
+use crate::schema::{Judge, Uri};
+pub use crate::schema::{Match, Values};
 
 /// What Google says of Compute Engine: every method that is used, and every schema that they reach.
 #[derive(Debug)]
 pub struct Discovery {
     /// Or why it cannot be read: then nothing passes.
     document: Result<Document, String>,
-}
-
-/// Which method a request is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match<'a> {
-    /// The method's name without the service's, as `instanceGroupManagers.resize`.
-    pub id: &'a str,
-    /// Of the path and of the query, decoded; those that any method may have are not among them.
-    pub parameters: BTreeMap<String, String>,
-}
-
-/// Whether an answer may have a value that Google's schema does not list yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Values {
-    /// Only those that are listed.
-    Known,
-    /// Any: a cloud that is newer than the schema adds values.
-    Any,
 }
 
 impl Discovery {
@@ -79,15 +59,15 @@ impl Discovery {
         let document = self.document()?;
         let uri = Uri::parse(uri);
         let (id, known, mut parameters) = document.find(method, &uri).map_err(|wrong| vec![wrong])?;
-        let mut judge = Judge::of_request(document, id);
+        let mut judge = Judge::of_request(&document.schemas, id, exceptions::PASSES);
         for (name, value) in &parameters {
-            judge.parameter(known, name, value);
+            judge.parameter(&known.parameters, name, value);
         }
         for (name, value) in &uri.query {
             if let Some(common) = document.parameters.get(name) {
                 judge.parameter_value(common, name, value);
             } else if !exceptions::query(name, value) {
-                judge.parameter(known, name, value);
+                judge.parameter(&known.parameters, name, value);
                 if parameters.insert(name.clone(), value.clone()).is_some() {
                     judge.wrong("", format!("the parameter {name} is there twice; once is right"));
                 }
@@ -117,7 +97,7 @@ impl Discovery {
     pub fn response_with(&self, id: &str, status: u16, body: &[u8], values: Values) -> Result<(), Vec<String>> {
         let document = self.document()?;
         let Some(method) = document.methods.get(id) else { return Err(vec![format!("there is no method {id}")]) };
-        let mut judge = Judge::of_answer(document, id, values);
+        let mut judge = Judge::of_answer(&document.schemas, id, values, exceptions::PASSES);
         match serde_json::from_slice::<Value>(body) {
             Err(error) => judge.wrong("body", format!("is not JSON: {error}")),
             Ok(body) if !(200..300).contains(&status) => failure::judge(&mut judge, status, &body),

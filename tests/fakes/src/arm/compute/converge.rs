@@ -125,10 +125,18 @@ impl World {
             order.sort_by_key(|zone| per_zone(self, zone));
             let strict = at(&found.body, "properties.zoneBalance") == Some(&Value::Bool(true));
             let tried = if strict { 1 } else { order.len() };
+            let first = order.first().cloned().flatten();
             let zone = order.into_iter().take(tried).find(|zone| self.has_room(zone.as_deref()));
             let Some(zone) = zone else {
-                trouble = Some(self.shortage(zones.first().is_some_and(Option::is_some)));
-                break;
+                let why = self.shortage(zones.first().is_some_and(Option::is_some));
+                trouble = Some(why.clone());
+                if !self.compute.wrecks {
+                    break;
+                }
+                // "Failed" means many things: azurerm#7516.
+                let number = self.launch(Launch { set: set.into(), zone: first, image })?;
+                self.wreck(number, &why);
+                continue;
             };
             self.launch(Launch { set: set.into(), zone, image })?;
         }

@@ -159,7 +159,11 @@ impl World {
         let boots = now + self.compute.boot + scramble(number) % (self.compute.boot_spread + 1);
         let installs = u64::try_from(applications.len()).unwrap_or(0).saturating_mul(self.compute.install);
         let ready = boots + installs;
-        let fate_of = |id: &str| self.compute.fates.get(&key(id)).copied().unwrap_or_default();
+        let fate_of = |id: &str| {
+            let (id, fates) = (key(id), &self.compute.fates);
+            let whole = id.split("/versions/").next().and_then(|whole| fates.get(whole));
+            fates.get(&id).or(whole).copied().unwrap_or_default()
+        };
         let mut fates = applications.iter().map(|application| fate_of(text(application, "packageReferenceId")));
         let fate = Some(fate_of(&image)).filter(|fate| *fate != Fate::Sound).or_else(|| fates.find(|fate| *fate != Fate::Sound));
         let fate = fate.unwrap_or_default();
@@ -215,6 +219,17 @@ impl World {
         };
         self.compute.machines.insert(number, machine);
         Some(number)
+    }
+
+    /// There was no room for a machine after all: its resource is there, and it never runs.
+    pub(crate) fn wreck(&mut self, number: u64, why: &ArmError) {
+        let now = self.now;
+        if let Some(machine) = self.compute.machines.get_mut(&number) {
+            machine.runs_at = None;
+            machine.stopped_at = None;
+            machine.settled = (now, Some(why.clone()));
+            machine.health.clear();
+        }
     }
 
     /// A machine is deleted; by force it is gone sooner.

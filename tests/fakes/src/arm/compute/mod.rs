@@ -9,7 +9,7 @@ pub(crate) mod scale_set;
 mod source;
 pub(crate) mod virtual_machine;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use machine::Fate;
 use machine::Machine;
@@ -46,6 +46,10 @@ pub(crate) struct Compute {
     pub(crate) strict_quota: bool,
     /// Whether an operation succeeds, although there is no room for all.
     pub(crate) content_with_fewer: bool,
+    /// Whether a machine that there was no room for is left behind, failed.
+    pub(crate) wrecks: bool,
+    /// The keys of scale sets that look at their members, to repair them.
+    pub(crate) watched: BTreeSet<String>,
     /// Whether a scale set's capacity stays when members are deleted.
     pub(crate) capacity_stays: bool,
     /// Whether another deletion of members is refused while one goes on.
@@ -69,6 +73,8 @@ impl Default for Compute {
             quota: None,
             strict_quota: false,
             content_with_fewer: false,
+            wrecks: false,
+            watched: BTreeSet::new(),
             capacity_stays: false,
             one_deletion: false,
         }

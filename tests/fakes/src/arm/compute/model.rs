@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::asked::{Asked, at, list, put, text};
 use super::super::error::{Result, bad, conflict, invalid};
+use super::super::network::check_tags;
 use super::super::resource::Resource;
 use super::super::world::{World, time};
 use super::source::plain;
@@ -166,6 +167,7 @@ fn required(body: &Value, field: &str) -> Result<()> {
 }
 
 fn checked(world: &World, body: &Value) -> Result<()> {
+    check_tags(body)?;
     required(body, "sku.name")?;
     let capacity = at(body, "sku.capacity").and_then(Value::as_u64);
     // "up to 1,000 VMs … per scale set": "What are Virtual Machine Scale Sets?".
@@ -187,7 +189,10 @@ fn checked(world: &World, body: &Value) -> Result<()> {
             return Err(invalid("orchestrationMode", format!("The value '{word}' of parameter orchestrationMode is invalid.")));
         }
     }
-    let Some(profile) = at(body, "properties.virtualMachineProfile") else { return Ok(()) };
+    let Some(profile) = at(body, "properties.virtualMachineProfile").filter(|profile| !profile.is_null()) else {
+        // A flexible scale set without a profile is one that machines are attached to: "Orchestration modes for Virtual Machine Scale Sets".
+        return if capacity == Some(0) { Ok(()) } else { required(body, "properties.virtualMachineProfile") };
+    };
     if let Some(reference) = at(profile, "storageProfile.imageReference") {
         world.image_of(reference)?;
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::asked::{at, text};
+use super::super::asked::{at, key, text};
 use super::super::world::{Event, MINUTE, SECOND, World};
 use super::machine::Launch;
 
@@ -11,7 +11,7 @@ const LOOKS: u64 = 30 * SECOND;
 
 /// A scale set that is to repair its members looks at them from now on.
 pub(crate) fn watch(world: &mut World, set: &str) {
-    if repairs(world, set) {
+    if repairs(world, set) && world.compute.watched.insert(key(set)) {
         let at = world.now + LOOKS;
         world.schedule(at, Event::Act(look, set.into()));
     }
@@ -24,6 +24,7 @@ fn repairs(world: &World, set: &str) -> bool {
 
 fn look(world: &mut World, set: &str) {
     if !repairs(world, set) {
+        world.compute.watched.remove(&key(set));
         return;
     }
     let Some(found) = world.find(set).cloned() else { return };

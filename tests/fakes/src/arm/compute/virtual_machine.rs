@@ -165,6 +165,8 @@ impl World {
             // field differs from 'version', only if the value specified in 'version' field is 'latest'."
             put(&mut storage, "imageReference.exactVersion", exact.clone().into());
         }
+        // The models require it, and images leave no choice.
+        put(&mut storage, "osDisk.createOption", "FromImage".into());
         put(&mut storage, "osDisk.name", format!("{}_disk1", machine.name).into());
         let mut body = json!({
             "name": machine.name,
@@ -195,7 +197,7 @@ impl World {
         match &machine.settled {
             (at, Some(why)) if state == "failed" => {
                 let mut failed = status(format!("ProvisioningState/failed/{}", why.code), "Error", "Provisioning failed", *at);
-                put(&mut failed, "message", why.message.clone().into());
+                put(&mut failed, "message", why.message.as_ref().into());
                 statuses.push(failed);
             }
             _ => statuses.push(status(format!("ProvisioningState/{state}"), "Info", &format!("Provisioning {state}"), since)),

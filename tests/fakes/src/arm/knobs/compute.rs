@@ -71,6 +71,11 @@ impl FakeArm {
         self.compute(|compute| compute.content_with_fewer = content);
     }
 
+    /// Whether a machine that there was no room for is left behind, `Failed` (azurerm#7516), instead of nothing.
+    pub fn leaves_wrecks(&self, wrecks: bool) {
+        self.compute(|compute| compute.wrecks = wrecks);
+    }
+
     /// There may be so many machines in the location. An operation that comes upon it fails with `QuotaExceeded`.
     pub fn quota(&self, machines: Option<usize>) {
         self.compute(|compute| compute.quota = machines);
@@ -94,7 +99,8 @@ impl FakeArm {
 
 /// What breaks. Machines are named by their vmId, their id or their name.
 impl FakeArm {
-    /// What becomes of machines from now on that are made of this version of an image, or of this image, or have this version of an application.
+    /// What becomes of machines from now on that are made of this version of an image, or of any of this image, or have
+    /// this version of an application, or any of this application.
     pub fn fate(&self, version: &str, fate: Fate) {
         self.compute(|compute| _ = compute.fates.insert(key(version), fate));
     }

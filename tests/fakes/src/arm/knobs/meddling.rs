@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::FakeArm;
-use super::super::asked::{Asked, put};
+use super::super::asked::{Asked, key, put};
 use super::super::compute;
 use crate::wire::Request;
 

@@ -22,6 +22,11 @@ impl FakeArm {
         self.set(|settings| settings.lag = millis(takes));
     }
 
+    /// How long what a resource was before a change is shown by turns, with the etag that it had; not at all.
+    pub fn stale_reads(&self, takes: Duration) {
+        self.set(|settings| settings.stale = millis(takes));
+    }
+
     /// How many resources are on a page of a list; 100.
     pub fn page_size(&self, resources: usize) {
         self.set(|settings| settings.page = resources.max(1));

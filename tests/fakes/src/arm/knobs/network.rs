@@ -117,6 +117,11 @@ impl FakeArm {
         self.lock().network.flows = millis(last);
     }
 
+    /// Whether `adminState` `Down` resets connections, as its docstring has it, or lets them go on, as the page about it has it; they go on.
+    pub fn barring_resets(&self, resets: bool) {
+        self.lock().network.resets = resets;
+    }
+
     /// What becomes of a write to a load balancer while another goes on.
     pub fn rivals(&self, rival: Rival) {
         self.lock().network.rival = rival;
@@ -135,6 +140,11 @@ impl FakeArm {
     /// A metric of a resource is known from now on: `metric(&set, "Percentage CPU", "Percent", &["VMName"])`.
     pub fn metric(&self, resource: &str, name: &str, unit: &str, dimensions: &[&str]) {
         self.lock().metrics.define(resource, name, unit, dimensions);
+    }
+
+    /// Every resource of a kind has a metric from its creation on, without dimensions, and it is this now and always was: once a minute, for a day.
+    pub fn usual_metric(&self, kind: &str, name: &str, unit: &str, value: f64) {
+        self.lock().metrics.usual(kind, name, unit, value);
     }
 
     /// A sample of a metric that is known, at a time in milliseconds.
@@ -159,6 +169,7 @@ impl World {
     pub(super) fn meddled(&mut self, id: &str) {
         self.reshelved(id);
         if self.find(id).is_some_and(|found| found.kind.eq_ignore_ascii_case(BALANCER)) {
+            self.straighten(id);
             let now = self.now;
             self.in_force(id, now);
         }

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::asked::{Asked, key, name_of};
 use super::error::{ArmError, Result, bad, error};
 use super::table::Row;
-use super::world::World;
+use super::world::{MINUTE, World};
 use query::Query;
 
 pub(crate) const CALLS: &[Row] =
@@ -29,11 +29,16 @@ pub(crate) const CALLS: &[Row] =
         "rollupby",
     ])];
 
+/// How far back usual metrics go: a day, in milliseconds.
+const MEMORY: u64 = 24 * 60 * MINUTE;
+
 /// What was measured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
     /// By the resource's id.
     known: BTreeMap<String, Vec<Metric>>,
+    /// What every resource of a kind has: the kind, a metric without samples, and its value of each minute.
+    usual: Vec<(String, Metric, f64)>,
     /// How long a sample takes to be shown. Milliseconds.
     pub(crate) lag: u64,
 }
@@ -81,6 +86,29 @@ impl Metrics {
         }
     }
 
+    /// Every resource of a kind that is there has a metric, without dimensions and of this value.
+    pub(crate) fn usual(&mut self, kind: &str, name: &str, unit: &str, value: f64) {
+        self.usual.retain(|(known, metric, _)| !(known.eq_ignore_ascii_case(kind) && metric.name.eq_ignore_ascii_case(name)));
+        let metric = Metric { name: name.into(), unit: unit.into(), dimensions: Vec::new(), samples: Vec::new(), failure: None };
+        self.usual.push((kind.into(), metric, value));
+    }
+
+    /// All that is known of a resource: of its kind since its creation, if it is there.
+    fn of(&self, resource: &str, there: Option<(&str, u64)>, now: u64) -> Vec<Metric> {
+        let mut all = self.known.get(&key(resource)).cloned().unwrap_or_default();
+        let Some((kind, created)) = there else { return all };
+        for (_, metric, value) in self.usual.iter().filter(|(known, ..)| known.eq_ignore_ascii_case(kind)) {
+            if all.iter().any(|known| known.name.eq_ignore_ascii_case(&metric.name)) {
+                continue;
+            }
+            let first = created.max(now.saturating_sub(MEMORY)).div_ceil(MINUTE);
+            let samples =
+                (first..=now / MINUTE).map(|minute| Sample { at: minute * MINUTE, value: *value, dimensions: BTreeMap::new() });
+            all.push(Metric { samples: samples.collect(), ..metric.clone() });
+        }
+        all
+    }
+
     fn find(&mut self, resource: &str, name: &str) -> Option<&mut Metric> {
         self.known.get_mut(&key(resource))?.iter_mut().find(|metric| metric.name.eq_ignore_ascii_case(name))
     }
@@ -94,10 +122,12 @@ fn refused(message: impl Into<String>) -> ArmError {
 
 fn list(world: &mut World, asked: &Asked) -> Result<Answer> {
     let resource = asked.name(0);
-    let Some(known) = world.metrics.known.get(&key(resource)) else {
+    let there = world.find(resource).map(|found| (found.kind.as_str(), found.created));
+    let known = world.metrics.of(resource, there, world.now);
+    if known.is_empty() && there.is_none() {
         return Err(error(404, "ResourceNotFound", format!("The Resource '{resource}' was not found.")));
-    };
-    let query = Query::read(asked, known, world.now)?;
+    }
+    let query = Query::read(asked, &known, world.now)?;
     let horizon = world.now.saturating_sub(world.metrics.lag);
     let value: Vec<Value> = query.metrics.iter().map(|metric| metric.json(resource, &query, horizon)).collect();
     let mut body = json!({

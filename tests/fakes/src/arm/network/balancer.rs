@@ -72,6 +72,15 @@ fn written(world: &mut World, operation: &Operation) -> Next {
 }
 
 impl World {
+    /// What somebody has made of a load balancer by hand is kept as if it had been PUT, if it can be.
+    pub(crate) fn straighten(&mut self, balancer: &str) {
+        if let Some(found) = self.find_mut(balancer)
+            && let Ok(body) = rules::kept(&found.body)
+        {
+            found.body = body;
+        }
+    }
+
     /// What is said of a load balancer now will be in force.
     pub(crate) fn programmed(&mut self, balancer: &str) {
         let from = self.now.saturating_add(self.network.settle);

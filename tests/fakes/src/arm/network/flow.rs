@@ -15,14 +15,14 @@ pub(super) enum Turn {
     Up,
     /// All are down, and `noHealthyBackendsBehavior` is `AllProbedUp`.
     AllDownIsUp,
-    /// `adminState` is `Up`: "Load Balancer will always forward new connections".
+    /// `adminState` is `Up`: "Load balancer ignores the health probe and always considers the backend instance as eligible for new connections".
     Forced,
     /// It was not probed for long enough.
     Fresh,
     Down,
     /// It is not there to answer.
     Silent,
-    /// `adminState` is `Down`: "deny new connections and reset existing connections".
+    /// `adminState` is `Down`: "Load balancer ignores the health probe and doesn't allow new connections to the backend instance".
     Barred,
 }
 
@@ -126,7 +126,9 @@ impl World {
     }
 
     /// Machines that get no new connections by a rule, and have former ones that go on: for so long a connection lasts, or until the pool's
-    /// `drainPeriodInSeconds` is over ("waits for before sending RESET to client and backend address"), if no person has barred them.
+    /// `drainPeriodInSeconds` is over ("waits for before sending RESET to client and backend address"). Those that a person has barred, too:
+    /// "Established TCP connections to the backend instance persists" ("Administrative State (Admin State) in Azure Load Balancer"). The docstring of
+    /// `adminState` says "deny new connections and reset existing connections"; so it may be.
     pub(super) fn drains(&self, balancer: &str, name: &str, time: u64) -> BTreeSet<u64> {
         let now = self.shares(balancer, name, time);
         let step = (self.network.flows / 48).max(1000);
@@ -140,7 +142,8 @@ impl World {
             }
             back += step;
         }
-        let barred = self.probed(balancer, name, time).map(|(_, turns)| turns).unwrap_or_default();
+        let turns = self.probed(balancer, name, time).filter(|_| self.network.resets).map(|(_, turns)| turns);
+        let barred = turns.unwrap_or_default();
         let barred: Vec<u64> =
             barred.iter().filter(|(_, turn)| *turn == Turn::Barred).map(|(machine, _)| machine.number).collect();
         let alive = |number: &u64| self.compute.machines.get(number).is_some_and(|machine| machine.ran(time));
@@ -191,14 +194,15 @@ fn rule<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 /// "After failing the number of consecutive probes equal to this value, the endpoint will be taken out of rotation and require the same number of
-/// successful consecutive probes to be placed back in rotation": ProbePropertiesFormat, `probeThreshold`. Without a probe all are up.
+/// successful consecutive probes to be placed back in rotation": ProbePropertiesFormat, `probeThreshold`. Without a probe all are up, and no person can say
+/// otherwise: "Administrative State (Admin State) in Azure Load Balancer", design considerations.
 fn turn(machine: &Machine, state: &str, probe: Option<&Value>, since: u64, time: u64) -> Turn {
+    let Some(probe) = probe else { return Turn::Up };
     match state {
         "Up" => return Turn::Forced,
         "Down" => return Turn::Barred,
         _ => {}
     }
-    let Some(probe) = probe else { return Turn::Up };
     let number = |field: &str, or: u64| at(probe, &format!("properties.{field}")).and_then(Value::as_u64).unwrap_or(or);
     let interval = number("intervalInSeconds", 15).max(1) * 1000;
     let threshold = number("probeThreshold", 0).max(number("numberOfProbes", 1)).max(1);

@@ -63,6 +63,8 @@ pub(crate) struct Network {
     pub(crate) settle: u64,
     /// How long a connection goes on.
     pub(crate) flows: u64,
+    /// Whether connections with a machine that a person has barred are reset.
+    pub(crate) resets: bool,
     pub(crate) rival: Rival,
 }
 
@@ -80,6 +82,7 @@ impl Default for Network {
             history: BTreeMap::new(),
             settle: 10 * SECOND,
             flows: 4 * MINUTE,
+            resets: false,
             rival: Rival::default(),
         }
     }

@@ -160,7 +160,7 @@ pub(super) fn check(world: &World, id: &str, body: &Value) -> Result<()> {
             ));
         }
         let fields = ["properties.frontendIPConfiguration", "properties.backendAddressPool", "properties.probe"];
-        for wanted in fields.iter().filter_map(|field| reference(rule, field)).filter(|wanted| !there.contains(wanted)) {
+        if let Some(wanted) = fields.iter().filter_map(|field| reference(rule, field)).find(|wanted| !there.contains(wanted)) {
             // pulumi-azure-native#3601 quotes it.
             return Err(bad(
                 "InvalidResourceReference",

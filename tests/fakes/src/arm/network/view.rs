@@ -89,7 +89,7 @@ pub(super) fn admin_state<'a>(pool: &'a Value, name: &str) -> &'a str {
     let state = said
         .filter(|address| text(address, "name").eq_ignore_ascii_case(name))
         .map(|address| text(address, "properties.adminState"));
-    state.filter(|state| !state.is_empty()).last().unwrap_or("None")
+    state.rev().find(|state| !state.is_empty()).unwrap_or("None")
 }
 
 /// `GROUP_NICCONFIGURATION`: azurerm#29775 shows one.

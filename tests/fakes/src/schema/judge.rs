@@ -1,39 +1,61 @@
 //! Values against schemas.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use super::Values;
-use super::document::{Document, Format, Kind, Location, Method, Schema};
-use super::exceptions;
+use super::shape::{Format, Kind, Location, Schema};
+
+/// Whether an answer may have a value that the schema does not list yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Only those that are listed.
+    Known,
+    /// Any: a cloud that is newer than the schema adds values.
+    Any,
+}
 
 /// Collects what is wrong with one request or answer.
-pub(super) struct Judge<'d> {
-    document: &'d Document,
+#[derive(Debug)]
+pub(crate) struct Judge<'d> {
+    schemas: &'d BTreeMap<String, Schema>,
     id: &'d str,
     whose: Whose,
+    passes: Passes,
     found: Vec<String>,
 }
 
-#[derive(Clone, Copy)]
+/// What passes although the schema does not say so: each is asked for a method and a place, as `body.id`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passes {
+    /// A field in a request that is only ever in an answer.
+    pub(crate) echoed: fn(&str, &str) -> bool,
+    /// A field in an answer that the schema does not have.
+    pub(crate) undescribed: fn(&str, &str) -> bool,
+    /// A value that is not listed.
+    pub(crate) unlisted: fn(&str, &str) -> bool,
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Whose {
     Request,
     Answer(Values),
 }
 
 impl<'d> Judge<'d> {
-    pub(super) fn of_request(document: &'d Document, id: &'d str) -> Self {
-        Self { document, id, whose: Whose::Request, found: Vec::new() }
+    pub(crate) fn of_request(schemas: &'d BTreeMap<String, Schema>, id: &'d str, passes: Passes) -> Self {
+        Self { schemas, id, whose: Whose::Request, passes, found: Vec::new() }
     }
 
-    pub(super) fn of_answer(document: &'d Document, id: &'d str, values: Values) -> Self {
-        Self { document, id, whose: Whose::Answer(values), found: Vec::new() }
+    pub(crate) fn of_answer(schemas: &'d BTreeMap<String, Schema>, id: &'d str, values: Values, passes: Passes) -> Self {
+        Self { schemas, id, whose: Whose::Answer(values), passes, found: Vec::new() }
     }
 
-    pub(super) fn verdict(self) -> Result<(), Vec<String>> {
+    pub(crate) fn verdict(self) -> Result<(), Vec<String>> {
         if self.found.is_empty() { Ok(()) } else { Err(self.found) }
     }
 
-    pub(super) fn wrong(&mut self, place: &str, what: String) {
+    pub(crate) fn wrong(&mut self, place: &str, what: String) {
         let id = match self.whose {
             Whose::Request => self.id.to_owned(),
             Whose::Answer(_) => format!("the answer to {}", self.id),
@@ -42,11 +64,11 @@ impl<'d> Judge<'d> {
     }
 
     /// A parameter of the path or of the query.
-    pub(super) fn parameter(&mut self, method: &Method, name: &str, value: &str) {
-        match method.parameters.get(name) {
+    pub(crate) fn parameter(&mut self, parameters: &BTreeMap<String, Schema>, name: &str, value: &str) {
+        match parameters.get(name) {
             Some(schema) => self.parameter_value(schema, name, value),
             None => {
-                let known = method.parameters.iter().filter(|(_, schema)| schema.location == Some(Location::Query));
+                let known = parameters.iter().filter(|(_, schema)| schema.location == Some(Location::Query));
                 let known: Vec<_> = known.map(|(name, _)| name.as_str()).collect();
                 self.wrong("", format!("there is no parameter {name}; in the query there may be {}", known.join(" ")));
             }
@@ -54,7 +76,7 @@ impl<'d> Judge<'d> {
     }
 
     /// A parameter is a text; as what it is to be read its schema says.
-    pub(super) fn parameter_value(&mut self, schema: &Schema, name: &str, text: &str) {
+    pub(crate) fn parameter_value(&mut self, schema: &Schema, name: &str, text: &str) {
         let value = match schema.kind {
             Some(Kind::Integer | Kind::Number | Kind::Boolean) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
             _ => Value::from(text),
@@ -63,14 +85,15 @@ impl<'d> Judge<'d> {
     }
 
     /// By the schema of that name.
-    pub(super) fn named(&mut self, name: &str, value: &Value, place: &str) {
-        match self.document.schemas.get(name) {
+    pub(crate) fn named(&mut self, name: &str, value: &Value, place: &str) {
+        match self.schemas.get(name) {
             Some(schema) => self.object_or_value(Some(name), schema, value, place),
             None => self.wrong(place, format!("there is no schema {name}")),
         }
     }
 
-    fn value(&mut self, schema: &Schema, value: &Value, place: &str) {
+    /// By a schema.
+    pub(crate) fn value(&mut self, schema: &Schema, value: &Value, place: &str) {
         match &schema.reference {
             Some(name) => self.named(name, value, place),
             None => self.object_or_value(None, schema, value, place),
@@ -99,9 +122,7 @@ impl<'d> Judge<'d> {
         for (field, value) in fields {
             let there = format!("{place}.{field}");
             match (schema.properties.get(field), &schema.additional_properties) {
-                (Some(known), _)
-                    if known.output && self.is_request() && !(place == "body" && exceptions::answered(self.id, field)) =>
-                {
+                (Some(known), _) if known.output && self.is_request() && !(self.passes.echoed)(self.id, &there) => {
                     self.wrong(&there, "is only ever in an answer; leave it out".into());
                 }
                 (Some(known), _) => {
@@ -111,24 +132,27 @@ impl<'d> Judge<'d> {
                     self.value(known, value, &there);
                 }
                 (None, Some(any)) => self.value(any, value, &there),
+                (None, None) if !self.is_request() && (self.passes.undescribed)(self.id, &there) => {}
                 (None, None) => {
                     let known = schema.properties.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
                     self.wrong(&there, format!("there is no such field; {} has {known}", name.unwrap_or("this object")));
                 }
             }
         }
-        if self.is_request() {
-            let needed = schema.properties.iter().filter(|(_, known)| known.required_by.iter().any(|id| id == self.id));
-            let missing: Vec<_> = needed.map(|(field, _)| field).filter(|field| !fields.contains_key(*field)).collect();
-            for field in missing {
-                self.wrong(place, format!("{field} is missing, and required"));
-            }
+        let request = self.is_request();
+        let needed = schema.properties.iter().filter(|(_, known)| {
+            known.required && !(known.output && request) || request && known.required_by.iter().any(|id| id == self.id)
+        });
+        let missing: Vec<_> = needed.map(|(field, _)| field).filter(|field| !fields.contains_key(*field)).collect();
+        for field in missing {
+            self.wrong(place, format!("{field} is missing, and required"));
         }
     }
 
     fn text(&mut self, schema: &Schema, text: &str, place: &str) {
         if let Some(values) = schema.values.as_ref().filter(|values| !values.iter().any(|one| one == text))
             && !matches!(self.whose, Whose::Answer(Values::Any))
+            && !(self.passes.unlisted)(self.id, place)
         {
             self.wrong(place, format!("{text:?} is no value of it; there are {}", values.join(" ")));
         }
@@ -165,53 +189,4 @@ impl<'d> Judge<'d> {
     fn is_request(&self) -> bool {
         matches!(self.whose, Whose::Request)
     }
-}
-
-impl Kind {
-    fn article(self) -> &'static str {
-        match self {
-            Self::Any => "anything",
-            Self::Array => "a list",
-            Self::Boolean => "true or false",
-            Self::Integer => "a whole number",
-            Self::Number => "a number",
-            Self::Object => "an object",
-            Self::String => "a text",
-        }
-    }
-}
-
-impl Format {
-    /// What a text of this format is; `None` if it is.
-    fn asks_of(self, text: &str) -> Option<&'static str> {
-        let (right, is) = match self {
-            Self::Int64 => {
-                ("a whole number of 64 bits as a text", text.parse::<i64>().is_ok_and(|number| number.to_string() == text))
-            }
-            Self::Uint64 => (
-                "a whole number of 64 bits, not below 0, as a text",
-                text.parse::<u64>().is_ok_and(|number| number.to_string() == text),
-            ),
-            Self::Byte => ("base64 in the alphabet for URLs, with its padding", is_base64(text)),
-            Self::DateTime => ("a time as RFC 3339 has it", text.parse::<jiff::Timestamp>().is_ok()),
-            Self::Uuid => ("a UUID other than that of zeros alone", is_uuid(text)),
-            Self::Any => ("an object", false),
-            Self::Double | Self::Float | Self::Int32 | Self::Uint32 => ("a number", false),
-        };
-        (!is).then_some(right)
-    }
-}
-
-/// RFC 4648 in its alphabet for URLs: "Type and format summary" of the discovery document's reference.
-fn is_base64(text: &str) -> bool {
-    let digits = text.trim_end_matches('=');
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    text.len().is_multiple_of(4) && text.len() - digits.len() <= 2 && digits.bytes().all(is_digit)
-}
-
-fn is_uuid(text: &str) -> bool {
-    let lengths: Vec<_> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12]
-        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-        && text.bytes().any(|byte| byte != b'-' && byte != b'0')
 }

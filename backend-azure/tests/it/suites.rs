@@ -1,0 +1,60 @@
+//! The suites that every provider must pass, over the fake: as it is, and as slow to do and to agree on what it did as Azure may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend_azure::VmssFleet;
+use immutable_core::Result;
+use immutable_core::conformance::{Time, fleets};
+use immutable_core::fleet::Placement;
+use immutable_core::id::Zone;
+
+use crate::account::Account;
+
+/// The groups of an account.
+pub(crate) fn groups_of(account: &Account) -> fleets::Subject {
+    let images = ["1.0.0", "1.1.0"].map(|version| account.image(version));
+    let time = Time::Runtime(Arc::new(account.clock.clone()));
+    fleets::Subject::new(Arc::new(VmssFleet::new(&account.azure)), time, account.place(), images)
+        .template(account.template())
+        .patience(Duration::from_secs(1800))
+}
+
+/// Takes its time for operations, and its regions do not agree for a while on what is there.
+pub(crate) fn slow(account: Account) -> Account {
+    account.fake.operations_take(Duration::from_secs(14));
+    account.fake.lag(Duration::from_secs(4));
+    account.fake.reaction(Duration::from_secs(8));
+    account
+}
+
+mod groups {
+    use super::*;
+
+    async fn fresh() -> Result<fleets::Subject> {
+        Ok(groups_of(&Account::new().await?))
+    }
+
+    immutable_core::fleet_provider_conformance!(fresh);
+}
+
+mod groups_that_take_their_time {
+    use super::*;
+
+    async fn fresh() -> Result<fleets::Subject> {
+        Ok(groups_of(&slow(Account::new().await?)))
+    }
+
+    immutable_core::fleet_provider_conformance!(fresh);
+}
+
+mod groups_of_zones {
+    use super::*;
+
+    async fn fresh() -> Result<fleets::Subject> {
+        let zone = |number: u8| Placement::Zone(Zone::new(number.to_string()));
+        Ok(groups_of(&Account::new().await?).placements([zone(2), zone(3)]))
+    }
+
+    immutable_core::fleet_provider_conformance!(fresh);
+}
