@@ -114,7 +114,7 @@ fn what_has_no_data_is_none_and_no_zero() {
         measured(account, &trial, 2, "c", 80, 99.0);
         until_all_is_there(account, &trial).await;
         assert_eq!(read(&metrics, &trial, &trial.new).await.unwrap(), None, "nobody that counts has measured anything");
-        let empty = Side { ..trial.new.clone() }.instances([]);
+        let empty = trial.new.clone().instances([]);
         assert_eq!(read(&metrics, &trial, &empty).await.unwrap(), None);
         let mut unknown = trial.new.clone();
         unknown.generation = GenerationId(9);

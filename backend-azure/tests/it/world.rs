@@ -37,14 +37,18 @@ impl Stage for Microsoft {
         let azure = &self.account.azure;
         let provider = Provider::new(self.account.place(), Arc::new(VmssFleet::new(azure)));
         Ok(match self.pooled {
-            true => provider.traffic(Arc::new(LoadBalancerTraffic::new(azure).pool("web", Pool::load_balancer("front", ["http"]))?)),
+            true => {
+                provider.traffic(Arc::new(LoadBalancerTraffic::new(azure).pool("web", Pool::load_balancer("front", ["http"]))?))
+            }
             false => provider,
         })
     }
 
     fn fleet(&self, _: bool) -> Fleet {
         let template = VmssTemplate::new(self.account.machine()).health(ApplicationHealth::http(8080, "/health"));
-        let fleet = Fleet::new("web", self.account.place()).size(self.size).required_sources([SCALE_SET.into(), APPLICATION_HEALTH.into()]);
+        let fleet = Fleet::new("web", self.account.place())
+            .size(self.size)
+            .required_sources([SCALE_SET.into(), APPLICATION_HEALTH.into()]);
         let of = |template: &VmssTemplate| LaunchTemplate::of(template).unwrap();
         match self.pooled {
             false => fleet.template(of(&template)),
@@ -57,7 +61,10 @@ impl Stage for Microsoft {
         let live = |(id, machine): (&str, &immutable_fakes::arm::truth::Machine)| Live {
             image: machine.image.clone(),
             serves: machine.running && machine.well,
-            what: format!("{id} {}: {} {} running {} well {}", machine.name, machine.image, machine.state, machine.running, machine.well),
+            what: format!(
+                "{id} {}: {} {} running {} well {}",
+                machine.name, machine.image, machine.state, machine.running, machine.well
+            ),
         };
         self.account.fake.truth().live().map(live).collect()
     }
