@@ -48,7 +48,7 @@ pub use publish::{NewVersion, Package};
 ///
 /// # Caveats
 /// - A version has one stage and one set of labels in all its regions.
-/// - The region that a version was made in is its last: Azure does not let it go before the others (packer#8895), and to delete it is [`Denied`](ErrorKind::Denied).
+/// - The region that a version of an image was made in is its last: Azure does not let it go before the others (packer#8895), and to delete it is [`Denied`](ErrorKind::Denied).
 /// - Galleries know no etags. Azure refuses what comes while a change of a version is under way; two programs that read it at the same moment, and change its regions one after the other, undo
 ///   each other's. What was undone is [copied](ImageCatalog::replicate) again when it is asked for again.
 /// - A subscription does not know who in others launches from its images: these are no [uses](ImageCatalog::uses). Nor are versions that are being made of an image, until they are there.

@@ -13,6 +13,7 @@ use super::model::{self, capacity};
 use super::{VERSIONS, converge, repair};
 
 const ALL: &str = "G/Microsoft.Compute/virtualMachineScaleSets";
+const EVERYWHERE: &str = "S/Microsoft.Compute/virtualMachineScaleSets";
 const ONE: &str = "G/Microsoft.Compute/virtualMachineScaleSets/*";
 const DELETE: &str = "G/Microsoft.Compute/virtualMachineScaleSets/*/delete";
 
@@ -21,6 +22,7 @@ pub(crate) const CALLS: &[Row] = &[
     Row::new("virtualMachineScaleSets.update", "PATCH", ONE, VERSIONS, update),
     Row::new("virtualMachineScaleSets.get", "GET", ONE, VERSIONS, get).query(&["$expand"]),
     Row::new("virtualMachineScaleSets.list", "GET", ALL, VERSIONS, list),
+    Row::new("virtualMachineScaleSets.listAll", "GET", EVERYWHERE, VERSIONS, list_all),
     Row::new("virtualMachineScaleSets.delete", "DELETE", ONE, VERSIONS, delete).query(&["forceDeletion"]),
     Row::new("virtualMachineScaleSets.deleteInstances", "POST", DELETE, VERSIONS, delete_instances).query(&["forceDeletion"]),
 ];
@@ -33,6 +35,20 @@ fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
 fn list(world: &mut World, asked: &Asked) -> Result<Answer> {
     let all = world.look_below(asked.target()).into_iter().map(|(id, found)| (id, model::shown(&found, asked)));
     Ok(world.page(asked, all.collect()))
+}
+
+/// "Gets a list of all VM Scale Sets in the subscription, regardless of the associated resource group."
+fn list_all(world: &mut World, asked: &Asked) -> Result<Answer> {
+    let groups = world.groups.clone();
+    let all = groups.iter().flat_map(|group| {
+        let place = format!(
+            "/subscriptions/{}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachineScaleSets",
+            world.subscription
+        );
+        world.look_below(&place)
+    });
+    let shown = all.map(|(id, found)| (id, model::shown(&found, asked))).collect();
+    Ok(world.page(asked, shown))
 }
 
 fn answer(found: &Resource, asked: &Asked, status: u16) -> Answer {
