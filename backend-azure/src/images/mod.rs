@@ -162,7 +162,7 @@ impl ImageCatalog for GalleryCatalog {
 
     async fn resolve_base(&self, query: &BaseQuery) -> Result<ImageSeen> {
         let named =
-            |error: Error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(&self.azure.place());
+            |error: Error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(self.azure.place());
         base::resolve(&self.azure, query).await.map_err(named)
     }
 

@@ -84,11 +84,6 @@ impl Slots {
         self.of.iter().try_for_each(|(rule, slot)| tags::write(tags, &slot_tag(rule), slot))
     }
 
-    /// Who is attached, and by which rule.
-    pub(super) fn attached(&self) -> impl Iterator<Item = (GenerationId, &String)> {
-        self.of.iter().filter(|(_, slot)| slot.left.is_none()).map(|(rule, slot)| (slot.generation, rule))
-    }
-
     /// The rule that is a generation's, or was the last time.
     pub(super) fn rule_of(&self, fleet: &FleetId, generation: GenerationId) -> Option<&String> {
         let of = |slot: &Slot| slot.fleet == fleet.name() && slot.generation == generation;
@@ -141,7 +136,7 @@ mod tests {
         slots.write(&mut tags, "web-tm").unwrap();
         assert_eq!(tags.len(), 3);
         assert_eq!(Slots::read(&tags, "WEB-TM", ["blue", "green"].iter()).unwrap(), slots);
-        assert_eq!(slots.attached().collect::<Vec<_>>(), [(GenerationId(2), &"green".to_owned())]);
+        assert_eq!(slots.rule_of(&fleet, GenerationId(2)).map(String::as_str), Some("green"));
         assert_eq!((slots.of["blue"].left(), slots.of["blue"].less()), (Some(now), Some(now)));
         assert!(was_left(&tags, "Blue", &fleet, "web-0001").unwrap());
         assert!(!was_left(&tags, "green", &fleet, "web-0002").unwrap());

@@ -272,7 +272,8 @@ impl TrafficManagerTraffic {
         let attached = |balancer: &Balancer| {
             let slots = Slots::read(&balancer.tags(), &pool.profile, pool.rules())?;
             slots.ours(id, &op.fleet, &pool.profile)?;
-            Ok(slots.attached().map(|(generation, _)| generation).collect())
+            // Also who has left: perhaps the weights say otherwise still.
+            Ok(slots.of.values().map(|slot| slot.generation).collect())
         };
         self.members.drain(&pool.balancer, &op.fleet, leaving, attached).await
     }

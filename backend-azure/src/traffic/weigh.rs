@@ -7,7 +7,7 @@ use std::time::Duration;
 use immutable_core::error::Retry;
 use immutable_core::fleet::{FleetId, GenerationId, Op, Route, RouteTag, Routed, Split, TrafficSeen};
 use immutable_core::id::{NativeRef, PoolId};
-use immutable_core::{Applied, Error, ErrorKind, Result};
+use immutable_core::{Applied, Error, ErrorKind, Result, Timestamp};
 
 use super::members::Party;
 use super::pools::{busy, overtaken};
@@ -18,6 +18,8 @@ use crate::marks::same;
 
 /// How often it is begun anew because something else in the load balancer has changed meanwhile.
 const TRIES: u8 = 5;
+/// For how long a time that a call has written holds for its copies.
+const AGAIN: Duration = Duration::from_secs(30);
 
 impl TrafficManagerTraffic {
     pub(super) async fn set_route(&self, op: &Op, route: &Route) -> Result<Routed> {
@@ -80,7 +82,7 @@ impl TrafficManagerTraffic {
         // Where nobody of ours is, somebody may have enabled an endpoint: nobody is led there before they are to be.
         let serves = is.values().any(|weight| *weight > 0);
         let astray = |rule: &&String| {
-            !read.slots.attached().any(|(_, known)| known == *rule) && read.profile.weight(pool.endpoint(rule)) > 0
+            !attached(pool, &read).any(|(_, known)| known == *rule) && read.profile.weight(pool.endpoint(rule)) > 0
         };
         let astray: BTreeMap<&str, u16> = places.values().filter(astray).map(|rule| (pool.endpoint(rule), 0)).collect();
         if serves && !astray.is_empty() {
@@ -118,7 +120,7 @@ impl TrafficManagerTraffic {
                 sends = false;
             }
         }
-        if sends && slots.op == read.slots.op && timeless(&slots) == timeless(&read.slots) && !read.balancer.failed() {
+        if sends && slots == read.slots && !read.balancer.failed() {
             return Ok(false);
         }
         let mut tags = read.balancer.tags();
@@ -145,13 +147,19 @@ impl TrafficManagerTraffic {
         let has = |generation: &GenerationId| Some((*generation, read.slots.rule_of(&op.fleet, *generation)?.clone()));
         let mut places: BTreeMap<GenerationId, String> = route.weights().keys().filter_map(has).collect();
         let new: Vec<GenerationId> = route.weights().keys().filter(|known| !places.contains_key(known)).copied().collect();
+        let serves = attached(pool, read).next().is_some();
         for generation in new {
             let (mut free, mut soonest) = (Vec::new(), None::<Duration>);
             for rule in pool.rules().filter(|rule| !places.values().any(|placed| placed == rule)) {
                 match read.slots.of.get(rule).map(|slot| (slot, slot.left())) {
-                    // One that nobody is led to comes first.
-                    None => free.push((None, read.profile.weight(pool.endpoint(rule)) > 0, rule)),
+                    // One that nobody is led to comes first; as long as nobody is attached, one where somebody may be led already.
+                    None => free.push((None, (read.profile.weight(pool.endpoint(rule)) > 0) == serves, rule)),
                     Some((_, None)) => {}
+                    // It is led there still, by a call that was not done to its end, or by somebody's hand.
+                    Some((slot, Some(_))) if read.profile.weight(pool.endpoint(rule)) > 0 => {
+                        let wait = self.ends_in(op, slot, self.azure().now(), read);
+                        soonest = Some(soonest.map_or(wait, |known| known.min(wait)));
+                    }
                     Some((slot, Some(left))) => match self.ends_in(op, slot, left, read) {
                         Duration::ZERO => free.push((Some(left), false, rule)),
                         wait => soonest = Some(soonest.map_or(wait, |known| known.min(wait))),
@@ -159,7 +167,7 @@ impl TrafficManagerTraffic {
                 }
             }
             // Of those that were left, the one that was left first: all of its connections have ended the longest ago.
-            let Some((_, _, rule)) = free.into_iter().min_by_key(|(left, led, _)| (*left, *led)) else {
+            let Some((_, _, rule)) = free.into_iter().min_by_key(|(left, last, _)| (*left, *last)) else {
                 return Err(full(route, pool, soonest));
             };
             places.insert(generation, rule.to_owned());
@@ -168,7 +176,7 @@ impl TrafficManagerTraffic {
     }
 
     /// How long requests may still go to a slot that was left, and go on there.
-    fn ends_in(&self, op: &Op, slot: &Slot, left: immutable_core::Timestamp, read: &Read) -> Duration {
+    fn ends_in(&self, op: &Op, slot: &Slot, left: Timestamp, read: &Read) -> Duration {
         let pool = read.balancer.pool_id(&slot.generation.name(&op.fleet));
         // Nobody is there any more who could have a connection.
         let drains = if read.balancer.is_inhabited(&pool) { self.members.drains_for } else { Duration::ZERO };
@@ -178,19 +186,22 @@ impl TrafficManagerTraffic {
     /// Whose the slots are from now on.
     fn slots(&self, op: &Op, route: &Route, pool: &WeightedPool, read: &Read, places: &BTreeMap<GenerationId, String>) -> Slots {
         let now = self.azure().now();
+        // A call that is sent again at once has told the time of it already.
+        let told = |at: Timestamp| read.slots.op == op.uuid() && now < at + AGAIN;
         let mut slots = Slots { fleet: op.fleet.name().to_owned(), op: op.uuid(), of: read.slots.of.clone() };
-        for (_, slot) in
-            slots.of.iter_mut().filter(|(rule, slot)| slot.left().is_none() && !places.values().any(|placed| placed == *rule))
-        {
-            slot.leave(now);
+        for (rule, slot) in slots.of.iter_mut().filter(|(rule, _)| !places.values().any(|placed| placed == *rule)) {
+            let led = read.profile.weight(pool.endpoint(rule)) > 0;
+            if slot.left().is_none_or(|left| led && !told(left)) {
+                slot.leave(now);
+            }
         }
         for (generation, rule) in places {
             let mut slot = Slot::new(&op.fleet, *generation);
             let before = read.slots.of.get(rule).filter(|before| before.generation == *generation);
             if let Some(before) = before {
                 slot.keep_less(before);
-                let had = if before.left().is_none() { read.profile.weight(pool.endpoint(rule)) } else { 0 };
-                if route.weights().get(generation).is_some_and(|weight| *weight < had) {
+                let had = read.profile.weight(pool.endpoint(rule));
+                if !before.less().is_some_and(told) && route.weights().get(generation).is_some_and(|weight| *weight < had) {
                     slot.lose(now);
                 }
             }
@@ -208,10 +219,9 @@ impl TrafficManagerTraffic {
         let ends = settle + self.outlive + self.members.drains_for;
         let mut parties = Vec::new();
         for (rule, slot) in &read.slots.of {
-            let sends = sends(&fleet, &read, rule, slot.generation)?;
-            let attached = slot.left().is_none();
+            let attached = attached(pool, &read).any(|(_, known)| known == rule);
             if attached || slot.left().is_some_and(|left| self.azure().now() < left + ends) {
-                let rules = if sends { vec![rule.clone()] } else { Vec::new() };
+                let rules = if sends(&fleet, &read, rule, slot.generation)? { vec![rule.clone()] } else { Vec::new() };
                 parties.push(Party { generation: slot.generation, rules, attached });
             }
         }
@@ -248,13 +258,19 @@ fn sends(fleet: &FleetId, read: &Read, rule: &str, generation: GenerationId) -> 
     Ok(read.balancer.sends_to(rule)?.iter().any(|known| same(known, &to)))
 }
 
+/// Who is attached, and by which rule: also who has left and is led to still, as long as the weights are not yet written that a call is to write.
+fn attached<'a>(pool: &'a WeightedPool, read: &'a Read) -> impl Iterator<Item = (GenerationId, &'a String)> {
+    let attached = |(rule, slot): &(&String, &Slot)| slot.left().is_none() || read.profile.weight(pool.endpoint(rule)) > 0;
+    read.slots.of.iter().filter(attached).map(|(rule, slot)| (slot.generation, rule))
+}
+
 /// The weights that are set, of those who are attached. One whose rule sends elsewhere has none, whatever leads there.
 fn weights(fleet: &FleetId, pool: &WeightedPool, read: &Read) -> Result<BTreeMap<GenerationId, u16>> {
     let weight = |(generation, rule): (GenerationId, &String)| {
         let leads = sends(fleet, read, rule, generation)?;
         Ok((generation, if leads { read.profile.weight(pool.endpoint(rule)) } else { 0 }))
     };
-    read.slots.attached().map(weight).collect()
+    attached(pool, read).map(weight).collect()
 }
 
 fn timeless(slots: &Slots) -> Slots {

@@ -29,6 +29,7 @@ pub(crate) struct Account {
     pub(crate) fake: FakeArm,
     pub(crate) clock: ScaledClock,
     pub(crate) azure: Azure,
+    endpoint: String,
 }
 
 impl Account {
@@ -50,16 +51,13 @@ impl Account {
         let endpoint = format!("https://{}", listener.local_addr().unwrap());
         let server = Server::new(fake.clone(), Arc::new(clock.clone())).script(script);
         tokio::spawn(server.serve_tls(listener, AUTHORITY.server.clone().into()));
-        let client = fake.client();
-        let azure = Azure::builder(SUBSCRIPTION, GROUP, REGION)
-            .endpoint(&endpoint)
-            .authority(&endpoint)
-            .certificate_authority(&AUTHORITY.ca_pem)
-            .client_secret(client.tenant, client.id, client.secret)
-            .clock(clock.clone())
-            .connect()
-            .await?;
-        Ok(Self { fake, clock, azure })
+        let azure = connect(&fake, &endpoint, &clock).await?;
+        Ok(Self { fake, clock, azure, endpoint })
+    }
+
+    /// A client of its own, as another process has one.
+    pub(crate) async fn another(&self) -> Result<Azure> {
+        connect(&self.fake, &self.endpoint, &self.clock).await
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -101,6 +99,18 @@ impl Account {
     pub(crate) fn now_ms(&self) -> u64 {
         now_ms(&self.clock)
     }
+}
+
+async fn connect(fake: &FakeArm, endpoint: &str, clock: &ScaledClock) -> Result<Azure> {
+    let client = fake.client();
+    Azure::builder(SUBSCRIPTION, GROUP, REGION)
+        .endpoint(endpoint)
+        .authority(endpoint)
+        .certificate_authority(&AUTHORITY.ca_pem)
+        .client_secret(client.tenant, client.id, client.secret)
+        .clock(clock.clone())
+        .connect()
+        .await
 }
 
 fn now_ms(clock: &impl Clock) -> u64 {

@@ -2,10 +2,14 @@
 
 mod account;
 mod applications;
+mod beside;
 mod hand;
 mod images;
 mod metrics;
+mod pools;
 mod seeds;
 mod suites;
 mod sweep;
+mod turns;
+mod uses;
 mod world;

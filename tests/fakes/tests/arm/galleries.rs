@@ -269,3 +269,15 @@ fn a_version_stays_in_the_region_that_it_was_made_in() {
     wire.done(&only("westeurope"));
     assert_eq!(copies(&wire, &id).1.len(), 1);
 }
+
+#[test]
+fn what_others_say_of_a_version_is_copied_too() {
+    let (wire, source) = gallery();
+    wire.over("PUT", &version("1.1.0"), body(&source, &["westeurope"]));
+    assert!(wire.fake.by_hand(&version("1.1.0"), |body| {
+        body["properties"]["publishingProfile"]["targetRegions"] = json!([{ "name": "UK South" }]);
+    }));
+    assert_eq!(wire.fake.copies(&version("1.1.0")), [("uksouth".to_owned(), "Replicating")].into());
+    assert!(wire.fake.delete_by_hand(&version("1.1.0")));
+    assert_eq!(wire.call("GET", &version("1.1.0"), Value::Null).error(), (404, "ResourceNotFound"));
+}

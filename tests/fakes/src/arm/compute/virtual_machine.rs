@@ -77,8 +77,9 @@ fn filtered(filter: &str) -> Result<String> {
     if field.trim().trim_matches('\'') != "virtualMachineScaleSet/id" {
         return Err(refused());
     }
-    let id = id.trim().strip_prefix('\'').and_then(|id| id.strip_suffix('\'')).ok_or_else(refused)?;
-    Ok(key(id))
+    // The docstring has the id without its first quotation mark; callers write both.
+    let id = id.trim().trim_matches('\'');
+    if id.starts_with('/') { Ok(key(id)) } else { Err(refused()) }
 }
 
 fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
