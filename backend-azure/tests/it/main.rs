@@ -11,4 +11,5 @@ mod seeds;
 mod suites;
 mod sweep;
 mod turns;
+mod uses;
 mod world;
