@@ -83,7 +83,7 @@ struct Args {
     /// How long a canary bakes, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     bake: u64,
-    /// How long weights and views may lag behind, in seconds: some 120 and 5 of Azure's, 6 and 1 of an emulator's.
+    /// How long views may lag behind, in seconds: 5 of Azure's, 1 of an emulator's, whose DNS answers live for 5.
     #[arg(long, value_name = "SECONDS")]
     lag: Option<u64>,
 }
@@ -159,7 +159,7 @@ async fn walk(args: Args) -> Result<()> {
     if let Some(lag) = lag {
         let lag = Duration::from_secs(lag);
         switch =
-            switch.settle(lag + Duration::from_secs(5)).answers_outlive(lag).lag(lag).drains_for(lag + Duration::from_secs(4));
+            switch.settle(lag + Duration::from_secs(35)).answers_outlive(lag).lag(lag).drains_for(lag + Duration::from_secs(4));
         fleets = fleets.lag(lag);
     }
     let provider = Provider::new(azure.place(), Arc::new(fleets)).images(Arc::new(images.clone())).traffic(Arc::new(switch));
