@@ -107,6 +107,12 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
+/// Whether a machine has the name that a scale set gives: its own, and what tells it from the others.
+pub(crate) fn is_named_by(machine: &str, group: &str) -> bool {
+    let begins = machine.get(..group.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(group));
+    begins && machine.get(group.len()..).is_some_and(|rest| rest.starts_with('_'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +142,12 @@ mod tests {
         assert_eq!(mark.group(&fleet("web")), Some(GroupId { generation: GenerationId(7), cell: 0 }));
         assert_eq!(mark.group(&fleet("api")), None);
         assert_eq!(Mark::read(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn machines_are_named_by_their_scale_set() {
+        assert!(is_named_by("web-0007-0_1a2b3c4d", "web-0007-0") && is_named_by("WEB-0007-0_1a2b3c4d", "web-0007-0"));
+        assert!(!is_named_by("web-0007-01_1a2b3c4d", "web-0007-0") && !is_named_by("web", "web-0007-0"));
     }
 
     #[test]

@@ -57,10 +57,12 @@ METHODS = {
         virtualMachineScaleSets.deleteInstances
         virtualMachineScaleSets.get
         virtualMachineScaleSets.list
+        virtualMachineScaleSets.listAll
         virtualMachineScaleSets.update
         virtualMachines.delete
         virtualMachines.get
         virtualMachines.list
+        virtualMachines.listAll
     """.split(),
     "monitor": ["metrics.list"],
     "network": """

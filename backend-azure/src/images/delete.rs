@@ -76,7 +76,7 @@ fn protected(azure: &Azure, found: &Found) -> Option<String> {
     let Found::Version(version) = found else { return None };
     let others: Vec<String> = elsewhere(azure, version).collect();
     if !others.is_empty() {
-        if version.home() == azure.region() {
+        if version.kind == Kind::Image && version.home() == azure.region() {
             // "Gallery image version publishing profile regions … must contain the location of image version": packer#8895.
             let others = others.join(", ");
             return Some(format!(

@@ -44,11 +44,11 @@ pub use publish::{NewVersion, Package};
 /// - A version is in a region or not, under one id: a copy of it is the same version in another place. Deleted in one region, it stays in the others; deleted in the last, it is no more, also
 ///   in a gallery that keeps what is deleted, since that could still be launched.
 /// - What is deprecated is nobody's latest, and past its end of life. How it was before is in the tag `immutable-deprecated`, which is no [label](ImageSeen::labels), and it is so again
-///   when it is active.
+///   when it is active; if it had no end of life, it has one in the year 9999, since an end that was set cannot be taken away.
 ///
 /// # Caveats
 /// - A version has one stage and one set of labels in all its regions.
-/// - The region that a version was made in is its last: Azure does not let it go before the others (packer#8895), and to delete it is [`Denied`](ErrorKind::Denied).
+/// - The region that a version of an image was made in is its last: Azure does not let it go before the others (packer#8895), and to delete it is [`Denied`](ErrorKind::Denied).
 /// - Galleries know no etags. Azure refuses what comes while a change of a version is under way; two programs that read it at the same moment, and change its regions one after the other, undo
 ///   each other's. What was undone is [copied](ImageCatalog::replicate) again when it is asked for again.
 /// - A subscription does not know who in others launches from its images: these are no [uses](ImageCatalog::uses). Nor are versions that are being made of an image, until they are there.
@@ -162,7 +162,7 @@ impl ImageCatalog for GalleryCatalog {
 
     async fn resolve_base(&self, query: &BaseQuery) -> Result<ImageSeen> {
         let named =
-            |error: Error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(&self.azure.place());
+            |error: Error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(self.azure.place());
         base::resolve(&self.azure, query).await.map_err(named)
     }
 

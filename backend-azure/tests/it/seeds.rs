@@ -4,16 +4,16 @@
 use immutable_core::Result;
 use immutable_fakes::play::{self, Dice};
 
-use crate::world::world;
+use crate::world::{Requests, world};
 
 fn play(seed: u64) -> Result<()> {
     let mut dice = Dice::new(seed);
-    let pooled = dice.roll(2) == 0;
+    let requests = [Requests::Somewhere, Requests::Rule, Requests::Profile][dice.roll(3) as usize];
     let size = 1 + dice.count(4);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut world = world(pooled, size, dice.death()).await?;
-        let played = play::storm(&mut world, pooled, seed, &mut dice).await;
+        let mut world = world(requests, size, dice.death()).await?;
+        let played = play::storm(&mut world, requests != Requests::Somewhere, seed, &mut dice).await;
         if played.is_err() && std::env::var("SEED").is_ok() {
             println!("{}", world.story().await?);
         }

@@ -3,19 +3,24 @@
 use immutable_core::Result;
 use immutable_fakes::play::{self, Played, Script};
 
-use crate::world::world;
+use crate::world::{Requests, world};
 
-fn play(pooled: bool, size: u32, script: Script) -> Result<Played> {
+fn play(requests: Requests, size: u32, script: Script) -> Result<Played> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { play::twice(&mut world(pooled, size, script).await?).await })
+    runtime.block_on(async { play::twice(&mut world(requests, size, script).await?).await })
 }
 
 #[test]
 fn groups() -> Result<(), String> {
-    play::sweep("groups", 4, 3, |script| play(false, 2, script))
+    play::sweep("groups", 4, 3, |script| play(Requests::Somewhere, 2, script))
 }
 
 #[test]
-fn groups_in_a_pool() -> Result<(), String> {
-    play::sweep("groups in a pool", 4, 5, |script| play(true, 2, script))
+fn groups_behind_a_rule() -> Result<(), String> {
+    play::sweep("groups behind a rule", 4, 4, |script| play(Requests::Rule, 2, script))
+}
+
+#[test]
+fn groups_behind_a_profile() -> Result<(), String> {
+    play::sweep("groups behind a profile", 4, 5, |script| play(Requests::Profile, 2, script))
 }

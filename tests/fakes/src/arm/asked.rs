@@ -98,7 +98,7 @@ impl Asked {
     }
 }
 
-/// "Resource Manager … names and ids are case-insensitive": an id, as the world's keys are written.
+/// An id, as the world's keys are written: case does not matter ("Naming rules and restrictions for Azure resources").
 pub(crate) fn key(id: &str) -> String {
     id.trim_end_matches('/').to_ascii_lowercase()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use immutable_core::rollout::Percent;
 use immutable_core::{Error, Outcome, Result, Strategy};
 
+use super::sweep::plain;
 use super::{Case, Script, Stage, World};
 use crate::fault::Fault;
 
@@ -49,7 +50,8 @@ impl Dice {
 /// # Errors
 /// If it comes to anything but what it must, or leaves something over.
 pub async fn storm<S: Stage>(world: &mut World<S>, pooled: bool, seed: u64, dice: &mut Dice) -> Result<()> {
-    let strategy = match dice.roll(3) {
+    let kind = if world.stage.divides() { dice.roll(3) } else { 1 };
+    let strategy = match kind {
         0 => Strategy::canary([Percent::new(50)?]).bake(Duration::from_secs(30)),
         1 if pooled => Strategy::blue_green().bake(Duration::from_secs(30)).keep_old(Duration::from_secs(60)),
         _ => Strategy::rolling().max_surge(1 + dice.count(2)),
@@ -57,7 +59,7 @@ pub async fn storm<S: Stage>(world: &mut World<S>, pooled: bool, seed: u64, dice
     let bad = dice.roll(4) == 0 && pooled;
     world.stage.weather(dice);
     let (first, next) = (world.first.clone(), world.next.clone());
-    let outcome = world.deploy(&first, Strategy::rolling()).await?;
+    let outcome = world.deploy(&first, if world.stage.divides() { Strategy::rolling() } else { plain(&world.stage) }).await?;
     if outcome != Outcome::Succeeded {
         return Err(Error::invalid(format!("{first} came to {outcome}")));
     }

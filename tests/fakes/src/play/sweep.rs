@@ -24,13 +24,18 @@ pub struct Played {
 /// If either does not succeed, or leaves something over.
 pub async fn twice<S: Stage>(world: &mut World<S>) -> Result<Played> {
     for artifact in [world.first.clone(), world.next.clone()] {
-        let outcome = world.deploy(&artifact, Strategy::rolling().max_surge(1)).await?;
+        let outcome = world.deploy(&artifact, plain(&world.stage)).await?;
         if outcome != Outcome::Succeeded {
             return Err(Error::invalid(format!("{artifact} came to {outcome}")));
         }
         world.end(&artifact)?;
     }
     Ok(Played { launches: world.stage.launches(), writes: world.script.writes(), hit: world.script.hit() })
+}
+
+/// The plainest strategy that a stage allows.
+pub(super) fn plain(stage: &impl Stage) -> Strategy {
+    if stage.divides() { Strategy::rolling().max_surge(1) } else { Strategy::blue_green() }
 }
 
 fn cases() -> Vec<Case> {

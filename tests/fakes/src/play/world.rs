@@ -32,6 +32,10 @@ pub trait Stage {
     fn weather(&self, dice: &mut Dice);
     /// From now on who is launched from an image never works.
     fn spoil(&self, image: &str);
+    /// Whether requests can be divided between two generations. Where they cannot, one takes them over from the other all at once.
+    fn divides(&self) -> bool {
+        true
+    }
 }
 
 /// Somebody who runs, or is about to.

@@ -261,3 +261,34 @@ fn a_pool_is_put_by_the_etag_of_its_load_balancer() {
     let result = wire.get(&Wire::path_of(said.header("location").unwrap())).ok();
     assert_eq!((&result["name"], &result["properties"]["drainPeriodInSeconds"]), (&json!("web-0003"), &json!(30)));
 }
+
+/// coreos/tectonic-installer#1459 quotes it.
+#[test]
+fn who_joins_a_pool_may_stand_in_the_way() {
+    let wire = front(&["web"], &["web-0001"]);
+    let (set, _) = wire.behind("web-0001-0", 1, &pool("web-0001"));
+    wire.fake.members_block_writes(true);
+    let tag = |wire: &Wire| put(wire, |body| body["tags"] = json!({ "op": "1" }));
+    wire.done(&tag(&wire));
+    wire.patch_capacity(&set, 2);
+    wire.wait(5);
+    let refused = tag(&wire);
+    assert_eq!(refused.error(), (429, "RetryableError"));
+    assert_eq!(refused.body["error"]["details"][0]["code"], "ReferencedResourceNotProvisioned");
+    wire.wait(60);
+    assert_eq!(tag(&wire).status, 200);
+}
+
+#[test]
+fn who_joins_a_pool_may_change_the_etag() {
+    for changes in [false, true] {
+        let wire = front(&["web"], &["web-0001"]);
+        wire.fake.members_change_etags(changes);
+        let etag = wire.read(FRONT)["etag"].as_str().unwrap().to_owned();
+        let body = wire.read(FRONT);
+        wire.behind("web-0001-0", 1, &pool("web-0001"));
+        assert_eq!(wire.read(FRONT)["etag"] != etag.as_str(), changes);
+        assert_eq!(wire.call_with("PUT", FRONT, &[("if-match", &etag)], body).status == 412, changes);
+        assert_eq!(put(&wire, |_| {}).status, 200);
+    }
+}

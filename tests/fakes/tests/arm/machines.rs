@@ -42,7 +42,8 @@ fn machines_are_made_after_a_while_and_boot() {
     assert_ne!(machines[0]["properties"]["vmId"], machines[1]["properties"]["vmId"]);
 }
 
-/// virtualMachines.list: "Allowed value is 'virtualMachineScaleSet/id' eq …"; "instanceView … only … if a valid $filter option is specified".
+/// virtualMachines.list: "'instanceView' enables fetching run time status of all Virtual Machines, this can only be specified if a valid $filter
+/// option is specified".
 #[test]
 fn machines_are_listed_by_their_scale_set() {
     let wire = Wire::new();

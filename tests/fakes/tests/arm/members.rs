@@ -89,17 +89,23 @@ fn one_deletion_may_be_enough() {
     assert_eq!(delete(2).status, 202);
 }
 
-/// "Use custom scale-in policies with Virtual Machine Scale Sets": a smaller capacity leaves it to the service who leaves.
+/// "Use custom scale-in policies with Azure Virtual Machine Scale Sets": a smaller capacity leaves it to the service who leaves. By default it is the
+/// oldest of a flexible scale set.
 #[test]
-fn a_smaller_capacity_takes_whom_it_likes() {
-    let wire = Wire::new();
-    let id = wire.scale_set("web", 2, &[]);
-    let old = names(&wire.machines(&id));
-    wire.wait(60);
-    wire.done(&wire.patch_capacity(&id, 4));
-    wire.patch_capacity(&id, 2);
-    wire.wait(60);
-    assert_eq!(names(&wire.machines(&id)), old);
+fn a_smaller_capacity_takes_whom_the_policy_likes() {
+    for (policy, old_stay) in
+        [(Value::Null, false), (json!({ "rules": ["OldestVM"] }), false), (json!({ "rules": ["NewestVM"] }), true)]
+    {
+        let wire = Wire::new();
+        let id = wire.scale_set("web", 2, &[("properties.scaleInPolicy", policy.clone())]);
+        let old = names(&wire.machines(&id));
+        wire.wait(60);
+        wire.done(&wire.patch_capacity(&id, 4));
+        wire.patch_capacity(&id, 2);
+        wire.wait(60);
+        let left = names(&wire.machines(&id));
+        assert_eq!((left.len(), left == old, left.iter().any(|name| old.contains(name))), (2, old_stay, old_stay), "{policy}");
+    }
 }
 
 /// By force it is sooner: "forceDeletion".
@@ -115,7 +121,7 @@ fn by_force_it_is_sooner() {
     assert!(taken("?forceDeletion=true") < taken(""));
 }
 
-/// "scheduled … at the same time no more than 5%": who is ill for longer than the grace period is replaced, and another is in their place.
+/// "Automatic instance repairs for Azure Virtual Machine Scale Sets": who is ill for longer than the grace period is replaced, and another is in their place.
 #[test]
 fn repairs_replace_who_is_ill() {
     let wire = Wire::new();
@@ -159,6 +165,12 @@ fn members_are_shown_by_the_mode_of_their_scale_set() {
     assert_eq!((each(&two, "/instanceId"), each(&two, "/name")), (vec!["0", "1"], vec!["uniform_0", "uniform_1"]));
     assert_eq!(each(&two, "/properties/instanceView/statuses/1/code"), ["PowerState/running"; 2]);
     assert!(two.iter().all(|member| member["properties"]["latestModelApplied"] == true));
+    // The highest number leaves first.
+    assert!(wire.fake.meddle_capacity(&uniform, 3));
+    wire.wait(60);
+    assert!(wire.fake.meddle_capacity(&uniform, 2));
+    wire.wait(60);
+    assert_eq!(each(&members(&uniform), "/instanceId"), ["0", "1"]);
     // They are not among the resource group's machines.
     assert_eq!(wire.machines(&uniform).len(), 0);
     wire.done(&wire.ask("POST", &format!("{uniform}/delete"), json!({ "instanceIds": ["0"] })));

@@ -29,7 +29,7 @@ fn an_operation_is_tracked_until_it_is_over() {
     assert_eq!(wire.get(&id).ok()["properties"]["provisioningState"], "Succeeded");
 }
 
-/// "DELETE … 202, and then 204": what is gone has nothing to show.
+/// What is gone has nothing to show.
 #[test]
 fn a_deletion_is_answered_without_a_body() {
     let wire = Wire::new();
@@ -43,7 +43,7 @@ fn a_deletion_is_answered_without_a_body() {
     assert_eq!(wire.ask("DELETE", &id, Value::Null).status, 204);
 }
 
-/// "any other value … indicates the operation is still running".
+/// "All other values indicate the operation is still running."
 #[test]
 fn what_goes_on_may_have_any_name() {
     let wire = Wire::new();
@@ -110,7 +110,7 @@ fn the_address_of_an_operation_has_its_own_version() {
     assert_eq!(wire.get(&format!("{path}?api-version=2024-11-01")).error(), (400, "InvalidApiVersionParameter"));
 }
 
-/// "The operation is canceled": autoscaler#3018; code and words in azure-rest-api-specs#22434.
+/// autoscaler#3018; code and words in azure-rest-api-specs#22434.
 #[test]
 fn a_later_update_preempts_the_one_that_goes_on() {
     let wire = Wire::new();

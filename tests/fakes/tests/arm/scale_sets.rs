@@ -34,6 +34,8 @@ fn flexible_scale_sets_have_rules_of_their_own() {
     assert_eq!(refused("properties.singlePlacementGroup", true.into()), parameter);
     assert_eq!(refused("properties.overprovision", true.into()), parameter);
     assert_eq!(refused("properties.virtualMachineProfile.networkProfile.networkApiVersion", Value::Null), parameter);
+    assert_eq!(refused("identity", json!({ "type": "SystemAssigned" })), parameter);
+    assert_eq!(refused("properties.zoneBalance", false.into()), parameter);
     // "upgradePolicy" is asked for of the others.
     assert_eq!(refused("properties.orchestrationMode", "Uniform".into()), parameter);
     assert_eq!(refused("sku.capacity", Value::Null), parameter);
@@ -111,7 +113,7 @@ fn it_is_shown_as_it_was_said_but_for_secrets() {
     assert_eq!(inside["storageProfile"]["imageReference"]["id"], wire.image.as_str());
     assert_eq!((&shown["tags"], &shown["sku"]["capacity"]), (&json!({ "immutable-fleet": "web" }), &json!(0)));
     assert!(shown["properties"]["timeCreated"].is_string() && shown["properties"]["uniqueId"].is_string());
-    // "userData … will be returned in response of this operation" with `$expand=userData` alone.
+    // It is returned to who asks for it.
     let expanded = wire.get(&format!("{id}?$expand=userData")).ok();
     assert_eq!(expanded["properties"]["virtualMachineProfile"]["userData"], "aGVsbG8=");
 }
@@ -136,6 +138,18 @@ fn a_patch_merges_but_replaces_tags() {
     assert_eq!(wire.ask("PATCH", &id, patch).error(), (400, "InvalidRequestContent"));
     wire.unlawful.set(true);
     assert_eq!(wire.patch_capacity(&format!("{id}-none"), 1).error(), (404, "ResourceNotFound"));
+}
+
+/// bicep-registry-modules#2088.
+#[test]
+fn uniform_scale_sets_have_no_version_of_the_network() {
+    let wire = Wire::new();
+    let more = [("properties.orchestrationMode", "Uniform".into()), ("properties.upgradePolicy", json!({ "mode": "Manual" }))];
+    let id = format!("{GROUP}/Microsoft.Compute/virtualMachineScaleSets/web");
+    let mut model = wire.model(0, &more);
+    assert_eq!(wire.ask("PUT", &id, model.clone()).error(), (400, "InvalidJson"));
+    model["properties"]["virtualMachineProfile"]["networkProfile"].as_object_mut().unwrap().remove("networkApiVersion");
+    assert_eq!(wire.ask("PUT", &id, model).status, 201);
 }
 
 /// "PropertyChangeNotAllowed".

@@ -8,6 +8,7 @@ use super::super::operation::{Next, Operation};
 use super::super::world::{SECOND, World};
 use super::machine::Launch;
 use super::model::{capacity, set_capacity};
+use super::scale_set::is_flexible;
 
 /// How often a scale set looks whether its machines are ready, at the least.
 const LOOKS: u64 = 10 * SECOND;
@@ -94,6 +95,12 @@ impl World {
     fn reconcile(&mut self, set: &str) -> Option<ArmError> {
         let found = self.find(set)?.clone();
         let wanted = capacity(&found.body);
+        let rules = list(&found.body, "properties.scaleInPolicy.rules");
+        let oldest = match rules.first().and_then(Value::as_str) {
+            Some("OldestVM") => true,
+            Some("NewestVM") => false,
+            _ => is_flexible(&found),
+        };
         let zones: Vec<Option<String>> = match list(&found.body, "zones") {
             [] => vec![None],
             zones => zones.iter().map(|zone| zone.as_str().map(str::to_owned)).collect(),
@@ -102,11 +109,12 @@ impl World {
             world.members(set).filter(|machine| machine.active() && machine.zone == *zone).count()
         };
         while self.members(set).filter(|machine| machine.active()).count() > wanted {
-            // "Default … balance virtual machines across zones, … then delete the virtual machine with the highest instance ID":
-            // "Use custom scale-in policies with Virtual Machine Scale Sets".
+            // First zones are balanced; then the oldest of a flexible scale set leave, and those of a uniform one with the highest number, unless it
+            // has a policy: "Use custom scale-in policies with Azure Virtual Machine Scale Sets".
             let fullest = zones.iter().rev().max_by_key(|zone| per_zone(self, zone))?.clone();
             let active = self.members(set).filter(|machine| machine.active());
-            let victim = active.filter(|machine| machine.zone == fullest).map(|machine| machine.number).max()?;
+            let numbers = active.filter(|machine| machine.zone == fullest).map(|machine| machine.number);
+            let victim = if oldest { numbers.min() } else { numbers.max() }?;
             self.dismiss(victim, false);
         }
         let mut trouble = None;
@@ -120,7 +128,8 @@ impl World {
             if let Some(quota) = self.compute.quota.filter(|quota| self.machines_there(None) >= *quota) {
                 return Some(ArmError { code: "QuotaExceeded".into(), ..over_quota(quota) });
             }
-            // "best-effort zone balance" takes another zone, if one is full; a strict one does not: "Azure Virtual Machine Scale Sets … zone balancing".
+            // At best effort another zone is taken, if one is full; a strict balance is kept: "Create a Virtual Machine Scale Set that uses Availability
+            // Zones".
             let mut order = zones.clone();
             order.sort_by_key(|zone| per_zone(self, zone));
             let strict = at(&found.body, "properties.zoneBalance") == Some(&Value::Bool(true));

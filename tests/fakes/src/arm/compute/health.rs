@@ -27,7 +27,7 @@ impl Probe {
             return Some(Self::Binary);
         }
         let said = |field: &str| at(extension, &format!("properties.settings.{field}")).and_then(Value::as_u64);
-        // "gracePeriod … Default: interval in seconds * number of probes".
+        // Without one it is the interval times the number of probes.
         let grace = said("gracePeriod").unwrap_or(said("intervalInSeconds").unwrap_or(5) * said("numberOfProbes").unwrap_or(1));
         Some(Self::Rich { grace: grace.saturating_mul(SECOND) })
     }
@@ -48,7 +48,7 @@ impl Machine {
             return Some((at + check, if *well { "healthy" } else { "unhealthy" }));
         }
         match probe {
-            // "Unhealthy … if the extension doesn't receive a response": no third state.
+            // Who does not answer is unhealthy: there is no third state.
             Probe::Binary => (ready <= now).then_some((ready, "unhealthy")),
             Probe::Rich { .. } if now < ran => None,
             Probe::Rich { grace } if now < ready + grace => Some((ran, "initializing")),

@@ -170,7 +170,7 @@ fn checked(world: &World, body: &Value) -> Result<()> {
     check_tags(body)?;
     required(body, "sku.name")?;
     let capacity = at(body, "sku.capacity").and_then(Value::as_u64);
-    // "up to 1,000 VMs … per scale set": "What are Virtual Machine Scale Sets?".
+    // Up to 1000 machines: "What are Virtual Machine Scale Sets?".
     if capacity.is_none_or(|capacity| capacity > 1000) {
         return Err(invalid("sku.capacity", "The capacity of a scale set must be between 0 and 1000."));
     }
@@ -181,10 +181,14 @@ fn checked(world: &World, body: &Value) -> Result<()> {
             return Err(bad("InvalidAvailabilityZone", message));
         }
     }
+    // "zoneBalance property can only be set if the zones property of the scale set contains more than one zone."
+    if at(body, "properties.zoneBalance").is_some_and(Value::is_boolean) && list(body, "zones").len() < 2 {
+        return Err(invalid("zoneBalance", "The property 'zoneBalance' can only be set if there is more than one zone."));
+    }
     match text(body, "properties.orchestrationMode") {
         "Flexible" => flexible(body)?,
-        // "Defaults to Uniform".
-        "" | "Uniform" => required(body, "properties.upgradePolicy")?,
+        // Without a mode it is uniform.
+        "" | "Uniform" => uniform(body)?,
         word => {
             return Err(invalid("orchestrationMode", format!("The value '{word}' of parameter orchestrationMode is invalid.")));
         }
@@ -199,8 +203,25 @@ fn checked(world: &World, body: &Value) -> Result<()> {
     world.has_applications(profile)
 }
 
+fn uniform(body: &Value) -> Result<()> {
+    required(body, "properties.upgradePolicy")?;
+    // bicep-registry-modules#2088 quotes it.
+    match at(body, "properties.virtualMachineProfile.networkProfile.networkApiVersion") {
+        Some(_) => {
+            Err(bad("InvalidJson", "Could not find member 'networkApiVersion' on object of type 'VMScaleSetNetworkProfile'."))
+        }
+        None => Ok(()),
+    }
+}
+
 /// "Orchestration modes for Virtual Machine Scale Sets".
 fn flexible(body: &Value) -> Result<()> {
+    // bicep-registry-modules#2671 quotes it.
+    if text(body, "identity.type").contains("SystemAssigned") {
+        let message =
+            "The value 'SystemAssigned' of parameter 'identity' is not allowed. Allowed values are: UserAssigned, None.";
+        return Err(invalid("identity", message));
+    }
     required(body, "properties.platformFaultDomainCount")?;
     if at(body, "properties.singlePlacementGroup") == Some(&Value::Bool(true)) {
         let message = "The value 'True' of parameter 'singlePlacementGroup' is not allowed. Allowed values are: False.";
@@ -211,7 +232,7 @@ fn flexible(body: &Value) -> Result<()> {
     }
     let network = "properties.virtualMachineProfile.networkProfile";
     if !list(body, &format!("{network}.networkInterfaceConfigurations")).is_empty() {
-        // "specifies the Microsoft.Network API version used when creating networking resources … with orchestration mode 'Flexible'".
+        // As platformFaultDomainCount, it is asked for of flexible ones: azure-rest-api-specs#27029.
         required(body, &format!("{network}.networkApiVersion"))?;
     }
     Ok(())

@@ -28,7 +28,7 @@ fn look(world: &mut World, set: &str) {
         return;
     }
     let Some(found) = world.find(set).cloned() else { return };
-    // "gracePeriod … must be specified in ISO 8601 format. The minimum allowed grace period is 10 minutes (PT10M), which is also the default value."
+    // "The time duration should be specified in ISO 8601 format. The minimum allowed grace period is 10 minutes (PT10M), which is also the default value."
     let minutes = text(&found.body, "properties.automaticRepairsPolicy.gracePeriod");
     let minutes = minutes.strip_prefix("PT").and_then(|rest| rest.strip_suffix('M')).and_then(|minutes| minutes.parse().ok());
     let grace = minutes.unwrap_or(10u64) * MINUTE;

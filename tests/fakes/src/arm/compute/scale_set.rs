@@ -13,6 +13,7 @@ use super::model::{self, capacity};
 use super::{VERSIONS, converge, repair};
 
 const ALL: &str = "G/Microsoft.Compute/virtualMachineScaleSets";
+const EVERYWHERE: &str = "S/Microsoft.Compute/virtualMachineScaleSets";
 const ONE: &str = "G/Microsoft.Compute/virtualMachineScaleSets/*";
 const DELETE: &str = "G/Microsoft.Compute/virtualMachineScaleSets/*/delete";
 
@@ -21,6 +22,7 @@ pub(crate) const CALLS: &[Row] = &[
     Row::new("virtualMachineScaleSets.update", "PATCH", ONE, VERSIONS, update),
     Row::new("virtualMachineScaleSets.get", "GET", ONE, VERSIONS, get).query(&["$expand"]),
     Row::new("virtualMachineScaleSets.list", "GET", ALL, VERSIONS, list),
+    Row::new("virtualMachineScaleSets.listAll", "GET", EVERYWHERE, VERSIONS, list_all),
     Row::new("virtualMachineScaleSets.delete", "DELETE", ONE, VERSIONS, delete).query(&["forceDeletion"]),
     Row::new("virtualMachineScaleSets.deleteInstances", "POST", DELETE, VERSIONS, delete_instances).query(&["forceDeletion"]),
 ];
@@ -33,6 +35,20 @@ fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
 fn list(world: &mut World, asked: &Asked) -> Result<Answer> {
     let all = world.look_below(asked.target()).into_iter().map(|(id, found)| (id, model::shown(&found, asked)));
     Ok(world.page(asked, all.collect()))
+}
+
+/// "Gets a list of all VM Scale Sets in the subscription, regardless of the associated resource group."
+fn list_all(world: &mut World, asked: &Asked) -> Result<Answer> {
+    let groups = world.groups.clone();
+    let all = groups.iter().flat_map(|group| {
+        let place = format!(
+            "/subscriptions/{}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachineScaleSets",
+            world.subscription
+        );
+        world.look_below(&place)
+    });
+    let shown = all.map(|(id, found)| (id, model::shown(&found, asked))).collect();
+    Ok(world.page(asked, shown))
 }
 
 fn answer(found: &Resource, asked: &Asked, status: u16) -> Answer {
@@ -60,7 +76,7 @@ fn update(world: &mut World, asked: &Asked) -> Result<Answer> {
     begin(world, asked, &target, (200, "Updating"))
 }
 
-/// The model is kept at once; machines follow. "A later request for the same scale set preempts the one that goes on": autoscaler#3018, deletions of
+/// The model is kept at once; machines follow. A later request for the same scale set preempts the one that goes on (autoscaler#3018), deletions of
 /// members that have not begun included (autoscaler#9505).
 fn begin(world: &mut World, asked: &Asked, target: &str, (status, doing): (u16, &'static str)) -> Result<Answer> {
     let why = error(409, "OperationPreempted", "Operation execution has been preempted by a more recent operation.");
@@ -73,8 +89,8 @@ fn begin(world: &mut World, asked: &Asked, target: &str, (status, doing): (u16, 
     Ok(world.accepted(asked, answer(&found, asked, status), &operation))
 }
 
-/// Names: "1-64 … alphanumerics, underscores, periods and hyphens; can't start with underscore; can't end with period or hyphen"
-/// ("Naming rules and restrictions for Azure resources").
+/// At most 64 letters, digits, underscores, periods and hyphens, with no underscore first, and neither a period nor a hyphen last ("Naming rules and
+/// restrictions for Azure resources").
 fn check_name(asked: &Asked) -> Result<()> {
     let name = asked.name(0);
     let letters = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-'));
@@ -107,7 +123,7 @@ fn within_quota(world: &World, asked: &Asked, body: &Value) -> Result<()> {
 
 fn delete(world: &mut World, asked: &Asked) -> Result<Answer> {
     world.check_etag(asked)?;
-    // "204 … Resource does not exist".
+    // What does not exist is deleted: 204.
     let Some(found) = world.find(asked.target()).cloned() else { return Ok(Answer::empty(204)) };
     let target = found.id.clone();
     if let Some(going) = world.open_of(&target).pop().filter(|_| found.state == "Deleting") {
@@ -121,7 +137,7 @@ fn delete(world: &mut World, asked: &Asked) -> Result<Answer> {
     Ok(world.accepted(asked, Answer::empty(202), &operation))
 }
 
-/// "Deletes virtual machines in a VM scale set." The body is not required, and without names it is all of them: azure-powershell#21162.
+/// "Deletes virtual machines in a VM scale set." The models ask for names; without any it is all of them: azure-powershell#21162.
 fn delete_instances(world: &mut World, asked: &Asked) -> Result<Answer> {
     let target = world.find(asked.target()).map(|found| found.id.clone()).ok_or_else(|| missing(asked.target()))?;
     is_not_leaving(world, asked, "Delete Virtual Machine Scale Set VMs")?;

@@ -94,7 +94,7 @@ pub(crate) fn plain(location: &str) -> String {
     location.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase()
 }
 
-/// "Gallery image version … number format: Major.Minor.Patch", to be compared as numbers.
+/// Versions are three numbers, and are compared as such: "Azure Compute Gallery", image versions.
 fn numbers(version: &str) -> Vec<u64> {
     version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
 }

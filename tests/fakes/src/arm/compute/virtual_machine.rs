@@ -15,11 +15,13 @@ use super::model::secretive;
 use super::scale_set::is_flexible;
 
 const ALL: &str = "G/Microsoft.Compute/virtualMachines";
+const EVERYWHERE: &str = "S/Microsoft.Compute/virtualMachines";
 const ONE: &str = "G/Microsoft.Compute/virtualMachines/*";
 const MEMBERS: &str = "G/Microsoft.Compute/virtualMachineScaleSets/*/virtualMachines";
 
 pub(crate) const CALLS: &[Row] = &[
     Row::new("virtualMachines.list", "GET", ALL, VERSIONS, list).query(&["$filter", "$expand"]),
+    Row::new("virtualMachines.listAll", "GET", EVERYWHERE, VERSIONS, list_all).query(&["statusOnly", "$filter", "$expand"]),
     Row::new("virtualMachines.get", "GET", ONE, VERSIONS, get).query(&["$expand"]),
     Row::new("virtualMachines.delete", "DELETE", ONE, VERSIONS, delete).query(&["forceDeletion"]),
     Row::new("virtualMachineScaleSetVMs.list", "GET", MEMBERS, VERSIONS, members).query(&["$filter", "$select", "$expand"]),
@@ -57,6 +59,17 @@ fn list(world: &mut World, asked: &Asked) -> Result<Answer> {
     Ok(world.page(asked, all))
 }
 
+/// "Lists all of the virtual machines in the specified subscription": those of scale sets only if they are Flexible, as members have no ids of machines otherwise.
+fn list_all(world: &mut World, asked: &Asked) -> Result<Answer> {
+    if let Some(odd) = ["statusOnly", "$filter", "$expand"].into_iter().find(|name| asked.query.contains_key(*name)) {
+        return Err(bad("InvalidParameter", format!("The fake knows no {odd} here.")));
+    }
+    let alone_in = |id: &str| id.split('/').nth(7).is_some_and(|kind| kind.eq_ignore_ascii_case("virtualMachines"));
+    let all = world.visible().into_iter().filter(|machine| alone_in(&machine.id));
+    let all = all.map(|machine| (key(&machine.id), alone(world, machine, false))).collect();
+    Ok(world.page(asked, all))
+}
+
 /// The key of the scale set that a filter asks for.
 fn filtered(filter: &str) -> Result<String> {
     let refused = || bad("InvalidParameter", format!("The $filter '{filter}' is not supported."));
@@ -64,8 +77,9 @@ fn filtered(filter: &str) -> Result<String> {
     if field.trim().trim_matches('\'') != "virtualMachineScaleSet/id" {
         return Err(refused());
     }
-    let id = id.trim().strip_prefix('\'').and_then(|id| id.strip_suffix('\'')).ok_or_else(refused)?;
-    Ok(key(id))
+    // The docstring has the id without its first quotation mark; callers write both.
+    let id = id.trim().trim_matches('\'');
+    if id.starts_with('/') { Ok(key(id)) } else { Err(refused()) }
 }
 
 fn get(world: &mut World, asked: &Asked) -> Result<Answer> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::asked::{Asked, at, key, list, name_of, put, text};
 use super::super::error::{ArmError, Result, conflict, error, invalid};
 use super::super::world::{World, time};
-use super::replication::region_name;
+use super::replication::{region_key, region_name};
 use super::{APPLICATION, IMAGE};
 
 /// Versions are of one of two sorts.
@@ -181,4 +181,17 @@ pub(super) fn kept(world: &World, said: &Value, before: Option<&Value>) -> Value
 /// The names of its regions.
 pub(super) fn regions(body: &Value) -> Vec<String> {
     list(body, "properties.publishingProfile.targetRegions").iter().map(|region| text(region, "name").to_owned()).collect()
+}
+
+/// "Gallery image version publishing profile regions 'northeurope' must contain the location of image version 'East US'.": packer#8895 quotes it.
+pub(super) fn home(sort: Sort, body: &Value) -> Result<()> {
+    let (location, regions) = (text(body, "location"), regions(body));
+    if sort == Sort::Application || regions.iter().any(|region| region_key(region) == region_key(location)) {
+        return Ok(());
+    }
+    let message = format!(
+        "Gallery image version publishing profile regions '{}' must contain the location of image version '{location}'.",
+        regions.join(",")
+    );
+    Err(invalid("galleryImageVersion.properties.publishingProfile.targetRegions", message))
 }

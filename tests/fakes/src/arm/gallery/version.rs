@@ -54,6 +54,7 @@ pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
         None => rules::source(world, sort, &asked.body)?,
     }
     let body = rules::kept(world, &asked.body, before.as_ref().map(|before| &before.body));
+    rules::home(sort, &body)?;
     Ok(publish(world, asked, body, before.is_some()))
 }
 
@@ -78,6 +79,7 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer> {
         }
     }
     let body = rules::kept(world, &body, Some(&before.body));
+    rules::home(sort, &body)?;
     Ok(publish(world, asked, body, true))
 }
 

@@ -54,7 +54,7 @@ impl FakeArm {
         self.set(|settings| settings.tracking = tracking);
     }
 
-    /// What the status of an operation is that goes on: `InProgress`, or whatever a service may think of ("any other value … still running").
+    /// What the status of an operation is that goes on: `InProgress`, or whatever a service may think of ("All other values indicate the operation is still running").
     pub fn running_status(&self, status: &str) {
         self.set(|settings| settings.running = status.into());
     }

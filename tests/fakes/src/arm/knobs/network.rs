@@ -122,6 +122,17 @@ impl FakeArm {
         self.lock().network.resets = resets;
     }
 
+    /// Whether whoever joins or leaves a pool gives its load balancer another etag; not. Who is in a pool is shown in the load balancer, and nothing
+    /// that Microsoft says tells.
+    pub fn members_change_etags(&self, count: bool) {
+        self.lock().network.members_count = count;
+    }
+
+    /// Whether a load balancer cannot be written while a machine joins or leaves one of its pools: 429 `RetryableError` (tectonic-installer#1459); not.
+    pub fn members_block_writes(&self, block: bool) {
+        self.lock().network.members_block = block;
+    }
+
     /// What becomes of a write to a load balancer while another goes on.
     pub fn rivals(&self, rival: Rival) {
         self.lock().network.rival = rival;

@@ -22,12 +22,11 @@ pub(super) fn list(world: &mut World, asked: &Asked) -> Result<Answer> {
 
 /// With its etag, in the header too.
 fn shown(world: &World, found: &Resource, status: u16) -> Answer {
-    Answer::new(status, view::json(world, found)).header("etag", view::etag(found))
+    Answer::new(status, view::json(world, found)).header("etag", view::etag(world, found))
 }
 
-/// `If-Match` is none of the documented parameters, and is heeded (cloud-provider-azure#792).
 pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
-    world.check_etag(asked)?;
+    view::precondition(world, asked, &asked.path)?;
     if text(&asked.body, "location").is_empty() {
         return Err(error(400, "LocationRequired", "The location property is required for this definition."));
     }

@@ -54,19 +54,14 @@ impl World {
     /// Who is in a pool at a time, by the key of the pool.
     pub(crate) fn members_at(&self, pool: &str, time: u64) -> Vec<&Machine> {
         let all = self.compute.machines.values().filter(|machine| machine.connected(time));
-        all.filter(|machine| machine.pools().iter().any(|known| known == pool)).collect()
+        all.filter(|machine| joins(&machine.profile, pool)).collect()
     }
 
     /// The ids of the scale sets whose machines join a pool, whether or not they have any.
     pub(super) fn pool_users(&self, pool: &str) -> Vec<String> {
         let sets =
             self.resources.values().filter(|found| found.kind.eq_ignore_ascii_case("Microsoft.Compute/virtualMachineScaleSets"));
-        let joins = |body: &Value| {
-            let interfaces = list(body, "properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations");
-            let configurations = interfaces.iter().flat_map(|interface| list(interface, "properties.ipConfigurations"));
-            let mut pools = configurations.flat_map(|one| list(one, "properties.loadBalancerBackendAddressPools"));
-            pools.any(|known| key(text(known, "id")) == pool)
-        };
+        let joins = |body: &Value| at(body, "properties.virtualMachineProfile").is_some_and(|profile| joins(profile, pool));
         sets.filter(|found| joins(&found.body)).map(|found| found.id.clone()).collect()
     }
 
@@ -100,11 +95,12 @@ impl World {
             probes.into_iter().find(|known| probe.ends_with(&format!("/{}", text(known, "name").to_ascii_lowercase())))
         });
         let since = self.named_since(balancer, name, time);
+        let barred = said.filter(|said| !list(said, "properties.loadBalancerBackendAddresses").is_empty());
         let mut turns: Vec<(&Machine, Turn)> = self
             .members_at(&pool, time)
             .into_iter()
             .map(|machine| {
-                let state = said.map_or("None", |said| view::admin_state(said, &view::address_name(machine, &pool)));
+                let state = barred.map_or("None", |said| view::admin_state(said, &view::address_name(machine, &pool)));
                 (machine, turn(machine, state, probe, since, time))
             })
             .collect();
@@ -131,14 +127,13 @@ impl World {
     /// `adminState` says "deny new connections and reset existing connections"; so it may be.
     pub(super) fn drains(&self, balancer: &str, name: &str, time: u64) -> BTreeSet<u64> {
         let now = self.shares(balancer, name, time);
-        let step = (self.network.flows / 48).max(1000);
+        let step = (self.network.flows / 24).max(1000);
         let mut left = BTreeSet::new();
         let mut back = step;
         while back < self.network.flows && back <= time {
-            let then = time - back;
-            let pool = self.probed(balancer, name, then).map(|(pool, _)| pool).unwrap_or_default();
-            if self.drain_period(balancer, &pool).is_none_or(|period| back < period) {
-                left.extend(self.shares(balancer, name, then).into_keys());
+            let then = self.probed(balancer, name, time - back).unwrap_or_default();
+            if self.drain_period(balancer, &then.0).is_none_or(|period| back < period) {
+                left.extend(then.1.iter().filter(|(_, turn)| turn.up()).map(|(machine, _)| machine.number));
             }
             back += step;
         }
@@ -187,6 +182,16 @@ impl World {
             shares.keys().any(|number| self.compute.machines.get(number).is_some_and(|machine| machine.fared_well(time)))
         })
     }
+}
+
+/// Whether machines of a `virtualMachineProfile` join a pool, by the key of the pool.
+fn joins(profile: &Value, pool: &str) -> bool {
+    let interfaces = list(profile, "networkProfile.networkInterfaceConfigurations");
+    let mut configurations = interfaces.iter().flat_map(|interface| list(interface, "properties.ipConfigurations"));
+    configurations.any(|one| {
+        let mut pools = list(one, "properties.loadBalancerBackendAddressPools").iter();
+        pools.any(|known| text(known, "id").trim_end_matches('/').eq_ignore_ascii_case(pool))
+    })
 }
 
 fn rule<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {

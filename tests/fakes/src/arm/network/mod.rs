@@ -66,6 +66,10 @@ pub(crate) struct Network {
     /// Whether connections with a machine that a person has barred are reset.
     pub(crate) resets: bool,
     pub(crate) rival: Rival,
+    /// Whether whoever joins or leaves a pool gives the load balancer another etag.
+    pub(crate) members_count: bool,
+    /// Whether a load balancer cannot be written while somebody joins or leaves one of its pools.
+    pub(crate) members_block: bool,
 }
 
 /// A public address.
@@ -84,6 +88,8 @@ impl Default for Network {
             flows: 4 * MINUTE,
             resets: false,
             rival: Rival::default(),
+            members_count: false,
+            members_block: false,
         }
     }
 }
@@ -114,8 +120,31 @@ pub(crate) fn check_tags(body: &Value) -> Result<()> {
     Ok(())
 }
 
+/// "Cannot proceed with operation because resource … is not in Succeeded state": coreos/tectonic-installer#1459.
+fn settled(world: &World, balancer: &str) -> Result<()> {
+    let Some(found) = world.find(balancer).filter(|_| world.network.members_block) else { return Ok(()) };
+    for pool in super::asked::list(&found.body, "properties.backendAddressPools") {
+        let pool = super::asked::key(&format!("{balancer}/backendAddressPools/{}", text(pool, "name")));
+        let moves = |state: &str| ["Creating", "Deleting"].contains(&state);
+        let members = world.members_at(&pool, world.now);
+        if let Some(member) = members.into_iter().find(|member| moves(member.state(world.now))) {
+            return Err(retryable(&view::configuration(member, &pool), balancer, member.state(world.now), "PutNicOperation"));
+        }
+    }
+    Ok(())
+}
+
+fn retryable(resource: &str, user: &str, state: &str, operation: &str) -> ArmError {
+    let message = format!(
+        "Cannot proceed with operation because resource {resource} used by resource {user} is not in Succeeded state. Resource is in {state} state and the last operation that updated/is updating the resource is {operation}."
+    );
+    let detail = ("ReferencedResourceNotProvisioned".to_owned(), message, None);
+    ArmError { details: vec![detail], ..error(429, "RetryableError", "A retryable error occurred.") }
+}
+
 /// A former write makes place, or the new one goes.
 fn rivals(world: &mut World, asked: &Asked, balancer: &str, operation: &str) -> Result<()> {
+    settled(world, balancer)?;
     let open = world.open_of(balancer);
     let Some(other) = open.last().cloned() else { return Ok(()) };
     match world.network.rival {
@@ -126,14 +155,7 @@ fn rivals(world: &mut World, asked: &Asked, balancer: &str, operation: &str) -> 
             world.supersede(balancer, &ArmError { details: vec![detail], ..error(409, "Canceled", "Operation was canceled.") });
             Ok(())
         }
-        Rival::Retryable => {
-            let message = format!(
-                "Cannot proceed with operation because resource {balancer} is not in Succeeded state. Resource is in Updating state and the last operation that updated/is updating the resource is {}.",
-                former(world, &other)
-            );
-            let detail = ("ReferencedResourceNotProvisioned".to_owned(), message, None);
-            Err(ArmError { details: vec![detail], ..error(429, "RetryableError", "A retryable error occurred.") })
-        }
+        Rival::Retryable => Err(retryable(balancer, balancer, "Updating", former(world, &other))),
         Rival::InProgress => Err(error(
             429,
             "AnotherOperationInProgress",

@@ -26,7 +26,7 @@ fn no_balancer(asked: &Asked) -> ArmError {
 pub(super) fn get(world: &mut World, asked: &Asked) -> Result<Answer> {
     let found = world.find(&balancer(asked)).ok_or_else(|| no_balancer(asked))?;
     let pool = view::pool(world, found, asked.name(1)).ok_or_else(|| no_pool(asked))?;
-    Ok(Answer::ok(pool).header("etag", view::etag(found)))
+    Ok(Answer::ok(pool).header("etag", view::etag(world, found)))
 }
 
 pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
@@ -54,16 +54,15 @@ pub(super) fn create(world: &mut World, asked: &Asked) -> Result<Answer> {
     let operation = begin(world, asked, &kept.id, "Updating", written, json!(asked.name(1)));
     let found = world.find(&id).ok_or_else(|| no_balancer(asked))?;
     let shown = view::pool(world, found, asked.name(1)).ok_or_else(|| no_pool(asked))?;
-    let answer = Answer::new(status, shown).header("etag", view::etag(found));
+    let answer = Answer::new(status, shown).header("etag", view::etag(world, found));
     Ok(world.accepted(asked, answer, &operation))
 }
 
 /// Its etag is that of the load balancer.
 fn precondition(world: &World, asked: &Asked, balancer: &str) -> Result<()> {
     let known = world.find(balancer).filter(|found| view::pool(world, found, asked.name(1)).is_some());
-    let parent = Asked { path: balancer.into(), ..asked.clone() };
     match known {
-        Some(_) => world.check_etag(&parent),
+        Some(_) => view::precondition(world, asked, balancer),
         None if asked.if_match.is_some() => Err(super::super::error::stale(&asked.path)),
         None => Ok(()),
     }

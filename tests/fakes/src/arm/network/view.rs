@@ -2,21 +2,41 @@
 
 use serde_json::{Value, json};
 
-use super::super::asked::{key, list, name_of, part, put, text};
+use super::super::asked::{Asked, key, list, name_of, part, put, text};
 use super::super::compute::machine::Machine;
+use super::super::error::{Result, stale};
 use super::super::resource::Resource;
 use super::super::world::World;
 use super::reference;
 use super::rules::PARTS;
+use crate::fault::scramble;
 
 /// `W/"…"`: azure-rest-api-specs#10104 shows one.
-pub(super) fn etag(found: &Resource) -> String {
-    format!("W/{}", found.etag())
+pub(super) fn etag(world: &World, found: &Resource) -> String {
+    let own = found.etag();
+    if !world.network.members_count {
+        return format!("W/{own}");
+    }
+    let pools = list(&found.body, "properties.backendAddressPools").iter();
+    let pools = pools.map(|pool| key(&format!("{}/backendAddressPools/{}", found.id, text(pool, "name"))));
+    let members = pools.flat_map(|pool| world.members_at(&pool, world.now));
+    let sum = members.fold(0, |sum, machine| scramble(sum ^ machine.number.wrapping_add(1)));
+    format!("W/\"{}-{:08x}\"", own.trim_matches('"'), sum >> 32)
+}
+
+/// `If-Match` is none of the documented parameters, and is heeded (cloud-provider-azure#792).
+pub(super) fn precondition(world: &World, asked: &Asked, balancer: &str) -> Result<()> {
+    let bare = |etag: &str| etag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
+    let there = world.find(balancer).map(|found| bare(&etag(world, found)));
+    let same = |wanted: &str| there.as_ref().is_some_and(|there| wanted.trim() == "*" || bare(wanted) == *there);
+    let matches = asked.if_match.as_deref().is_none_or(same);
+    let none = asked.if_none_match.as_deref().is_none_or(|wanted| !same(wanted));
+    if matches && none { Ok(()) } else { Err(stale(&asked.path)) }
 }
 
 pub(super) fn json(world: &World, found: &Resource) -> Value {
     let mut body = found.json();
-    let etag = etag(found);
+    let etag = etag(world, found);
     put(&mut body, "etag", etag.clone().into());
     put(&mut body, "properties.resourceGuid", world.uuid(found.created).into());
     for name in PARTS {
@@ -40,7 +60,7 @@ fn shown(world: &World, found: &Resource, part: &str, item: &Value) -> Value {
     let mut body = item.clone();
     let id = format!("{}/{part}/{}", found.id, text(item, "name"));
     put(&mut body, "id", id.clone().into());
-    put(&mut body, "etag", etag(found).into());
+    put(&mut body, "etag", etag(world, found).into());
     put(&mut body, "type", format!("{}/{part}", found.kind).into());
     put(&mut body, "properties.provisioningState", found.state.into());
     let users = |field: &str| -> Vec<Value> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::asked::{at, key, list, name_of, text};
 use super::super::world::World;
+use super::answers::Probes;
 
 /// All profiles.
 #[derive(Clone, Debug, Default)]
@@ -90,10 +91,10 @@ impl Profile {
     }
 
     pub(super) fn json(&self, world: &World) -> Value {
-        let now = world.now;
+        let (now, probes) = (world.now, Probes::new(world));
         let mut body = self.said.clone();
         let relative = text(&body, "properties.dnsConfig.relativeName").to_owned();
-        let statuses: Vec<&str> = endpoints(&self.said).map(|endpoint| self.status(world, &endpoint, now)).collect();
+        let statuses: Vec<&str> = endpoints(&self.said).map(|endpoint| self.status(&probes, &endpoint, now)).collect();
         let overall = overall(&self.said, &statuses);
         super::put(&mut body, "properties.dnsConfig.fqdn", format!("{relative}.trafficmanager.net").into());
         super::put(&mut body, "properties.monitorConfig.profileMonitorStatus", overall.into());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::FakeArm;
 use super::super::asked::{at, key};
 use super::super::world::World;
+use super::answers::Probes;
 use super::profile::{Profile, endpoints, number};
 
 /// A profile. Endpoints are named by their names.
@@ -33,8 +34,8 @@ impl FakeArm {
 }
 
 fn truth(world: &World, profile: &Profile) -> ProfileTruth {
-    let now = world.now;
-    let believed = profile.believed(world, now);
+    let (now, probes) = (world.now, Probes::new(world));
+    let believed = profile.believed(&probes, now);
     let port = number(&profile.said, "properties.monitorConfig.port", 80);
     let mut serves: BTreeMap<String, f64> = BTreeMap::new();
     for endpoint in endpoints(&profile.said) {
@@ -53,8 +54,8 @@ fn truth(world: &World, profile: &Profile) -> ProfileTruth {
             .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
             .collect(),
         said: endpoints(&profile.said).map(|one| (one.name.to_owned(), if one.enabled { one.weight } else { 0 })).collect(),
-        monitored: endpoints(&profile.said).map(|one| (one.name.to_owned(), profile.status(world, &one, now))).collect(),
-        answers: profile.answers(world, now),
+        monitored: endpoints(&profile.said).map(|one| (one.name.to_owned(), profile.status(&probes, &one, now))).collect(),
+        answers: profile.answers(&probes, now),
         believed,
         serves,
     }
