@@ -40,21 +40,13 @@ pub enum Aggregate {
 }
 
 impl Aggregate {
-    /// What is asked for: also how much each mean counts.
+    /// What is asked for: also how many samples a point is made of.
     pub(super) fn asked(self) -> &'static str {
         match self {
             Self::Average => "average,count",
-            other => other.name(),
-        }
-    }
-
-    /// As a point has it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Average => "average",
-            Self::Minimum => "minimum",
-            Self::Maximum => "maximum",
-            Self::Total => "total",
+            Self::Minimum => "minimum,count",
+            Self::Maximum => "maximum,count",
+            Self::Total => "total,count",
             Self::Count => "count",
         }
     }
@@ -163,6 +155,8 @@ impl Measure {
     }
 
     /// By another: of the same window and side, this is divided by that. No data if either has none, or that is 0. If that is a total or a count, it is how many samples the value is made of.
+    ///
+    /// Of what never happens there is no data, and nobody knows whether it would be told: count what went well, which a working service always has, and not what failed.
     #[must_use]
     pub fn per(mut self, base: Self) -> Self {
         self.over = Some(Box::new(base));

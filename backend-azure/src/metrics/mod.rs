@@ -32,14 +32,15 @@ const TOP: usize = 1000;
 /// use std::sync::Arc;
 ///
 /// # fn example(azure: &Azure) -> immutable_core::Result<()> {
-/// let gateway = |metric| {
-///     Measure::of_resource("Microsoft.Network/applicationGateways/front", metric, Aggregate::Total)
+/// let answers = || {
+///     Measure::of_resource("Microsoft.Network/applicationGateways/front", "BackendResponseStatus", Aggregate::Total)
 ///         .dimension("BackendPool", Dimension::Generation)
 /// };
+/// let good = answers().dimension("HttpStatusGroup", Dimension::Is("2xx".into()));
 /// let metrics = AzureMetrics::new(azure)
 ///     .metric("cpu", Measure::of_scale_sets("Percentage CPU", Aggregate::Average))
-///     .metric("error_rate", gateway("FailedRequests").per(gateway("TotalRequests")));
-/// let thresholds = Thresholds::new([Limit::at_most("cpu", 80.0), Limit::at_most("error_rate", 0.01)])?;
+///     .metric("good", good.per(answers()));
+/// let thresholds = Thresholds::new([Limit::at_most("cpu", 80.0), Limit::at_least("good", 0.99)])?;
 /// let judge = ThresholdJudge::new(thresholds, Arc::new(metrics));
 /// # drop(judge);
 /// # Ok(())
@@ -48,14 +49,15 @@ const TOP: usize = 1000;
 ///
 /// # Guarantees
 /// - A reading is made of whole intervals that lie in the window, and of the side that is asked for: the machines that count, or what a dimension says of the generation.
-/// - A point with nothing but a time is no data, and neither is a metric of a scale set that is not there. A 0 is one that Azure has sent.
+/// - A point with nothing but a time is no data, nor is a 0 that is made of no samples (azure-libraries-for-net#499), nor a metric of a scale set that is not there.
 /// - Of all series and all points one value is made: the mean is weighted by how many samples Azure counted in each, as far as it says so of all; a total and a count are added up; the
 ///   least and the greatest are the least and the greatest.
 /// - What Azure says of the query itself is heeded: another interval than was asked for, a metric that could not be read, or as many series as it would send are errors, not data.
 ///
 /// # Caveats
-/// - Azure shows what was measured late, and goes on to correct it: "Azure Monitor Metrics overview" and "Troubleshooting metrics charts" count on some minutes. So of a window that ends now the
-///   end is not read, but what is older than the [delay](Self::delay): its reading's [`newest`](Reading::newest) says until when. A window that is younger has no data yet.
+/// - Azure shows what was measured late: 2 to 3 minutes were seen, and zeros until then (promitor#198, azure-libraries-for-net#499), and who reads metrics waits 3 minutes or more
+///   (azure_metrics_exporter#79). So of a window that ends now the end is not read, but what is older than the [delay](Self::delay): its reading's [`newest`](Reading::newest) says until when.
+///   A window that is younger has no data yet.
 /// - The finest interval is a minute, and intervals begin with a full one: "Supported metrics with Azure Monitor", time grains. So a window has at least two minutes, and the delay, before
 ///   there is data.
 /// - Scale sets are found by the tags of the fleet. One that was adopted has none, and no data.

@@ -132,9 +132,10 @@ impl Points {
     fn point(&mut self, point: &Sample, aggregate: Aggregate, window: &Window, wrong: impl Fn(String) -> Error) -> Result<()> {
         let begins: Timestamp =
             point.time_stamp.parse().map_err(|_| wrong(format!("of `{}`, which is no time", point.time_stamp)))?;
-        // One with only a time is no data.
-        if let Some((value, ends)) = point.value(aggregate).zip(window.end_of(begins)) {
-            self.values.push((value, point.count.filter(|count| *count > 0.0)));
+        // One with only a time is no data; nor is a 0 of no samples, which stands for what has not come yet: azure-libraries-for-net#499.
+        let none = point.count.is_some_and(|count| count <= 0.0);
+        if let Some((value, ends)) = point.value(aggregate).filter(|_| !none).zip(window.end_of(begins)) {
+            self.values.push((value, point.count));
             self.newest = self.newest.max(Some(ends));
         }
         Ok(())
@@ -234,6 +235,9 @@ mod tests {
         let empty = answer(&[json!([point(60, json!({})), point(120, json!({ "average": null }))])]);
         assert_eq!(points(Aggregate::Average, &empty).unwrap().reading(Aggregate::Average), None);
         assert_eq!(points(Aggregate::Average, &answer(&[])).unwrap().reading(Aggregate::Average), None);
+        let zero = |count: f64| answer(&[json!([point(60, json!({ "total": 0.0, "count": count }))])]);
+        assert_eq!(points(Aggregate::Total, &zero(0.0)).unwrap().reading(Aggregate::Total), None, "a 0 of no samples");
+        assert_eq!(points(Aggregate::Total, &zero(2.0)).unwrap().reading(Aggregate::Total).unwrap().value, 0.0);
     }
 
     #[test]

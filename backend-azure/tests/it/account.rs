@@ -47,6 +47,8 @@ impl Account {
         tokio::time::pause();
         let clock = ScaledClock::new(START, 1);
         fake.advance(now_ms(&clock));
+        // Who renews tokens goes by the clock of the machine, and not by this one.
+        fake.tokens_last(Duration::from_secs(365 * 24 * 3600));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("https://{}", listener.local_addr().unwrap());
         let server = Server::new(fake.clone(), Arc::new(clock.clone())).script(script);
