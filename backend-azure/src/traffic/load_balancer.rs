@@ -153,7 +153,7 @@ impl LoadBalancerTraffic {
         self
     }
 
-    /// How long the connections of who drains may go on; 300 s if nothing is said. It counts from when this process first saw that it drains.
+    /// How long the connections of who drains may go on; 120 s if nothing is said, and less than a [strategy](immutable_core::Strategy::drain_deadline) waits for. It counts from when this process first saw that it drains.
     #[must_use]
     pub fn drains_for(mut self, at_most: Duration) -> Self {
         self.members.drains_for = at_most;

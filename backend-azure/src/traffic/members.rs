@@ -60,7 +60,7 @@ struct Half {
 
 impl Members {
     pub(super) fn new(azure: &Azure) -> Self {
-        let (warm_up, drains_for) = (Duration::from_secs(300), Duration::from_secs(300));
+        let (warm_up, drains_for) = (Duration::from_secs(300), Duration::from_secs(120));
         Self { azure: azure.clone(), warm_up, drains_for, known: Arc::default() }
     }
 
