@@ -133,18 +133,22 @@ pub(crate) struct Fault {
     pub(crate) message: String,
 }
 
-/// Azure Resource Manager, "Error response": `{"error": {"code", "message", "details": […]}}`; some services leave the `error` out.
+/// Azure Resource Manager, "Error response": `{"error": {"code", "message", "details": […]}}`; some services leave the `error` out, and some write their names large
+/// (cloud-provider-azure#792).
 pub(crate) fn faults(body: &Value) -> Vec<Fault> {
-    fn walk(at: &Value, out: &mut Vec<Fault>) {
-        let text = |name: &str| at.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    fn at<'a>(of: &'a Value, name: &str) -> Option<&'a Value> {
+        of.as_object()?.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+    fn walk(of: &Value, out: &mut Vec<Fault>) {
+        let text = |name: &str| at(of, name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let fault = Fault { code: text("code"), message: text("message") };
         if (!fault.code.is_empty() || !fault.message.is_empty()) && !out.contains(&fault) {
             out.push(fault);
         }
-        at.get("details").and_then(Value::as_array).into_iter().flatten().for_each(|detail| walk(detail, out));
+        at(of, "details").and_then(Value::as_array).into_iter().flatten().for_each(|detail| walk(detail, out));
     }
     let mut out = Vec::new();
-    walk(body.get("error").unwrap_or(body), &mut out);
+    walk(at(body, "error").unwrap_or(body), &mut out);
     out
 }
 
@@ -316,6 +320,8 @@ mod tests {
         assert!(error.to_string().contains("no room in zone 2"), "{error}");
         assert_eq!(trouble(&found).class, FailureClass::Capacity);
         assert_eq!(faults(&json!({"code": "NotFound", "message": "gone"})), [fault("NotFound", "gone")]);
+        let large = json!({"Error": {"Code": "RetryableError", "Message": "", "Details": [{"code": "AnotherOperationInProgress", "message": "wait"}]}});
+        assert_eq!(faults(&large), [fault("RetryableError", ""), fault("AnotherOperationInProgress", "wait")]);
         assert_eq!(faults(&Value::Null), []);
     }
 

@@ -211,7 +211,7 @@ impl Machine {
             Some(wanted) if self.applications.iter().chain(&self.image).any(|id| same(id, wanted)) => Some(wanted.to_owned()),
             // What is released is an application, and this one has another, or none.
             Some(wanted) if wanted.to_ascii_lowercase().contains("/applications/") => {
-                let definition = |id: &str| id.rsplit_once("/versions/").map(|(of, _)| of.to_ascii_lowercase());
+                let definition = |id: &str| id.to_ascii_lowercase().rsplit_once("/versions/").map(|(of, _)| of.to_owned());
                 self.applications.iter().find(|id| definition(id) == definition(wanted)).map(|id| id.to_ascii_lowercase())
             }
             _ => self.image.clone(),
