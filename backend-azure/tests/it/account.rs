@@ -8,8 +8,8 @@ use std::time::Duration;
 use backend_azure::{Azure, Builder, Machine, VmssTemplate};
 use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, LaunchTemplate, Place, Result, Timestamp};
-use immutable_fakes::arm::https::{Authority, Server, authority};
 use immutable_fakes::arm::FakeArm;
+use immutable_fakes::arm::https::{Authority, Server, authority};
 use immutable_fakes::play::Script;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";

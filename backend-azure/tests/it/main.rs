@@ -3,10 +3,12 @@
 mod account;
 mod applications;
 mod beside;
+mod calls;
 mod hand;
 mod images;
 mod metrics;
 mod operations;
+mod policy;
 mod pools;
 mod refused;
 mod seeds;
@@ -15,4 +17,5 @@ mod signing;
 mod suites;
 mod sweep;
 mod turns;
+mod walk;
 mod world;
