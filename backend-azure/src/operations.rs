@@ -104,7 +104,7 @@ impl Azure {
         let Some(operation) = Operation::of(call, &answer, deletes) else { return Ok(Stands::Done) };
         match self.soon(operation, answer.retry_after()).await? {
             Stands::Failed(faults) => {
-                Err(errors::of_operation(call.id, &faults).with_place(&self.place()).with_echo_until(self.now()))
+                Err(errors::of_operation(call.id, &faults).with_place(self.place()).with_echo_until(self.now()))
             }
             // It ended, and whatever it made is gone again.
             Stands::Lost => Ok(Stands::Done),

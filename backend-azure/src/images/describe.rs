@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use immutable_core::provider::{ImageSeen, ImageStage};
-use immutable_core::{ErrorKind, ImageRef, Result, Timestamp};
+use immutable_core::{Applied, ErrorKind, ImageRef, Result, Timestamp};
 use serde_json::Value;
 
 use super::names::{Kind, Name, region};
 use super::version::{DEPRECATED, Standing, Version, tags};
 use crate::client::{Azure, Call};
+use crate::operations::Stands;
 use crate::preflight::GALLERY;
 use crate::scale_sets::COMPUTE;
 
@@ -65,6 +66,17 @@ pub(super) async fn one(azure: &Azure, name: &Name) -> Result<Option<Found>> {
         }
     }
     Ok(None)
+}
+
+/// Changes what was seen: where Azure says that it is not there, it is asked again.
+pub(super) async fn order(azure: &Azure, call: &Call) -> Result<Stands> {
+    for _ in 1..LOOKS {
+        match azure.operate(call, false).await {
+            Err(error) if error.kind() == ErrorKind::NotFound && error.applied() == Applied::No => azure.pause(BETWEEN).await,
+            answer => return answer,
+        }
+    }
+    azure.operate(call, false).await
 }
 
 /// Whether it is certain that it is there no more.

@@ -44,7 +44,7 @@ pub use publish::{NewVersion, Package};
 /// - A version is in a region or not, under one id: a copy of it is the same version in another place. Deleted in one region, it stays in the others; deleted in the last, it is no more, also
 ///   in a gallery that keeps what is deleted, since that could still be launched.
 /// - What is deprecated is nobody's latest, and past its end of life. How it was before is in the tag `immutable-deprecated`, which is no [label](ImageSeen::labels), and it is so again
-///   when it is active.
+///   when it is active; if it had no end of life, it has one in the year 9999, since an end that was set cannot be taken away.
 ///
 /// # Caveats
 /// - A version has one stage and one set of labels in all its regions.
@@ -162,7 +162,7 @@ impl ImageCatalog for GalleryCatalog {
 
     async fn resolve_base(&self, query: &BaseQuery) -> Result<ImageSeen> {
         let named =
-            |error: Error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(&self.azure.place());
+            |error: Error| error.with_operation("resolve_base").with_resource(query.as_str()).with_place(self.azure.place());
         base::resolve(&self.azure, query).await.map_err(named)
     }
 

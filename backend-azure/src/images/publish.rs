@@ -80,7 +80,7 @@ impl NewVersion {
         // "The allowed characters are digit and period. Digits must be within the range of a 32-bit integer."
         let numbers: Vec<&str> = self.version.split('.').collect();
         let number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<i32>().is_ok();
-        if numbers.len() != 3 || !numbers.iter().all(|part| number(part)) {
+        if numbers.len() != 3 || !numbers.iter().all(number) {
             return Err(Error::invalid(format!(
                 "`{}` is no version in a gallery; it has three numbers, as in 1.2.0",
                 self.version

@@ -80,7 +80,7 @@ impl Wanted<'_> {
         launchable(self.azure, self.image, Some(&Found::Version(version.clone())))?;
         let change = self.change(&version)?;
         let call = Call::patch(describe::call(self.of.kind, Verb::Patch), &self.name.path(self.azure), GALLERY, &change);
-        let sent = self.azure.operate(&call, false).await;
+        let sent = describe::order(self.azure, &call).await;
         // Whatever came of it is there to be seen: also that somebody else was quicker, and that it failed.
         let looked = self.look().await.map_err(|error| self.azure.half_done(sent.is_ok(), error));
         match (sent, looked) {

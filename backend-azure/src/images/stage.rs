@@ -9,6 +9,7 @@ use super::describe::{self, Found, Verb};
 use super::names::Name;
 use super::version::{DEPRECATED, Version};
 use crate::client::{Azure, Call};
+use crate::operations::Stands;
 use crate::preflight::GALLERY;
 
 pub(super) async fn set(azure: &Azure, image: &ImageRef, name: &Name, stage: Availability) -> Result<()> {
@@ -44,15 +45,18 @@ pub(super) async fn set(azure: &Azure, image: &ImageRef, name: &Name, stage: Ava
     Err(azure.half_done(true, Error::new(ErrorKind::Busy, what)))
 }
 
-/// Sends a change of a version.
+/// Sends a change of a version, and waits for it a while.
 pub(super) async fn patch(azure: &Azure, name: &Name, version: &Version, body: &Value) -> Result<()> {
-    azure.complete(&Call::patch(describe::call(version.kind, Verb::Patch), &name.path(azure), GALLERY, body), false).await
+    let call = Call::patch(describe::call(version.kind, Verb::Patch), &name.path(azure), GALLERY, body);
+    let Stands::Running(operation) = describe::order(azure, &call).await? else { return Ok(()) };
+    let what = format!("{} was accepted, and its operation goes on ({}); ask again", call.id, operation.id());
+    Err(Error::new(ErrorKind::Busy, what).with_applied(Applied::Unknown).with_echo_until(azure.now()))
 }
 
 /// It is nobody's latest, and its life is over. How it was before is remembered in a tag.
 fn deprecated(version: &Version, now: Timestamp) -> Value {
     let was = if version.is_unlisted() { "unlisted" } else { "latest" };
-    let was = version.end_of_life().map_or_else(|| was.to_owned(), |end| format!("{was} {end}"));
+    let was = if version.end_of_life().is_some() { format!("{was} {}", version.end()) } else { was.to_owned() };
     let mut tags = version.tags();
     tags.retain(|name, _| !name.eq_ignore_ascii_case(DEPRECATED));
     tags.insert(DEPRECATED.to_owned(), was);
@@ -61,18 +65,21 @@ fn deprecated(version: &Version, now: Timestamp) -> Value {
     with_tags(version.change(profile), &tags)
 }
 
-/// It is as it was before it was deprecated, if that was done here; else it has no end of life.
+/// Further than any life: Azure's models know no way to take an end away.
+const NEVER: &str = "9999-01-01T00:00:00Z";
+
+/// It is as it was before it was deprecated, if that was done here, and has an end of life that is far away.
 fn active(version: &Version, now: Timestamp) -> Value {
     let mut tags = version.tags();
-    let Some(was) = tags.keys().find(|name| name.eq_ignore_ascii_case(DEPRECATED)).cloned().and_then(|name| tags.remove(&name))
-    else {
-        return version.change(Map::from_iter([("endOfLifeDate".to_owned(), Value::Null)]));
+    let mark = tags.keys().find(|name| name.eq_ignore_ascii_case(DEPRECATED)).cloned();
+    let Some(was) = mark.and_then(|name| tags.remove(&name)) else {
+        return version.change(Map::from_iter([("endOfLifeDate".to_owned(), NEVER.into())]));
     };
     let (listed, end) = was.split_once(' ').unwrap_or((&was, ""));
-    let end = end.parse::<Timestamp>().ok().filter(|end| *end > now);
+    let lives = end.parse::<Timestamp>().is_ok_and(|end| end > now);
     let profile = Map::from_iter([
         ("excludeFromLatest".to_owned(), (listed != "latest").into()),
-        ("endOfLifeDate".to_owned(), end.map_or(Value::Null, |end| end.to_string().into())),
+        ("endOfLifeDate".to_owned(), if lives { end } else { NEVER }.into()),
     ]);
     with_tags(version.change(profile), &tags)
 }
@@ -111,7 +118,8 @@ mod tests {
             assert_eq!((&profile["excludeFromLatest"], &profile["endOfLifeDate"]), (&json!(true), &json!(now().to_string())));
             let back = active(&version(true, Some("2026-11-22T11:00:00Z"), Some(mark)), now());
             let profile = &back["properties"]["publishingProfile"];
-            assert_eq!((&profile["excludeFromLatest"], &profile["endOfLifeDate"]), (&json!(excluded), &json!(end)));
+            let end = json!(end.unwrap_or(NEVER));
+            assert_eq!((&profile["excludeFromLatest"], &profile["endOfLifeDate"]), (&json!(excluded), &end));
             assert_eq!(back["tags"], json!({}), "the mark is taken away, whatever its case");
         }
     }
@@ -119,9 +127,10 @@ mod tests {
     #[test]
     fn what_somebody_else_has_ended_is_not_promoted_by_it() {
         let back = active(&version(true, Some("2026-11-22T11:00:00Z"), None), now());
-        assert_eq!(back["properties"]["publishingProfile"], json!({ "endOfLifeDate": null }));
+        assert_eq!(back["properties"]["publishingProfile"], json!({ "endOfLifeDate": NEVER }));
         assert_eq!(back.get("tags"), None);
         let over = active(&version(true, None, Some("latest 2026-11-22T11:59:59Z")), now());
-        assert_eq!(over["properties"]["publishingProfile"]["endOfLifeDate"], Value::Null, "what is over by now is not set again");
+        assert_eq!(over["properties"]["publishingProfile"]["endOfLifeDate"], NEVER, "what is over by now is not set again");
+        assert!(NEVER.parse::<Timestamp>().is_ok_and(|never| never > now()), "it can be read back");
     }
 }

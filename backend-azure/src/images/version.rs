@@ -108,7 +108,12 @@ impl Version {
 
     /// "endOfLifeDate": informational, machines can be made of it after it.
     pub(super) fn end_of_life(&self) -> Option<Timestamp> {
-        self.text("/properties/publishingProfile/endOfLifeDate").parse().ok()
+        self.end().parse().ok()
+    }
+
+    /// The same, as Azure writes it; empty without one.
+    pub(super) fn end(&self) -> &str {
+        self.text("/properties/publishingProfile/endOfLifeDate")
     }
 
     pub(super) fn is_past(&self, now: Timestamp) -> bool {
@@ -149,7 +154,7 @@ impl Version {
         actions.and_then(|actions| actions.get(name)?.as_str()).unwrap_or_default()
     }
 
-    /// What has to be sent to change its publishing profile: all that the model requires is said again, and nothing else. What is null is taken away (RFC 7396).
+    /// What has to be sent to change its publishing profile: all that the model requires is said again, and nothing else.
     pub(super) fn change(&self, profile: Map<String, Value>) -> Value {
         match self.kind {
             // `storageProfile` is required, its `source` is what does not change.

@@ -183,7 +183,7 @@ impl AzureMetrics {
 #[async_trait]
 impl Metrics for AzureMetrics {
     async fn read(&self, query: &Query<'_>) -> Result<Option<Reading>> {
-        let named = |error: Error| error.with_operation("read").with_resource(query.metric).with_place(&self.azure.place());
+        let named = |error: Error| error.with_operation("read").with_resource(query.metric).with_place(self.azure.place());
         let known = || self.measures.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let measure = self.measures.get(query.metric).ok_or_else(|| {
             named(Error::invalid(format!("nobody said what `{}` is in Azure Monitor; known are: {}", query.metric, known())))

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(window(61, 179), None, "no whole minute");
         assert_eq!(window(200, 100), None);
         let shown = Window::within(at(0), at(120), MINUTE).unwrap();
-        assert_eq!(shown.to_string(), "1970-01-01T00:00:00Z/1970-01-01T00:02:00Z");
+        assert_eq!(shown.to_string(), "1970-01-01T00:00:00.000Z/1970-01-01T00:02:00.000Z");
     }
 
     fn points(aggregate: Aggregate, body: &Value) -> Result<Points> {

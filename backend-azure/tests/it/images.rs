@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use backend_azure::{Azure, GalleryCatalog, NewVersion};
 use immutable_core::conformance::catalog;
-use immutable_core::fleet::Coverage;
 use immutable_core::id::BaseQuery;
-use immutable_core::provider::{Availability, Deleted, ImageCatalog, ImageSeen, ImageStage, ImageUse, Replica};
+use immutable_core::provider::{Availability, Deleted, ImageCatalog, ImageSeen, ImageStage, Replica};
 use immutable_core::{Applied, ErrorKind, ImageRef, Place, Result};
 use immutable_fakes::arm::Fault;
 use immutable_fakes::arm::https::Server;
@@ -125,12 +124,12 @@ fn query(text: &str) -> BaseQuery {
     BaseQuery::new(text)
 }
 
-fn place(region: &str) -> Place {
+pub(crate) fn place(region: &str) -> Place {
     Place::new("azure", SUBSCRIPTION, region).unwrap()
 }
 
 /// The id of what a version is of.
-fn definition(image: &ImageRef) -> String {
+pub(crate) fn definition(image: &ImageRef) -> String {
     image.id().as_str().split("/versions/").next().unwrap().to_owned()
 }
 
@@ -145,7 +144,7 @@ pub(crate) async fn look(images: &GalleryCatalog, image: &ImageRef) -> ImageSeen
 }
 
 /// Somebody changes what a version says of how it is published.
-fn publishing(account: &Account, image: &ImageRef, field: &str, value: Value) {
+pub(crate) fn publishing(account: &Account, image: &ImageRef, field: &str, value: Value) {
     let changed = account.fake.by_hand(image.id().as_str(), |body| body["properties"]["publishingProfile"][field] = value);
     assert!(changed, "{image}");
 }
@@ -409,41 +408,14 @@ fn what_is_deprecated_is_nobodys_latest_and_is_so_again_when_it_is_active() {
         assert_eq!(now["tags"]["immutable-deprecated"], "latest 2030-01-01T00:00:00Z");
         assert_eq!(images.promote(&image).await.unwrap_err().kind(), ErrorKind::Conflict);
         images.set_stage(&image, Availability::Active).await.unwrap();
-        assert_eq!(account.fake.body(image.id().as_str()), before);
+        let after = account.fake.body(image.id().as_str());
+        assert_eq!(after["tags"], before["tags"]);
+        for field in ["excludeFromLatest", "endOfLifeDate", "publishedDate"] {
+            let of = |body: &Value| body["properties"]["publishingProfile"][field].clone();
+            assert_eq!(of(&after), of(&before), "{field}");
+        }
         let refused = images.set_stage(&image, Availability::Disabled).await.unwrap_err();
         assert!(refused.kind() == ErrorKind::Invalid && refused.message().contains("no such stage"), "{refused}");
-    });
-}
-
-#[test]
-fn an_image_that_is_protected_stays() {
-    with_image(async |account, images, image| {
-        let safety = |field: &str, value: bool| {
-            account.fake.by_hand(image.id().as_str(), |body| body["properties"]["safetyProfile"] = json!({ field: value }));
-        };
-        let delete = async |words: &str| {
-            let error = images.delete(&image).await.unwrap_err();
-            assert!(error.kind() == ErrorKind::Denied && error.message().contains(words), "{error}");
-        };
-        safety("blockDeletionBeforeEndOfLife", true);
-        delete("before its end of life").await;
-        publishing(account, &image, "endOfLifeDate", "2030-01-01T00:00:00Z".into());
-        delete("before 2030-01-01").await;
-        safety("allowDeletionOfReplicatedLocations", false);
-        let twice = json!([{ "name": REGION }, { "name": ELSEWHERE }]);
-        publishing(account, &image, "targetRegions", twice);
-        later(account, 600).await;
-        delete("delete them first").await;
-        let (there, copy) = (in_region(account, ELSEWHERE).await.unwrap(), ImageRef::new(place(ELSEWHERE), image.id().as_str()));
-        let there = GalleryCatalog::new(&there);
-        let error = there.delete(&copy).await.unwrap_err();
-        assert!(error.kind() == ErrorKind::Denied && error.message().contains("allowDeletionOfReplicatedLocations"), "{error}");
-        assert_eq!(account.fake.count("galleryImageVersions.update") + account.fake.count("galleryImageVersions.delete"), 0);
-        safety("allowDeletionOfReplicatedLocations", true);
-        assert_eq!(there.delete(&copy).await.unwrap(), Deleted::Gone);
-        assert_eq!(images.delete(&image).await.unwrap(), Deleted::Gone);
-        let bypass = |call: &immutable_fakes::arm::Call| call.query.get("bypassSoftDelete").is_some_and(|value| value == "true");
-        assert!(account.fake.calls().iter().any(|call| call.method == "galleryImageVersions.delete" && bypass(call)));
     });
 }
 
@@ -460,116 +432,6 @@ fn an_image_is_known_by_its_own_place_alone() {
         }
         let shouted = ImageRef::new(image.place().clone(), image.id().as_str().to_ascii_uppercase());
         assert_eq!(look(&images, &shouted).await.stage, ImageStage::Active, "ids have no case");
-    });
-}
-
-#[test]
-fn what_somebody_else_has_is_launched_and_left_alone() {
-    with_image(async |account, images, image| {
-        let theirs = image.id().as_str().replace(SUBSCRIPTION, "00000000-0000-0000-0000-000000000009");
-        account.fake.resource(&theirs, &account.fake.body(image.id().as_str()));
-        let theirs = ImageRef::new(image.place().clone(), theirs);
-        let kinds = [
-            images.delete(&theirs).await.map(drop).unwrap_err().kind(),
-            images.set_stage(&theirs, Availability::Deprecated).await.unwrap_err().kind(),
-        ];
-        let seen = look(&images, &theirs).await;
-        assert!(!seen.ours && seen.stage != ImageStage::Gone, "{seen:?}");
-        assert!(kinds.iter().all(|kind| [ErrorKind::Denied, ErrorKind::Busy].contains(kind)), "{kinds:?}");
-        assert_eq!(account.fake.count("galleryImageVersions.update") + account.fake.count("galleryImageVersions.delete"), 0);
-    });
-}
-
-#[test]
-fn what_may_not_be_looked_at_is_not_taken_for_unused() {
-    for method in ["virtualMachineScaleSets.listAll", "virtualMachines.listAll"] {
-        with_image(async |account, images, image| {
-            account.fake.deny(method);
-            let uses = images.uses(&image).await.unwrap();
-            assert!(matches!(&uses.coverage, Coverage::Part(why) if why.contains(method)), "{uses:?}");
-            let deleted = images.delete(&image).await.unwrap();
-            assert!(matches!(&deleted, Deleted::Unsure(why) if why.contains(method)), "{deleted:?}");
-            account.fake.allow(method);
-            assert_eq!(images.delete(&image).await.unwrap(), Deleted::Gone);
-        });
-    }
-}
-
-#[test]
-fn what_somebody_else_made_anywhere_in_the_subscription_is_a_use() {
-    with_image(async |account, images, image| {
-        account.fake.resource_group("others");
-        let set = |group: &str, name: &str| {
-            account
-                .fake
-                .id("Microsoft.Compute/virtualMachineScaleSets", name)
-                .replace(&format!("/{GROUP}/"), &format!("/{group}/"))
-        };
-        assert!(account.fake.meddle_scale_set(&set("others", "by-hand"), image.id().as_str(), 1));
-        assert!(account.fake.meddle_uniform(&set(GROUP, "old"), image.id().as_str(), 1));
-        later(account, 120).await;
-        let by = images.uses(&image).await.unwrap().by;
-        let shown: Vec<String> = by.iter().map(ToString::to_string).collect();
-        assert!(
-            matches!(&shown[..], [a, b, c, d] if a == "group old" && b == "group others/by-hand" && c.starts_with("instance old_") && d.starts_with("instance others/by-hand_")),
-            "{shown:?}"
-        );
-        account.fake.deny("virtualMachineScaleSetVMs.list");
-        assert!(matches!(images.uses(&image).await.unwrap().coverage, Coverage::Part(_)));
-        account.fake.allow("virtualMachineScaleSetVMs.list");
-        // Another model, for machines that are made from now on.
-        let other = account.image("1.1.0");
-        account.fake.by_hand(&set(GROUP, "old"), |body| {
-            body["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"]["id"] = other.id().as_str().into();
-        });
-        let by = images.uses(&image).await.unwrap().by;
-        assert!(!by.iter().any(|one| matches!(one, ImageUse::Group(name) if name.as_str() == "old")), "{by:?}");
-        assert!(by.iter().any(|one| matches!(one, ImageUse::Instance(name) if name.as_str().starts_with("old_"))), "{by:?}");
-        let there = GalleryCatalog::new(&in_region(account, ELSEWHERE).await.unwrap());
-        let elsewhere = ImageRef::new(place(ELSEWHERE), image.id().as_str());
-        assert!(there.uses(&elsewhere).await.unwrap().none(), "they are all in the other region");
-    });
-}
-
-#[test]
-fn who_launches_the_latest_uses_what_that_is() {
-    with_image(async |account, images, image| {
-        let other = account.image("0.9.0");
-        let set = account.fake.id("Microsoft.Compute/virtualMachineScaleSets", "moving");
-        assert!(account.fake.meddle_scale_set(&set, image.id().as_str(), 0));
-        let names = |id: &str| {
-            account.fake.by_hand(&set, |body| {
-                body["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"] = json!({ "id": id })
-            })
-        };
-        assert!(names(&definition(&image)));
-        later(account, 30).await;
-        let shown = images.uses(&image).await.unwrap();
-        assert!(matches!(&shown.by[..], [ImageUse::Group(name)] if name.as_str() == "moving"), "{shown:?}");
-        assert!(images.uses(&other).await.unwrap().none());
-        images.set_stage(&image, Availability::Deprecated).await.unwrap();
-        assert!(images.uses(&image).await.unwrap().none(), "it is not the latest now");
-        assert!(!images.uses(&other).await.unwrap().none(), "this one is");
-        account.fake.deny("galleryImageVersions.listByGalleryImage");
-        assert!(matches!(images.uses(&other).await.unwrap().coverage, Coverage::Part(_)));
-        account.fake.by_hand(&set, |body| {
-            let reference = json!({ "sharedGalleryImageId": "/sharedGalleries/1-IMAGES/images/web/versions/0.9.0" });
-            body["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"] = reference;
-        });
-        let shared = images.uses(&other).await.unwrap();
-        assert!(matches!(&shared.coverage, Coverage::Part(why) if why.contains("which may be it")), "{shared:?}");
-        assert!(images.uses(&image).await.unwrap().none());
-    });
-}
-
-#[test]
-fn a_copy_that_is_being_made_is_a_use_where_it_is_made_from() {
-    with_image(async |account, images, image| {
-        let Replica::Copying { image: copy, .. } = images.replicate(&image, &place(ELSEWHERE)).await.unwrap() else { panic!() };
-        let by = images.uses(&image).await.unwrap().by;
-        assert!(matches!(&by[..], [ImageUse::Copy(found)] if *found == copy), "{by:?}");
-        later(account, 120).await;
-        assert!(images.uses(&image).await.unwrap().none());
     });
 }
 
@@ -594,34 +456,5 @@ fn whoever_may_not_is_told_by_the_call() {
             assert!(error.kind() == ErrorKind::Denied && error.to_string().contains(method), "{error}");
             account.fake.allow(method);
         }
-    });
-}
-
-#[test]
-fn what_was_sent_and_not_answered_may_still_be_done() {
-    with_image(async |account, images, image| {
-        account.fake.faults().next("galleryImageVersions.delete", Fault::LateEffect { after: Duration::from_secs(60) });
-        let lost = images.delete(&image).await.unwrap_err();
-        assert!(lost.applied() == Applied::Unknown && lost.echo_until().is_some(), "{lost:?}");
-        later(account, 120).await;
-        assert_eq!(images.delete(&image).await.unwrap(), Deleted::Gone);
-    });
-}
-
-#[test]
-fn a_delete_that_fails_after_it_was_accepted_is_not_told_as_done() {
-    with_image(async |account, images, image| {
-        account.fake.operation_fails("galleryImageVersions.delete", "InternalExecutionError", "try again later");
-        let failed = images.delete(&image).await.unwrap_err();
-        assert!(failed.applied() == Applied::Unknown && failed.message().contains("try again later"), "{failed:?}");
-        assert_eq!(look(&images, &image).await.stage, ImageStage::Active);
-        // It goes on, and nobody knows where it can be asked about.
-        account.fake.operations_take(Duration::from_secs(60));
-        let busy = images.delete(&image).await.unwrap_err();
-        assert_eq!(busy.kind(), ErrorKind::Busy, "{busy}");
-        account.fake.forget_operations();
-        assert_eq!(images.delete(&image).await.unwrap_err().kind(), ErrorKind::Busy, "it is being deleted");
-        later(account, 120).await;
-        assert_eq!(images.delete(&image).await.unwrap(), Deleted::Gone);
     });
 }

@@ -17,5 +17,6 @@ mod signing;
 mod suites;
 mod sweep;
 mod turns;
+mod uses;
 mod walk;
 mod world;

@@ -13,7 +13,7 @@ fn play(seed: u64) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut world = world(requests, size, dice.death()).await?;
-        let played = play::storm(&mut world, true, seed, &mut dice).await;
+        let played = play::storm(&mut world, requests != Requests::Somewhere, seed, &mut dice).await;
         if played.is_err() && std::env::var("SEED").is_ok() {
             println!("{}", world.story().await?);
         }

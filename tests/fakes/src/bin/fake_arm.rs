@@ -39,7 +39,7 @@ async fn main() -> std::io::Result<()> {
     fake.reaction(Duration::from_secs(boot.min(1)));
     fake.operations_take(Duration::from_secs(boot.min(1)));
     fake.poll_after(Some(Duration::from_secs(1)));
-    let shown = demo(&fake, u64::try_from(clock.now().as_millis()).unwrap_or(0));
+    let shown = demo(&fake, u64::try_from(clock.now().as_millis()).unwrap_or(0), boot);
     let authority = https::authority()?;
     if let Some(file) = ca {
         std::fs::write(file, &authority.ca_pem)?;
@@ -81,7 +81,7 @@ async fn tell(fake: &FakeArm, mut calls: Option<std::fs::File>) {
 }
 
 /// What a user makes beforehand: a line for each, with what it is and its id.
-fn demo(fake: &FakeArm, now: u64) -> Vec<String> {
+fn demo(fake: &FakeArm, now: u64, boot: u64) -> Vec<String> {
     fake.copies_take(Duration::from_secs(2));
     let mut shown: Vec<String> = ["1.0.0", "1.1.0"]
         .into_iter()
@@ -95,6 +95,16 @@ fn demo(fake: &FakeArm, now: u64) -> Vec<String> {
     let addresses = ["blue", "green"].map(|rule| fake.address("front", rule));
     let targets: Vec<_> = ["blue", "green"].into_iter().zip(addresses.iter().map(String::as_str)).collect();
     let profile = fake.traffic_manager("web", &targets);
+    // In seconds what takes minutes elsewhere.
+    fake.imaging(Duration::from_secs(boot));
+    fake.rules_settle(Duration::from_secs(boot.min(2)));
+    fake.connections_last(Duration::from_secs(boot));
+    fake.by_hand(&profile, |body| {
+        if let Some(ttl) = body.pointer_mut("/properties/dnsConfig/ttl") {
+            *ttl = boot.into();
+        }
+    });
+    fake.usual_metric("Microsoft.Compute/virtualMachineScaleSets", "Percentage CPU", "Percent", 12.0);
     fake.metric(&balancer, "ByteCount", "Bytes", &[]);
     for minute in 0..30 {
         fake.sample(&balancer, "ByteCount", &[], now.saturating_sub(minute * 60_000), 1000.0);

@@ -252,6 +252,24 @@ fn a_version_of_an_application_has_a_package_and_how_it_is_installed() {
     assert_eq!(wire.call("GET", &id, Value::Null).error(), (404, "ResourceNotFound"));
 }
 
+/// packer#8895 quotes it.
+#[test]
+fn a_version_stays_in_the_region_that_it_was_made_in() {
+    let (wire, source) = gallery();
+    let id = version("1.1.0");
+    assert_eq!(wire.call("PUT", &id, body(&source, &["northeurope"])).error(), (400, "InvalidParameter"));
+    wire.done(&wire.call("PUT", &id, body(&source, &["West Europe", "northeurope"])));
+    let only = |region: &str| {
+        let profile = json!({ "targetRegions": [{ "name": region }] });
+        wire.call("PATCH", &id, json!({ "properties": { "publishingProfile": profile, "storageProfile": {} } }))
+    };
+    let said = only("northeurope");
+    assert_eq!(said.error(), (400, "InvalidParameter"));
+    assert!(said.body["error"]["message"].as_str().unwrap().contains("must contain the location"));
+    wire.done(&only("westeurope"));
+    assert_eq!(copies(&wire, &id).1.len(), 1);
+}
+
 #[test]
 fn what_others_say_of_a_version_is_copied_too() {
     let (wire, source) = gallery();

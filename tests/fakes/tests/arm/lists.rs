@@ -91,3 +91,27 @@ fn what_was_before_a_change_is_shown_for_a_while_by_turns() {
     wire.wait(30);
     assert_eq!((0..3).map(|_| wire.capacity(&id)).collect::<Vec<_>>(), [2; 3]);
 }
+
+/// "Gets a list of all VM Scale Sets in the subscription, regardless of the associated resource group": virtualMachineScaleSets.listAll. "Lists all of the virtual machines in the
+/// specified subscription": virtualMachines.listAll; members of Uniform scale sets are in the list of theirs alone.
+#[test]
+fn a_subscription_lists_what_all_its_resource_groups_have() {
+    let wire = Wire::new();
+    wire.fake.resource_group("others");
+    let id = wire.scale_set("web", 1, &[]);
+    let theirs = id.replace("/acme/", "/others/");
+    assert!(wire.fake.meddle_scale_set(&theirs, &wire.image, 1));
+    let uniform = id.replace("/web", "/old");
+    assert!(wire.fake.meddle_uniform(&uniform, &wire.image, 1));
+    wire.wait(120);
+    let all = |kind: &str| {
+        let everything = GROUP.replace("/resourceGroups/acme", "");
+        let said = wire.get(&format!("{everything}/Microsoft.Compute/{kind}")).ok();
+        let found = said["value"].as_array().unwrap().clone();
+        found.iter().map(|one| one["id"].as_str().unwrap().to_lowercase()).collect::<Vec<_>>()
+    };
+    let sets: Vec<String> = [&uniform, &id, &theirs].map(|id| id.to_lowercase()).into();
+    assert_eq!(all("virtualMachineScaleSets"), sets);
+    let machines = all("virtualMachines");
+    assert!(matches!(&machines[..], [one, two] if one.contains("/acme/") && two.contains("/others/")), "{machines:?}");
+}

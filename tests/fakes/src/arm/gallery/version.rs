@@ -74,24 +74,13 @@ pub(super) fn update(world: &mut World, asked: &Asked) -> Result<Answer> {
         "properties.safetyProfile.allowDeletionOfReplicatedLocations",
         "properties.safetyProfile.blockDeletionBeforeEndOfLife",
     ] {
-        match at(&asked.body, field) {
-            // "JSON Merge Patch", RFC 7396, which Resource Manager's contract for PATCH names: what is null is taken away.
-            Some(Value::Null) => take(&mut body, field),
-            Some(value) => put(&mut body, field, value.clone()),
-            None => {}
+        if let Some(value) = at(&asked.body, field) {
+            put(&mut body, field, value.clone());
         }
     }
     let body = rules::kept(world, &body, Some(&before.body));
     rules::home(sort, &body)?;
     Ok(publish(world, asked, body, true))
-}
-
-fn take(body: &mut Value, field: &str) {
-    let (above, name) = field.rsplit_once('.').unwrap_or(("", field));
-    let pointer = if above.is_empty() { String::new() } else { format!("/{}", above.replace('.', "/")) };
-    if let Some(above) = body.pointer_mut(&pointer).and_then(Value::as_object_mut) {
-        above.remove(name);
-    }
 }
 
 /// One change at a time: "Conflict", as "Troubleshoot shared images in Azure" has it.
