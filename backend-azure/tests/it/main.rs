@@ -3,6 +3,7 @@
 mod account;
 mod applications;
 mod beside;
+mod bodies;
 mod calls;
 mod hand;
 mod images;
