@@ -197,6 +197,8 @@ fn advice(kind: ErrorKind, status: u16, faults: &[Fault], id: &str) -> Option<St
 pub(crate) fn of_call(id: &'static str, error: azure_core::Error) -> Error {
     let cause = error.kind();
     let (kind, what, applied) = match cause {
+        // Who gives tokens was not to be had, which passes.
+        Cause::Credential if was_away(&error) => (Unreachable, "was not sent, since no token could be had", Applied::No),
         Cause::Credential => (Denied, "was not sent, for want of credentials; sign in again", Applied::No),
         // Nobody was there to hear it.
         Cause::Connection => (Unreachable, "was not sent: there is no connection", Applied::No),
@@ -206,6 +208,19 @@ pub(crate) fn of_call(id: &'static str, error: azure_core::Error) -> Error {
         _ => (Unreachable, "was not answered", Applied::Unknown),
     };
     Error::new(kind, format!("{id} {what} ({error})")).with_applied(applied).with_source(error)
+}
+
+/// Whether a credential has failed of the way to who gives tokens, or of an answer that is none of theirs: a gateway's.
+fn was_away(error: &azure_core::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let kind = cause.downcast_ref::<azure_core::Error>().map(azure_core::Error::kind);
+        if matches!(kind, Some(Cause::Connection | Cause::Io | Cause::DataConversion)) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// Of a call that was answered with an error.

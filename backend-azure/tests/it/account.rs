@@ -5,13 +5,12 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use backend_azure::{Azure, Machine, VmssTemplate};
+use backend_azure::{Azure, Builder, Machine, VmssTemplate};
 use immutable_core::time::{Clock, ScaledClock};
 use immutable_core::{ImageRef, LaunchTemplate, Place, Result, Timestamp};
+use immutable_fakes::arm::FakeArm;
 use immutable_fakes::arm::https::{Authority, Server, authority};
-use immutable_fakes::arm::{FakeArm, Outcome, Reply, Request};
 use immutable_fakes::play::Script;
-use serde_json::Value;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 pub(crate) const GROUP: &str = "acme";
@@ -62,6 +61,21 @@ impl Account {
         connect(&self.fake, &self.endpoint, &self.clock).await
     }
 
+    /// A client that says some of it otherwise.
+    pub(crate) async fn signed(&self, sign: impl FnOnce(Builder) -> Builder) -> Result<Azure> {
+        sign(builder(&self.fake, &self.endpoint, &self.clock, GROUP)).connect().await
+    }
+
+    /// A client of another resource group.
+    pub(crate) async fn of_group(&self, group: &str) -> Result<Azure> {
+        builder(&self.fake, &self.endpoint, &self.clock, group).connect().await
+    }
+
+    /// The same account, called so.
+    pub(crate) fn by(&self, azure: Azure) -> Self {
+        Self { azure, ..self.clone() }
+    }
+
     pub(crate) fn place(&self) -> Place {
         self.azure.place()
     }
@@ -79,21 +93,6 @@ impl Account {
         LaunchTemplate::of(&VmssTemplate::new(self.machine())).unwrap()
     }
 
-    /// A resource, by its path, as anybody may read it.
-    pub(crate) fn read(&self, path: &str) -> Value {
-        let answer = self.send("GET", path, Vec::new());
-        assert_eq!(answer.status, 200, "{path}");
-        serde_json::from_slice(&answer.body).unwrap()
-    }
-
-    pub(crate) fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Reply {
-        let request = Request { method: method.into(), uri: path.to_owned(), headers: Vec::new(), body };
-        match self.fake.answer(&request, self.now_ms()) {
-            Outcome::Reply(reply) => reply,
-            other => panic!("{method} {path}: {other:?}"),
-        }
-    }
-
     pub(crate) async fn wait(&self, duration: Duration) {
         self.clock.sleep_until(self.clock.now() + duration).await;
     }
@@ -104,15 +103,17 @@ impl Account {
 }
 
 async fn connect(fake: &FakeArm, endpoint: &str, clock: &ScaledClock) -> Result<Azure> {
+    builder(fake, endpoint, clock, GROUP).connect().await
+}
+
+fn builder(fake: &FakeArm, endpoint: &str, clock: &ScaledClock, group: &str) -> Builder {
     let client = fake.client();
-    Azure::builder(SUBSCRIPTION, GROUP, REGION)
+    Azure::builder(SUBSCRIPTION, group, REGION)
         .endpoint(endpoint)
         .authority(endpoint)
         .certificate_authority(&AUTHORITY.ca_pem)
         .client_secret(client.tenant, client.id, client.secret)
         .clock(clock.clone())
-        .connect()
-        .await
 }
 
 fn now_ms(clock: &impl Clock) -> u64 {
