@@ -78,7 +78,7 @@ struct Args {
     #[arg(long, value_name = "NAME", default_value = "web")]
     fleet: String,
     /// How many instances the fleet has.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
     /// How long a canary bakes, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -183,7 +183,7 @@ async fn walk(args: Args) -> Result<()> {
         controller.registry().publish(artifact, &"azure_rollout".into()).await?;
         let strategy = match at {
             0 => Strategy::rolling(),
-            _ => Strategy::canary([Percent::new(25)?]).bake(Duration::from_secs(args.bake)).gate(Approve::by(["operator"])),
+            _ => Strategy::canary([Percent::new(50)?]).bake(Duration::from_secs(args.bake)).gate(Approve::by(["operator"])),
         };
         println!("\n== {artifact}");
         let plan = controller.plan(fleet, artifact, strategy).await?;

@@ -207,7 +207,13 @@ pub(crate) fn of_call(id: &'static str, error: azure_core::Error) -> Error {
         Cause::HttpResponse { .. } => (Denied, "was not sent, since no token was given", Applied::No),
         _ => (Unreachable, "was not answered", Applied::Unknown),
     };
-    Error::new(kind, format!("{id} {what} ({error})")).with_applied(applied).with_source(error)
+    let made = Error::new(kind, format!("{id} {what}")).with_applied(applied);
+    if kind != Denied {
+        return made.with_source(error);
+    }
+    // Why nobody could sign in is one text, told thrice by who tells it: by itself, and by its causes.
+    let said = error.to_string();
+    Error::new(kind, format!("{id} {what} ({})", said.lines().next().unwrap_or_default())).with_applied(applied)
 }
 
 /// Whether a credential has failed of the way to who gives tokens, or of an answer that is none of theirs: a gateway's.
