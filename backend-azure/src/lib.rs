@@ -84,3 +84,7 @@ pub use metrics::{Aggregate, AzureMetrics, Dimension, Interval, Measure};
 pub use scale_sets::{APPLICATION_HEALTH, SCALE_SET, VmssFleet};
 pub use template::{Admin, ApplicationHealth, Disk, Machine, VmssTemplate};
 pub use traffic::{LoadBalancerTraffic, Pool, TrafficManagerTraffic, WeightedPool};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/azure/README.md")]
+struct Readme;

@@ -7,6 +7,7 @@ mod bodies;
 mod calls;
 mod hand;
 mod images;
+mod live;
 mod metrics;
 mod operations;
 mod policy;
