@@ -216,12 +216,16 @@ pub(crate) fn of_call(id: &'static str, error: azure_core::Error) -> Error {
     Error::new(kind, format!("{id} {what} ({})", said.lines().next().unwrap_or_default())).with_applied(applied)
 }
 
-/// Whether a credential has failed of the way to who gives tokens, or of an answer that is none of theirs: a gateway's.
+/// Whether a credential has failed of the way to who gives tokens, of their server, or of an answer that is none of theirs: a gateway's.
 fn was_away(error: &azure_core::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let kind = cause.downcast_ref::<azure_core::Error>().map(azure_core::Error::kind);
-        if matches!(kind, Some(Cause::Connection | Cause::Io | Cause::DataConversion)) {
+        let away = match cause.downcast_ref::<azure_core::Error>().map(azure_core::Error::kind) {
+            Some(Cause::Connection | Cause::Io | Cause::DataConversion) => true,
+            Some(Cause::HttpResponse { status, .. }) => matches!(u16::from(*status), 408 | 429 | 500..),
+            _ => false,
+        };
+        if away {
             return true;
         }
         source = cause.source();

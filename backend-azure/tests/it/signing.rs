@@ -8,6 +8,7 @@ use backend_azure::{Azure, VmssFleet};
 use immutable_core::fleet::FleetId;
 use immutable_core::provider::FleetProvider;
 use immutable_core::{Applied, Error, ErrorKind, Result};
+use immutable_fakes::arm::Fault;
 use immutable_fakes::arm::https::authority;
 use tokio::io::AsyncWriteExt;
 
@@ -87,7 +88,18 @@ fn tokens_of_the_program_are_asked_for_again_once_one_was_refused() {
 }
 
 #[test]
-fn who_gives_tokens_may_be_away_for_a_while() {
+fn who_gives_tokens_is_waited_for() {
+    for fault in [Fault::Refused, Fault::ServerErrorBefore(503), Fault::Throttled] {
+        play(async |account: Account| {
+            account.fake.faults().times("token", 2, fault.clone());
+            look(&account, &account.azure).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+            assert!(account.fake.count("token") >= 1, "{fault:?}");
+        });
+    }
+}
+
+#[test]
+fn who_gives_tokens_may_be_away_for_long() {
     play(async |account: Account| {
         let client = account.fake.client();
         let away = |builder: backend_azure::Builder| {
