@@ -218,6 +218,24 @@ mod tests {
     }
 
     #[test]
+    fn nothing_but_the_endpoint_is_called() {
+        let token = || async { Ok("token".to_owned()) };
+        let azure = Azure::builder("s", "acme", "westeurope").access_token(token).connect();
+        let azure = immutable_core::time::VirtualClock::default().run(azure).unwrap();
+        let ours = azure.at("operations.get", "https://management.azure.com/a/b?api-version=1").unwrap();
+        assert_eq!(azure.url(&ours).unwrap().as_str(), "https://management.azure.com/a/b?api-version=1");
+        for path in ["//example.com/a", "/\\\\example.com/a", "https://example.com/a"] {
+            let url = if path.starts_with('/') { format!("https://management.azure.com{path}") } else { path.to_owned() };
+            let called = azure.at("operations.get", &url).and_then(|call| azure.url(&call));
+            assert!(
+                called.as_ref().is_ok_and(|url| url.host_str() == Some("management.azure.com")) || called.is_err(),
+                "{called:?}"
+            );
+            assert!(azure.url(&Call::again("operations.get", path)).is_err(), "{path}");
+        }
+    }
+
+    #[test]
     fn what_nobody_has_heard_of_goes_on() {
         for state in ["InProgress", "Updating", "Accepted", "SomethingNew", ""] {
             assert_eq!(ended(state), None, "{state}");
