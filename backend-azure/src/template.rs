@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::client::Azure;
 use crate::ids::Source;
 use crate::marks;
-use crate::scale_sets::RUNS;
 
 /// How the machines of a scale set are made. A fleet gets it as `LaunchTemplate::of(&template)?`.
 ///
@@ -429,13 +428,9 @@ impl VmssTemplate {
         });
         let balances = || json!({ "automaticZoneRebalancingPolicy": { "enabled": false } });
         set(&mut properties, "resiliencyPolicy", (zones.len() > 1).then(balances));
-        let mut tags = marks::tags(spec, group);
-        if self.base_image.is_some() {
-            tags.insert(RUNS.to_owned(), spec.image.id().as_str().to_owned());
-        }
         let mut body = json!({
             "location": azure.region(),
-            "tags": tags,
+            "tags": marks::tags(spec, group),
             "sku": { "name": machine.size, "tier": "Standard", "capacity": 0 },
             "properties": properties,
         });

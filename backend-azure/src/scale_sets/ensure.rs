@@ -119,7 +119,7 @@ impl VmssFleet {
         loop {
             let id = GroupId { generation, cell };
             if !ours.iter().any(|group| group.id(&op.fleet) == Some(id)) {
-                match self.azure.group(&marks::name(&op.fleet, id)).await?.filter(is_of) {
+                match self.certainly(&marks::name(&op.fleet, id)).await?.filter(is_of) {
                     Some(found) => ours.push(found),
                     None if ours.iter().all(|group| group.id(&op.fleet).is_none_or(|known| known.cell < cell)) => break,
                     None => {}
@@ -128,7 +128,7 @@ impl VmssFleet {
             cell = cell.saturating_add(1);
         }
         // What is listed may be gone already, and has no etag.
-        let fresh = join_all(ours.iter().map(|group| self.azure.group(&group.name))).await;
+        let fresh = join_all(ours.iter().map(|group| self.certainly(&group.name))).await;
         let fresh: Result<Vec<Option<Group>>> = fresh.into_iter().collect();
         Ok(fresh?.into_iter().flatten().filter(is_of).collect())
     }

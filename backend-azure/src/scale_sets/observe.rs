@@ -8,11 +8,11 @@ use immutable_core::fleet::{
     Coverage, Evidence, FleetId, GroupId, GroupSeen, GroupState, Health, Incident, Instance, Observation, Stranger, Upkeep,
     Working,
 };
-use immutable_core::id::{ImageId, NativeRef, SourceId, Zone};
+use immutable_core::id::{ImageId, InstanceKey, NativeRef, SourceId, Zone};
 use immutable_core::{ErrorKind, Result};
 
-use super::VmssFleet;
 use super::seen::{Group, Machine};
+use super::{Begun, VmssFleet};
 use crate::operations::Stands;
 use crate::{errors, marks};
 
@@ -60,7 +60,7 @@ impl VmssFleet {
 
     async fn look_at(&self, id: GroupId, group: &Group, incidents: &mut Vec<Incident>) -> Result<GroupSeen> {
         let machines = self.azure.machines(group).await?;
-        let wrong = self.went_wrong(id, group).await?;
+        let wrong = self.went_wrong(id, group, &machines).await?;
         // Machines that failed tell of it themselves.
         if machines.iter().all(|machine| machine.faults().is_empty()) {
             incidents.extend(wrong);
@@ -75,7 +75,7 @@ impl VmssFleet {
     }
 
     /// What came of the sizes that this process has set. A capacity that there is not is told by the operation alone (autoscaler#8323).
-    async fn went_wrong(&self, id: GroupId, group: &Group) -> Result<Vec<Incident>> {
+    async fn went_wrong(&self, id: GroupId, group: &Group, machines: &[Machine]) -> Result<Vec<Incident>> {
         let open = || {
             let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
             begun.get(&group.name).cloned().unwrap_or_default()
@@ -97,19 +97,34 @@ impl VmssFleet {
                     Some(Err(error)) => return Err(error),
                 }
             }
-            let mut all = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-            for known in all.get_mut(&group.name).into_iter().flatten() {
-                if let Some(one) = begun.iter().find(|one| one.operation == known.operation) {
-                    known.ended.clone_from(&one.ended);
-                }
+        }
+        told(&mut begun, machines);
+        let mut all = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for known in all.get_mut(&group.name).into_iter().flatten() {
+            if let Some(one) = begun.iter().find(|one| one.operation == known.operation) {
+                known.clone_from(one);
             }
         }
-        let incident = |one: &super::Begun| {
-            let faults = one.ended.as_ref().filter(|faults| !faults.is_empty() && !overtaken(faults))?;
+        drop(all);
+        let incident = |one: &Begun| {
+            let faults = one.ended.as_ref().filter(|faults| one.told.is_empty() && !faults.is_empty() && !overtaken(faults))?;
             let id_of = format!("{id} {}", one.operation.id());
             Some(Incident { id: id_of.into(), group: id, instance: None, trouble: errors::trouble(faults) })
         };
         Ok(begun.iter().filter_map(incident).collect())
+    }
+}
+
+/// What went wrong with an operation is told by the machines that it has left as failed, also once they are gone. Each of them tells of one.
+fn told(begun: &mut [Begun], machines: &[Machine]) {
+    let mut spent: BTreeSet<InstanceKey> = begun.iter().flat_map(|one| one.told.iter().cloned()).collect();
+    for one in begun.iter_mut().filter(|one| one.told.is_empty()) {
+        let codes: BTreeSet<&str> = one.ended.iter().flatten().map(|fault| fault.code.as_str()).collect();
+        let of = |machine: &&Machine| machine.faults().iter().any(|fault| codes.contains(fault.code.as_str()));
+        let by: BTreeSet<InstanceKey> =
+            machines.iter().filter(of).filter_map(Machine::key).filter(|key| !spent.contains(key)).collect();
+        spent.extend(by.iter().cloned());
+        one.told = by;
     }
 }
 

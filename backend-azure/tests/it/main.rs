@@ -3,6 +3,7 @@
 mod account;
 mod applications;
 mod beside;
+mod doubt;
 mod hand;
 mod images;
 mod metrics;
