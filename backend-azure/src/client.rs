@@ -289,9 +289,7 @@ impl Azure {
     }
 
     async fn attempt(&self, call: &Call) -> Result<Answer> {
-        let url = self.inner.endpoint.join(&call.path);
-        let url = url.map_err(|why| Error::invalid(format!("{} cannot be called at `{}`: {why}", call.id, call.path)))?;
-        let mut request = Request::new(url, call.method);
+        let mut request = Request::new(self.url(call)?, call.method);
         request.insert_header("accept", "application/json");
         for (name, value) in &call.headers {
             request.insert_header(*name, value.clone());
@@ -319,6 +317,12 @@ impl Azure {
             return Err(Error::new(ErrorKind::Internal, what).with_applied(Applied::Unknown));
         }
         Ok(answer)
+    }
+
+    /// Where a call goes. A path that begins with `//` would name another host, and has a token sent there.
+    pub(crate) fn url(&self, call: &Call) -> Result<Url> {
+        let ours = self.inner.endpoint.join(&call.path).ok().filter(|url| url.origin() == self.inner.endpoint.origin());
+        ours.ok_or_else(|| Error::invalid(format!("{} cannot be called at `{}`", call.id, call.path)))
     }
 
     /// What went wrong with one of several calls: once another has changed something, all of them together may have been done, and are to be sent again.
@@ -365,7 +369,8 @@ impl Builder {
         self
     }
 
-    /// Who gives tokens; `https://login.microsoftonline.com` if nothing is said.
+    /// Who gives tokens, to applications with a secret and to machines; `https://login.microsoftonline.com` if nothing is said. Command lines and workloads go by what they are told
+    /// themselves.
     pub fn authority(mut self, url: impl Into<String>) -> Self {
         self.authority = Some(url.into());
         self

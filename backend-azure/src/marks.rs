@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use immutable_core::fleet::{FleetId, GenerationId, GenerationSpec, GroupId};
 use immutable_core::{Digest, Error, Result};
 
+use crate::ids::Source;
+
 /// Tags of a scale set. "Use tags to organize your Azure resources": names without `<>%&\?/`, of at most 512 characters, and values of at most 256; at most 50 of them.
 pub(crate) const FLEET: &str = "immutable-fleet";
 pub(crate) const GENERATION: &str = "immutable-generation";
 pub(crate) const CELL: &str = "immutable-cell";
 pub(crate) const SPEC: &str = "immutable-spec";
 pub(crate) const ARTIFACT: &str = "immutable-artifact";
+/// The tag that names what a scale set was made to run, where that is not the image that its machines boot.
+pub(crate) const RUNS: &str = "immutable-runs";
 
 /// `web-0007-0`: the name of a group.
 pub(crate) fn name(fleet: &FleetId, group: GroupId) -> String {
@@ -37,11 +41,18 @@ pub(crate) fn check(spec: &GenerationSpec) -> Result<()> {
     let own = tags(spec, GroupId { generation: spec.id, cell: 0 });
     if own.len() > 50 {
         return Err(Error::invalid(format!(
-            "the generation has {} labels, and a resource has at most 50 tags, 5 of them ours",
-            own.len() - 5
+            "the generation has {} labels, and a resource has at most 50 tags, {} of them ours",
+            spec.labels.len(),
+            own.len().saturating_sub(spec.labels.len())
         )));
     }
     let odd = |name: &str| name.len() > 512 || name.contains(['<', '>', '%', '&', '\\', '?', '/']);
+    if let Some(id) = own.get(RUNS).filter(|id| id.len() > 256) {
+        return Err(Error::invalid(format!(
+            "{id} is too long for the tag that says what a scale set runs, by {}; name the gallery, its resource group or the application shorter",
+            id.len() - 256
+        )));
+    }
     match own.iter().find(|(name, value)| odd(name) || value.chars().count() > 256) {
         Some((name, _)) => Err(Error::invalid(format!(
             "the label {name} can be no tag: a tag's name has at most 512 characters and none of <>%&\\?/, and its value at most 256"
@@ -72,7 +83,15 @@ pub(crate) fn tags(spec: &GenerationSpec, group: GroupId) -> BTreeMap<String, St
         (SPEC.to_owned(), spec.digest().to_string()),
         (ARTIFACT.to_owned(), format!("{}@{}", spec.name, spec.version)),
     ]);
+    if let Ok(Source::Application(id)) = Source::parse(spec.image.id().as_str()) {
+        tags.insert(RUNS.to_owned(), id);
+    }
     tags
+}
+
+/// "Tag names are case-insensitive for operations."
+pub(crate) fn tag<'a>(tags: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// What the tags of a scale set say of whose it is.
@@ -85,8 +104,7 @@ pub(crate) struct Mark {
 
 impl Mark {
     pub(crate) fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
-        // "Tag names are case-insensitive for operations."
-        let tag = |name: &str| tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+        let tag = |name: &str| tag(tags, name);
         let group = GroupId { generation: GenerationId(tag(GENERATION)?.parse().ok()?), cell: tag(CELL)?.parse().ok()? };
         Some(Self { fleet: tag(FLEET)?.to_owned(), group, spec: tag(SPEC).and_then(|text| text.parse().ok()) })
     }

@@ -14,6 +14,8 @@ use crate::errors::{self, Fault};
 
 /// How long an operation is waited for before it is followed by a ticket: less than a controller waits for a call.
 const SOON: Duration = Duration::from_secs(10);
+/// How often in a row after the first an operation must not be known.
+const LOOKS: u8 = 2;
 
 /// An operation that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -71,7 +73,9 @@ impl Operation {
     /// What an answer has begun; nothing if all is done already.
     pub(crate) fn of(call: &Call, answer: &Answer, deletes: bool) -> Option<Self> {
         let state = provisioning(&answer.body);
-        let accepted = [201, 202].contains(&answer.status) || state.is_some_and(|state| ended(state).is_none());
+        // Who is told where to ask asks there, whatever the resource says meanwhile.
+        let told = answer.header("azure-asyncoperation").is_some();
+        let accepted = told || [201, 202].contains(&answer.status) || state.is_some_and(|state| ended(state).is_none());
         if !accepted || answer.status == 204 {
             return None;
         }
@@ -105,6 +109,11 @@ impl Azure {
         match self.soon(operation, answer.retry_after()).await? {
             Stands::Failed(faults) => {
                 Err(errors::of_operation(call.id, &faults).with_place(self.place()).with_echo_until(self.now()))
+            }
+            Stands::Lost if deletes => {
+                let what = format!("{} was accepted, its operation is not known any more, and what it deletes is there", call.id);
+                let error = Error::new(ErrorKind::Busy, what).with_place(self.place()).with_applied(Applied::Unknown);
+                Err(error.with_echo_until(self.now()))
             }
             // It ended, and whatever it made is gone again.
             Stands::Lost => Ok(Stands::Done),
@@ -145,11 +154,18 @@ impl Azure {
     /// How an operation stands.
     pub(crate) async fn stands(&self, operation: &Operation) -> Result<Stands> {
         let Some(url) = &operation.url else { return self.by_resource(operation).await };
-        let answer = match self.ask(&self.at("operations.get", url)?).await {
-            Ok(answer) => answer,
-            // Its URL has expired, or was never known where we ask.
-            Err(error) if error.kind() == ErrorKind::NotFound => return self.by_resource(operation).await,
-            Err(error) => return Err(error),
+        let call = self.at("operations.get", url)?;
+        let mut turn = 0;
+        let answer = loop {
+            match self.ask(&call).await {
+                Ok(answer) => break answer,
+                // Where regions do not agree yet, one that was just begun is not known everywhere.
+                Err(error) if error.kind() == ErrorKind::NotFound && turn < LOOKS => turn += 1,
+                // Its URL has expired.
+                Err(error) if error.kind() == ErrorKind::NotFound => return self.by_resource(operation).await,
+                Err(error) => return Err(error),
+            }
+            self.pause(Duration::from_millis(500)).await;
         };
         if operation.location {
             return Ok(if answer.status == 202 { Stands::Running(operation.clone()) } else { Stands::Done });
@@ -175,7 +191,7 @@ impl Azure {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(if operation.deletes { Stands::Done } else { Stands::Lost }),
             Err(error) => Err(error),
             Ok(answer) => Ok(match provisioning(&answer.body).map(ended) {
-                Some(Some(true)) if operation.deletes => Stands::Lost,
+                Some(Some(true)) | None if operation.deletes => Stands::Lost,
                 Some(Some(true)) | None => Stands::Done,
                 Some(Some(false)) => Stands::Failed(vec![Fault {
                     code: "Failed".to_owned(),
@@ -214,6 +230,24 @@ mod tests {
             url: Some(format!("https://management.azure.com/subscriptions/s/operations/{id}?api-version=1")),
             location: false,
             deletes: false,
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_endpoint_is_called() {
+        let token = || async { Ok("token".to_owned()) };
+        let azure = Azure::builder("s", "acme", "westeurope").access_token(token).connect();
+        let azure = immutable_core::time::VirtualClock::default().run(azure).unwrap();
+        let ours = azure.at("operations.get", "https://management.azure.com/a/b?api-version=1").unwrap();
+        assert_eq!(azure.url(&ours).unwrap().as_str(), "https://management.azure.com/a/b?api-version=1");
+        for path in ["//example.com/a", "/\\\\example.com/a", "https://example.com/a"] {
+            let url = if path.starts_with('/') { format!("https://management.azure.com{path}") } else { path.to_owned() };
+            let called = azure.at("operations.get", &url).and_then(|call| azure.url(&call));
+            assert!(
+                called.as_ref().is_ok_and(|url| url.host_str() == Some("management.azure.com")) || called.is_err(),
+                "{called:?}"
+            );
+            assert!(azure.url(&Call::again("operations.get", path)).is_err(), "{path}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What would keep a generation from being launched, as far as it can be read.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use immutable_core::fleet::{Finding, GenerationSpec, Placement};
 use immutable_core::{ErrorKind, Result};
@@ -9,7 +10,8 @@ use serde_json::Value;
 
 use crate::client::{Azure, Call, read};
 use crate::ids::Source;
-use crate::scale_sets::COMPUTE;
+use crate::marks;
+use crate::scale_sets::{COMPUTE, LOOKS};
 use crate::template::VmssTemplate;
 
 /// The version of the API of sizes.
@@ -83,8 +85,8 @@ pub(crate) async fn findings(
             find(format!("there is no {id}, which the template names"), true);
         }
     }
-    if let Err(error) = template.sources(spec) {
-        find(error.to_string(), true);
+    for wrong in [template.sources(spec).err(), marks::check(spec).err()].into_iter().flatten() {
+        find(wrong.to_string(), true);
     }
     let Some(sku) = size(azure, &template.machine.size).await? else {
         find(format!("there is no size {} in {}; name one that is there", template.machine.size, azure.region()), true);
@@ -162,9 +164,16 @@ async fn is_there(azure: &Azure, id: &str) -> Result<bool> {
         Source::Application(id) => Call::get("galleryApplicationVersions.get", &id, GALLERY),
         Source::Market { .. } => return Ok(true),
     };
-    match azure.ask(&call).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+    // What is new is there and missing by turns.
+    for turn in 0..LOOKS {
+        if turn > 0 {
+            azure.pause(Duration::from_secs(1)).await;
+        }
+        match azure.ask(&call).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(false)
 }

@@ -4,12 +4,12 @@ use immutable_core::{ErrorKind, Result};
 use serde_json::{Value, json};
 
 use super::seen::{Group, Machine};
-use crate::client::{Answer, Azure, Call};
+use crate::client::{Answer, Azure, Call, lacks};
 use crate::operations::Stands;
 
 /// The version of the compute API that this speaks.
 pub(crate) const COMPUTE: &str = "2026-04-01";
-const KIND: &str = "Microsoft.Compute/virtualMachineScaleSets";
+pub(super) const KIND: &str = "Microsoft.Compute/virtualMachineScaleSets";
 
 impl Azure {
     /// A scale set of the resource group, if it is there.
@@ -40,11 +40,9 @@ impl Azure {
 
     /// Changes a scale set, if it is what was read. The operation that comes of it is not waited for.
     pub(crate) async fn change_group(&self, group: &Group, change: &Value) -> Result<(Call, Answer)> {
-        let call = Call::patch("virtualMachineScaleSets.update", &self.of(KIND, &group.name), COMPUTE, change);
-        let call = match &group.etag {
-            Some(etag) => call.if_match(etag),
-            None => call,
-        };
+        // Without one a late copy could undo what came after it.
+        let etag = group.etag.as_deref().ok_or_else(|| lacks("virtualMachineScaleSets.get", "etag"))?;
+        let call = Call::patch("virtualMachineScaleSets.update", &self.of(KIND, &group.name), COMPUTE, change).if_match(etag);
         let answer = self.order(&call).await?;
         Ok((call, answer))
     }
@@ -78,6 +76,27 @@ impl Azure {
             .query("$filter", &format!("'virtualMachineScaleSet/id' eq '{}'", group.resource))
             .query("$expand", "instanceView");
         let found = self.list(&call).await?;
-        found.iter().map(|body| Machine::read(id, body)).collect()
+        // Whoever says of another scale set that it is theirs is none of this one's, whatever the list was asked for.
+        let of = |body: &&Value| {
+            let said = body.pointer("/properties/virtualMachineScaleSet/id").and_then(Value::as_str);
+            said.is_none_or(|said| crate::marks::same(said, &group.resource))
+        };
+        found.iter().filter(of).map(|body| Machine::read(id, body)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_changed_that_has_no_etag() {
+        let token = || async { Err(immutable_core::Error::invalid("it was called")) };
+        let azure = Azure::builder("s", "acme", "westeurope").access_token(token).connect();
+        let clock = immutable_core::time::VirtualClock::default();
+        let azure = clock.run(azure).unwrap();
+        let group = Group::read("virtualMachineScaleSets.get", json!({"id": "/x", "name": "x"}), None).unwrap();
+        let error = clock.run(azure.set_capacity(&group, 2)).unwrap_err();
+        assert!(error.to_string().contains("etag"), "{error}");
     }
 }

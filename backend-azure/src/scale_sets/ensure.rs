@@ -96,14 +96,15 @@ impl VmssFleet {
         if left > 0 {
             return Ok(Destroyed::StillHas(left));
         }
-        let mut begun = false;
-        for group in &groups {
-            match self.azure.delete_group(&group.name).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                other => other.map_err(|error| self.azure.half_done(begun, error))?,
-            }
-            begun = true;
-        }
+        // All at once: one after the other, many zones would take longer than anybody waits.
+        let deleted = join_all(groups.iter().map(async |group| match self.azure.delete_group(&group.name).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }))
+        .await;
+        let begun = deleted.iter().any(Result::is_ok);
+        let all: Result<Vec<()>> = deleted.into_iter().collect();
+        all.map_err(|error| self.azure.half_done(begun, error))?;
         // Last, so that as long as it is there something may be left of its members.
         let removed = pools::remove(&self.azure, op, &generation.name(&op.fleet)).await;
         removed.map_err(|error| self.azure.half_done(begun, error))?;
@@ -119,7 +120,7 @@ impl VmssFleet {
         loop {
             let id = GroupId { generation, cell };
             if !ours.iter().any(|group| group.id(&op.fleet) == Some(id)) {
-                match self.azure.group(&marks::name(&op.fleet, id)).await?.filter(is_of) {
+                match self.certainly(&marks::name(&op.fleet, id)).await?.filter(is_of) {
                     Some(found) => ours.push(found),
                     None if ours.iter().all(|group| group.id(&op.fleet).is_none_or(|known| known.cell < cell)) => break,
                     None => {}
@@ -128,7 +129,7 @@ impl VmssFleet {
             cell = cell.saturating_add(1);
         }
         // What is listed may be gone already, and has no etag.
-        let fresh = join_all(ours.iter().map(|group| self.azure.group(&group.name))).await;
+        let fresh = join_all(ours.iter().map(|group| self.certainly(&group.name))).await;
         let fresh: Result<Vec<Option<Group>>> = fresh.into_iter().collect();
         Ok(fresh?.into_iter().flatten().filter(is_of).collect())
     }

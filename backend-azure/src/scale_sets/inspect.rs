@@ -8,13 +8,18 @@ use immutable_core::{Digest, Error, ErrorKind, ImageRef, LaunchTemplate, Result}
 use serde_json::{Value, json};
 
 use super::VmssFleet;
+use super::calls::KIND;
 use super::seen::Group;
-use crate::marks::last;
+use crate::marks::{last, same};
 
 impl VmssFleet {
     /// A scale set of the resource group, Uniform or Flexible, by its name or its id.
     pub(super) async fn look_into(&self, native: &NativeRef) -> Result<GenerationSpec> {
         let name = last(native.as_str());
+        let ours = self.azure.of(KIND, name);
+        if native.as_str().contains('/') && !same(native.as_str(), &ours) {
+            return Err(Error::invalid(format!("{native} is no scale set of this resource group; it would be {ours}")));
+        }
         let found = self.certainly(name).await?;
         let found = found.ok_or_else(|| {
             let what = format!("there is no scale set {name} in resource group {}", self.azure.resource_group());

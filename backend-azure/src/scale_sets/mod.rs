@@ -9,7 +9,7 @@ mod seen;
 
 pub(crate) use calls::COMPUTE;
 pub use observe::{APPLICATION_HEALTH, SCALE_SET};
-pub(crate) use seen::{Group, Machine, RUNS};
+pub(crate) use seen::{Group, Machine};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use immutable_core::fleet::{
     Destroyed, Ensured, Finding, FleetCapabilities, FleetId, GenerationId, GenerationSpec, GroupId, Heals, Observation, Op,
     Resize, Resized, Ticket, TicketState, Upkeep,
 };
-use immutable_core::id::NativeRef;
+use immutable_core::id::{InstanceKey, NativeRef};
 use immutable_core::provider::FleetProvider;
 use immutable_core::{Error, ErrorKind, Provider, Result};
 
@@ -61,6 +61,8 @@ struct Begun {
     operation: Operation,
     /// What went wrong, once it has ended.
     ended: Option<Vec<crate::errors::Fault>>,
+    /// The machines that have told of it.
+    told: BTreeSet<InstanceKey>,
 }
 
 impl VmssFleet {
@@ -111,7 +113,7 @@ impl VmssFleet {
 }
 
 /// How often in a row something must not be there.
-const LOOKS: u32 = 3;
+pub(crate) const LOOKS: u32 = 3;
 
 #[async_trait]
 impl FleetProvider for VmssFleet {

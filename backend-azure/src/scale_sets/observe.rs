@@ -8,11 +8,11 @@ use immutable_core::fleet::{
     Coverage, Evidence, FleetId, GroupId, GroupSeen, GroupState, Health, Incident, Instance, Observation, Stranger, Upkeep,
     Working,
 };
-use immutable_core::id::{ImageId, NativeRef, SourceId, Zone};
+use immutable_core::id::{ImageId, InstanceKey, NativeRef, SourceId, Zone};
 use immutable_core::{ErrorKind, Result};
 
-use super::VmssFleet;
 use super::seen::{Group, Machine};
+use super::{Begun, VmssFleet};
 use crate::operations::Stands;
 use crate::{errors, marks};
 
@@ -40,8 +40,11 @@ impl VmssFleet {
             }
             let there = match found.filter(mark) {
                 Some(found) => match self.look_at(*id, &found, &mut seen.incidents).await {
-                    // It went while it was looked at.
-                    Err(error) if error.kind() == ErrorKind::NotFound => None,
+                    // It went while it was looked at, if it did.
+                    Err(error) if error.kind() == ErrorKind::NotFound => match self.certainly(&marks::name(fleet, *id)).await? {
+                        Some(_) => return Err(error),
+                        None => None,
+                    },
                     other => Some(other?),
                 },
                 None => None,
@@ -55,12 +58,17 @@ impl VmssFleet {
             }));
         }
         seen.strangers.extend(groups.iter().filter_map(|group| stranger(fleet, group)));
+        let is_gone = |name: &String| {
+            let of = marks::group(fleet, name).filter(|id| known.contains(id));
+            of.is_some_and(|id| seen.groups.iter().any(|group| group.group == id && group.state == GroupState::Absent))
+        };
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !is_gone(name));
         Ok(seen)
     }
 
     async fn look_at(&self, id: GroupId, group: &Group, incidents: &mut Vec<Incident>) -> Result<GroupSeen> {
         let machines = self.azure.machines(group).await?;
-        let wrong = self.went_wrong(id, group).await?;
+        let wrong = self.went_wrong(id, group, &machines).await;
         // Machines that failed tell of it themselves.
         if machines.iter().all(|machine| machine.faults().is_empty()) {
             incidents.extend(wrong);
@@ -75,7 +83,7 @@ impl VmssFleet {
     }
 
     /// What came of the sizes that this process has set. A capacity that there is not is told by the operation alone (autoscaler#8323).
-    async fn went_wrong(&self, id: GroupId, group: &Group) -> Result<Vec<Incident>> {
+    async fn went_wrong(&self, id: GroupId, group: &Group, machines: &[Machine]) -> Vec<Incident> {
         let open = || {
             let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
             begun.get(&group.name).cloned().unwrap_or_default()
@@ -93,23 +101,38 @@ impl VmssFleet {
                     Some(Ok(Stands::Failed(faults))) => one.ended = Some(faults),
                     // One that was overtaken is no trouble, and of one that nobody knows any more nothing is to be learnt.
                     Some(Ok(Stands::Done | Stands::Lost)) => one.ended = Some(Vec::new()),
-                    Some(Err(error)) if errors::passes(&error) => {}
-                    Some(Err(error)) => return Err(error),
-                }
-            }
-            let mut all = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-            for known in all.get_mut(&group.name).into_iter().flatten() {
-                if let Some(one) = begun.iter().find(|one| one.operation == known.operation) {
-                    known.ended.clone_from(&one.ended);
+                    // What cannot be learnt now keeps nobody from seeing the machines.
+                    Some(Err(error)) => tracing::debug!(group = group.name, %error, "an operation cannot be asked about"),
                 }
             }
         }
-        let incident = |one: &super::Begun| {
-            let faults = one.ended.as_ref().filter(|faults| !faults.is_empty() && !overtaken(faults))?;
+        told(&mut begun, machines);
+        let mut all = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for known in all.get_mut(&group.name).into_iter().flatten() {
+            if let Some(one) = begun.iter().find(|one| one.operation == known.operation) {
+                known.clone_from(one);
+            }
+        }
+        drop(all);
+        let incident = |one: &Begun| {
+            let faults = one.ended.as_ref().filter(|faults| one.told.is_empty() && !faults.is_empty() && !overtaken(faults))?;
             let id_of = format!("{id} {}", one.operation.id());
             Some(Incident { id: id_of.into(), group: id, instance: None, trouble: errors::trouble(faults) })
         };
-        Ok(begun.iter().filter_map(incident).collect())
+        begun.iter().filter_map(incident).collect()
+    }
+}
+
+/// What went wrong with an operation is told by the machines that it has left as failed, also once they are gone. Each of them tells of one.
+fn told(begun: &mut [Begun], machines: &[Machine]) {
+    let mut spent: BTreeSet<InstanceKey> = begun.iter().flat_map(|one| one.told.iter().cloned()).collect();
+    for one in begun.iter_mut().filter(|one| one.told.is_empty()) {
+        let codes: BTreeSet<&str> = one.ended.iter().flatten().map(|fault| fault.code.as_str()).collect();
+        let of = |machine: &&Machine| machine.faults().iter().any(|fault| codes.contains(fault.code.as_str()));
+        let by: BTreeSet<InstanceKey> =
+            machines.iter().filter(of).filter_map(Machine::key).filter(|key| !spent.contains(key)).collect();
+        spent.extend(by.iter().cloned());
+        one.told = by;
     }
 }
 

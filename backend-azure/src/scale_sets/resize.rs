@@ -40,13 +40,13 @@ impl VmssFleet {
             Ok(sent) => sent,
             // It is not what was read. An earlier copy of this call may be why.
             Err(error) if error.kind() == ErrorKind::Conflict && error.applied() == Applied::No => {
-                let now = self.group(&op.fleet, id).await?;
+                let Ok(now) = self.group(&op.fleet, id).await else { return Err(error) };
                 return if now.capacity == to { Ok(done(to)) } else { Err(error.with_found(now.capacity)) };
             }
             Err(error) => return Err(error),
         };
         self.remember(&group.name, &call, &answer);
-        self.until(op, id, to, &[]).await?;
+        self.until(op, id, to, &[]).await.map_err(|error| self.azure.half_done(true, error))?;
         Ok(done(to))
     }
 
@@ -57,7 +57,7 @@ impl VmssFleet {
         if known.len() == REMEMBERED {
             known.remove(0);
         }
-        known.push(Begun { operation, ended: None });
+        known.push(Begun { operation, ended: None, told: BTreeSet::new() });
     }
 
     /// Waits until a group is shown with a size, and none of these as one who stays, so that whoever is answered sees it.
@@ -129,7 +129,7 @@ impl VmssFleet {
         let names: Vec<&str> = stay.iter().map(|key| key.name.as_str()).collect();
         if !names.is_empty() {
             self.azure.delete_machines(&group.name, &names).await?;
-            self.until(op, id, to, &stay).await?;
+            self.until(op, id, to, &stay).await.map_err(|error| self.azure.half_done(true, error))?;
         }
         Ok(Resized { size: to, refused, ..Resized::default() })
     }
@@ -149,6 +149,14 @@ impl VmssFleet {
         if observe::is_at_work(group, &machines) {
             let what = format!("{} is being changed; what comes may yet be a member", group.name);
             return Err(Error::new(ErrorKind::Busy, what));
+        }
+        // A list may be late: who was made just before the group became idle may not be on it yet. Whatever comes after this is told by the etag.
+        self.azure.pause(self.lag).await;
+        let machines = self.azure.machines(group).await?;
+        let there = count(machines.iter().filter(|machine| !machine.leaves()).count());
+        if there > to {
+            let what = format!("{} has {there} machines by now, and none is given up; look again", group.name);
+            return Err(Error::new(ErrorKind::Conflict, what).with_found(group.capacity));
         }
         self.set(op, id, group, to).await
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::client::read;
 use crate::errors::Fault;
 use crate::ids::of_reference;
-use crate::marks::{Mark, last, same};
+use crate::marks::{Mark, RUNS, last, same, tag};
 
 /// A scale set, as far as it matters here.
 #[derive(Clone, Debug)]
@@ -54,9 +54,6 @@ struct Sku {
     capacity: u32,
 }
 
-/// The tag that names what a scale set was made to run, where that is not the image that its machines boot.
-pub(crate) const RUNS: &str = "immutable-runs";
-
 impl Group {
     pub(crate) fn read(id: &str, body: Value, etag: Option<String>) -> Result<Self> {
         let named: Named = read(id, &body)?;
@@ -65,7 +62,7 @@ impl Group {
         let image = body.pointer("/properties/virtualMachineProfile/storageProfile/imageReference").and_then(of_reference);
         Ok(Self {
             mark: Mark::read(&named.tags),
-            runs: named.tags.get(RUNS).cloned().or(image),
+            runs: tag(&named.tags, RUNS).map(str::to_owned).or(image),
             capacity: named.sku.capacity,
             size: named.sku.name,
             etag: etag.or_else(|| body.get("etag").and_then(Value::as_str).map(str::to_owned)),
@@ -260,6 +257,14 @@ mod tests {
             (Verdict::Unknown, Verdict::Healthy)
         );
         assert_eq!(machine("Succeeded", "running").key().unwrap(), InstanceKey::named("web-0001-0_1a2b3c4d").incarnation("8f6c"));
+    }
+
+    #[test]
+    fn what_a_scale_set_runs_is_in_a_tag_whatever_its_case() {
+        let body = json!({"id": "/x", "name": "x", "tags": {"Immutable-Runs": "/application"}, "properties": {
+            "virtualMachineProfile": {"storageProfile": {"imageReference": {"id": "/base"}}},
+        }});
+        assert_eq!(Group::read("virtualMachineScaleSets.get", body, None).unwrap().runs.as_deref(), Some("/application"));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use super::{Admin, ApplicationHealth, VmssTemplate};
 use crate::client::Azure;
 use crate::ids::Source;
 use crate::marks;
-use crate::scale_sets::RUNS;
 
 impl VmssTemplate {
     /// What boots, and what is installed on it.
@@ -31,6 +30,12 @@ impl VmssTemplate {
             }
             (source, None) => source,
         };
+        let definition = |id: &str| id.to_ascii_lowercase().rsplit_once("/versions/").map(|(of, _)| of.to_owned());
+        let mut definitions: Vec<_> = applications.iter().map(|id| definition(id)).collect();
+        definitions.sort();
+        if let Some(Some(twice)) = definitions.iter().zip(definitions.iter().skip(1)).find(|(a, b)| a == b).map(|(a, _)| a) {
+            return Err(Error::invalid(format!("{twice} is installed twice, by the template and by the artifact; name it once")));
+        }
         Ok((source, applications))
     }
 
@@ -115,13 +120,9 @@ impl VmssTemplate {
         });
         let balances = || json!({ "automaticZoneRebalancingPolicy": { "enabled": false } });
         set(&mut properties, "resiliencyPolicy", (zones.len() > 1).then(balances));
-        let mut tags = marks::tags(spec, group);
-        if self.base_image.is_some() {
-            tags.insert(RUNS.to_owned(), spec.image.id().as_str().to_owned());
-        }
         let mut body = json!({
             "location": azure.region(),
-            "tags": tags,
+            "tags": marks::tags(spec, group),
             "sku": { "name": machine.size, "tier": "Standard", "capacity": 0 },
             "properties": properties,
         });

@@ -5,6 +5,7 @@ mod applications;
 mod beside;
 mod bodies;
 mod calls;
+mod doubt;
 mod hand;
 mod images;
 mod live;
