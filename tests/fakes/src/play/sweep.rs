@@ -35,7 +35,7 @@ pub async fn twice<S: Stage>(world: &mut World<S>) -> Result<Played> {
 
 /// The plainest strategy that a stage allows.
 pub(super) fn plain(stage: &impl Stage) -> Strategy {
-    if stage.divides() { Strategy::rolling().max_surge(1) } else { Strategy::blue_green() }
+    if stage.divides() { Strategy::rolling().max_surge(1) } else { Strategy::blue_green().keep_old(Duration::from_secs(60)) }
 }
 
 fn cases() -> Vec<Case> {
