@@ -28,6 +28,8 @@ from azure.mgmt.trafficmanager import TrafficManagerManagementClient
 from azure.mgmt.trafficmanager import models as traffic
 
 SUBSCRIPTION, GROUP, LOCATION = "00000000-0000-0000-0000-000000000001", "acme", "westeurope"
+# How long machines of the fake boot and its DNS answers live, in seconds.
+BOOT = 1
 SCOPE = "https://management.azure.com/.default"
 calls = 0
 
@@ -275,7 +277,7 @@ def weights(azure):
     """Answers of a profile are divided anew."""
     profiles, kind = azure.traffic.profiles, "azureEndpoints"
     seen = profiles.get(GROUP, "web")
-    same((seen.properties.traffic_routing_method, seen.properties.dns_config.ttl), ("Weighted", 60), "the profile")
+    same((seen.properties.traffic_routing_method, seen.properties.dns_config.ttl), ("Weighted", BOOT), "the profile")
     for endpoint in seen.properties.endpoints:
         endpoint.properties.endpoint_status = "Enabled"
         endpoint.properties.weight = 900 if endpoint.name == "blue" else 100
@@ -320,7 +322,7 @@ def main():
     said = []
     with tempfile.TemporaryDirectory() as folder:
         ca = os.path.join(folder, "ca.pem")
-        command = [*sys.argv[1:], "--port", "0", "--subscription", SUBSCRIPTION, "--group", GROUP, "--location", LOCATION, "--boot", "1", "--ca", ca]
+        command = [*sys.argv[1:], "--port", "0", "--subscription", SUBSCRIPTION, "--group", GROUP, "--location", LOCATION, "--boot", str(BOOT), "--ca", ca]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fake:
             listener = threading.Thread(target=lambda: said.extend(fake.stderr))
             listener.start()
