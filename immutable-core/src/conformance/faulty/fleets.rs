@@ -36,6 +36,15 @@ impl<P: FleetProvider + ?Sized + 'static> FleetProvider for Faulty<P> {
         self.0.inner.inspect(native).await
     }
 
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.change(Call::Adopt, "adopt", |inner: Arc<P>| {
+            let (op, native, spec) = (op.clone(), native.clone(), spec.clone());
+            async move { inner.adopt(&op, &native, &spec).await.map(|()| Set) }.boxed()
+        })
+        .await
+        .map(|Set| ())
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         self.change(Call::EnsureGeneration, "ensure_generation", |inner: Arc<P>| {
             let (op, spec) = (op.clone(), spec.clone());
