@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use immutable_core::conformance::{Call, Fault, Faults, Faulty};
 use immutable_core::fleet::{GenerationId, GroupId, Upkeep};
 use immutable_core::id::{InstanceName, NativeRef};
-use immutable_core::memory::MemoryOptions;
+use immutable_core::memory::{Delay, MemoryOptions};
 use immutable_core::provider::Provider;
 use immutable_core::registry::Revoke;
 use immutable_core::rollout::{Proven, Story};
@@ -30,8 +30,14 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(Delay::NONE)
+    }
+
+    /// In a cloud that takes so long for an answer.
+    fn with(latency: Delay) -> Self {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
-        let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()).boot(Duration::from_secs(60)));
+        let options = MemoryOptions::seeded(7).clock(clock.clone()).boot(Duration::from_secs(60)).latency(latency);
+        let cloud = MemoryCloud::with(options);
         let web = ["1.0.0", "1.1.0"].map(|version| cloud.bake("acmeinc/web", version).unwrap());
         let native = cloud.group_of_others("web-by-hand", &web[0], 3).unwrap();
         let controller = cloud.controller().owner("deployer");
@@ -192,6 +198,8 @@ fn all_of_it_must_be_healthy() {
     stage.cloud.sicken(&ill).unwrap();
     stage.refused(stage.adopt(), ErrorKind::Unreachable, &["bears our marks", &format!("{ill}"), "is unhealthy", "ask again"]);
     let state = stage.clock.run(stage.controller.state(stage.fleet.id())).unwrap();
+    let explanation = stage.clock.run(stage.controller.explain(stage.fleet.id())).unwrap().to_string();
+    assert!(explanation.contains("\nbeing adopted: web-by-hand, as generation 0001\n"), "{explanation}");
     assert!(state.proven().is_none() && state.generations().is_empty() && state.adopting().is_some());
     let orphans = stage.clock.run(stage.controller.orphans(&stage.fleet)).unwrap();
     assert_eq!(orphans.keys().collect::<Vec<_>>(), [&GenerationId(1)], "it bears our marks, and is nobody's baseline");
@@ -238,20 +246,23 @@ fn what_was_not_adopted_is_let_be_by_rollouts() {
 /// The process dies at any moment: whoever asks again ends the same, and nothing was launched.
 #[test]
 fn whoever_asks_again_ends_the_same() {
-    for millis in (0..40_000).step_by(1_000) {
-        let stage = Stage::new();
+    let mut ended = 0;
+    for millis in (0..30_000).step_by(250) {
+        let stage = Stage::with(Delay::Uniform(Duration::from_millis(800), Duration::from_millis(1200)));
         let machines = stage.machines();
         stage.clock.run(async {
             let adopts = pin!(stage.controller.adopt(&stage.fleet, &stage.native, &stage.web[0], "ann"));
             let dies = stage.clock.sleep_until(stage.clock.now() + Duration::from_millis(millis));
             if let Either::Left((answer, _)) = select(adopts, dies).await {
-                answer.unwrap();
+                assert_eq!(answer.unwrap().instances, 3);
+                ended += 1;
             }
         });
         let proven = stage.adopt_by(&stage.cloud.controller()).unwrap();
         assert_eq!((proven.instances, proven.spec.id), (3, GenerationId(1)), "after {millis} ms");
         assert_eq!(stage.machines(), machines);
     }
+    assert!((1..100).contains(&ended), "{ended} of 120 were not interrupted");
 }
 
 /// An answer that is lost, or a call that comes late: it is asked again under the same id.
@@ -267,9 +278,11 @@ fn a_bad_wire_changes_nothing() {
         let stage = Stage::new();
         let faulty = Faulty::new(Arc::new(stage.cloud.clone()), Arc::new(stage.clock.clone()), 1, Faults::none());
         faulty.next(Call::Adopt, fault);
-        let provider = Provider::new(stage.cloud.place(), Arc::new(faulty));
+        let provider = Provider::new(stage.cloud.place(), Arc::new(faulty.clone()));
         let controller = Controller::new(provider, stage.cloud.journal()).with_clock(stage.cloud.clock()).owner("wired");
         assert_eq!(stage.adopt_by(&controller).unwrap().instances, 3, "{fault:?}");
+        stage.pass(60);
+        assert_eq!(faulty.happened().iter().map(|one| (one.call, one.fault)).collect::<Vec<_>>(), [(Call::Adopt, fault)]);
         assert_eq!((stage.machines().len(), stage.cloud.sizes(stage.fleet.id())), (3, [(FIRST, 3)].into()), "{fault:?}");
     }
 }

@@ -75,6 +75,35 @@ mod in_a_program {
     }
 }
 
+mod that_was_there_before {
+    use immutable_core::id::NativeRef;
+    use immutable_core::{Artifact, Controller, Fleet, Outcome, Result, Strategy};
+
+    async fn take_over(
+        controller: &Controller,
+        fleet: &Fleet,
+        by_hand: &NativeRef,
+        runs: &Artifact,
+        next: &Artifact,
+    ) -> Result<Outcome> {
+        let baseline = controller.adopt(fleet, by_hand, runs, "ann").await?; // marks it, and waits until all of it is healthy; touches no machine
+        println!("{} instances of {runs} can be gone back to", baseline.instances);
+        controller.run(controller.plan(fleet, next, Strategy::rolling()).await?).await // replaces it as any other, and removes it
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_taken_over_and_replaced() -> Result<()> {
+        let cloud = immutable_core::MemoryCloud::seeded(7);
+        let [runs, next] = ["1.0.0", "1.1.0"].map(|version| cloud.bake("acmeinc/web", version));
+        let (runs, next) = (runs?, next?);
+        let by_hand = cloud.group_of_others("web-by-hand", &runs, 3)?;
+        let fleet = Fleet::new("web", cloud.place()).size(3);
+        assert_eq!(take_over(&cloud.controller(), &fleet, &by_hand, &runs, &next).await?, Outcome::Succeeded);
+        assert_eq!(cloud.running(), [(next.digest(), 3)].into());
+        Ok(())
+    }
+}
+
 #[cfg(all(feature = "sqlite", feature = "object-store"))]
 mod on_a_journal_that_lasts {
     use immutable_core::{Controller, ObjectStoreJournal, Provider, Result, SqliteJournal};
@@ -208,7 +237,7 @@ fn the_readme_says_the_same() {
     let strip = |text: &str| text.split_whitespace().collect::<String>();
     let (readme, here) = (include_str!("../../README.md"), strip(include_str!("readme.rs")));
     let programs: Vec<_> = readme.split("```rust\n").skip(1).filter_map(|block| block.split("```").next()).collect();
-    assert_eq!(programs.len(), 6);
+    assert_eq!(programs.len(), 7);
     for program in programs {
         assert!(here.contains(&strip(program)), "the README's program is not the one that is run here:\n{program}");
     }

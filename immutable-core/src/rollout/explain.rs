@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::artifact::Digest;
 use crate::fleet::{FleetId, GenerationId};
-use crate::id::{Actor, Epoch, OpId, OwnerId, RolloutId, StepIx};
+use crate::id::{Actor, Epoch, NativeRef, OpId, OwnerId, RolloutId, StepIx};
 use crate::rollout::command::{AbortTo, Command, CommandId, What, command};
 use crate::rollout::event::Event;
 use crate::rollout::phase::{Hold, Need, Outcome, Phase};
@@ -27,6 +27,9 @@ pub struct Explanation {
     pub desired: u32,
     /// The release that it can go back to; `None` if none is proven.
     pub proven: Option<ProvenSince>,
+    /// The group that is to become its first generation, by what the provider calls it, and that generation, while it is [being adopted](crate::Controller::adopt).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopting: Option<(NativeRef, GenerationId)>,
     /// The rollout that runs.
     pub rollout: Option<Running>,
     /// The last rollout that ended, and how.
@@ -152,6 +155,7 @@ impl Explanation {
             at: now,
             desired: state.desired(),
             proven,
+            adopting: state.adopting().map(|adopting| (adopting.native.clone(), adopting.spec.id)),
             rollout,
             last: state.last().cloned(),
             owed: owed.collect(),
@@ -189,6 +193,9 @@ impl fmt::Display for Explanation {
                 "proven: {release} in generation {generation} since {since}, by {instances} instances, each ready and of its image ({evidence:#})"
             )?,
             None => writeln!(f, "proven: nothing")?,
+        }
+        if let Some((native, generation)) = &self.adopting {
+            writeln!(f, "being adopted: {native}, as generation {generation}")?;
         }
         match (&self.rollout, &self.last) {
             (Some(running), _) => write!(f, "{running}")?,

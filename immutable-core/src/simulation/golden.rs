@@ -65,7 +65,7 @@ impl Journaled {
 }
 
 /// What happens in no world that is drawn.
-fn scenes() -> [Journaled; 4] {
+fn scenes() -> [Journaled; 5] {
     let cloud = || {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
         let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
@@ -159,6 +159,18 @@ fn scenes() -> [Journaled; 4] {
                 assert_eq!(rollout.drive().await.unwrap(), Outcome::Succeeded);
             });
             Journaled::read("released", &clock, &cloud, FleetState::new(fleet.id().clone()))
+        },
+        {
+            let (clock, cloud) = cloud();
+            let (fleet, controller) = (Fleet::new("web", cloud.place()).size(2), cloud.controller().owner("deployer"));
+            clock.run(async {
+                let [one, two] = ["1.0.0", "1.1.0"].map(|version| cloud.bake("acmeinc/web", version).unwrap());
+                let native = cloud.group_of_others("web-by-hand", &one, 2).unwrap();
+                assert_eq!(controller.adopt(&fleet, &native, &one, "ann").await.unwrap().instances, 2);
+                let plan = controller.plan(&fleet, &two, plain.clone()).await.unwrap();
+                assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
+            });
+            Journaled::read("adopted", &clock, &cloud, FleetState::new(fleet.id().clone()))
         },
     ]
 }

@@ -6,8 +6,8 @@ use immutable_core::analysis::Judgement;
 use immutable_core::fleet::{FleetId, GenerationId, GenerationSpec, Split, Upkeep};
 use immutable_core::id::{Epoch, OpId, OwnerId, RolloutId, StepIx, StreamVersion};
 use immutable_core::rollout::{
-    Call, Charge, CommandId, Ending, Event, FleetState, Hold, Need, Noted, Outcome, Phase, Recorded, RevertCause, StepState,
-    Strategy,
+    Call, Charge, CommandId, Ending, Event, FleetState, GenerationLife, Hold, Need, Noted, Outcome, Phase, Recorded, RevertCause,
+    StepState, Strategy,
 };
 use immutable_core::{Digest, Timestamp};
 
@@ -396,6 +396,42 @@ fn a_deadline_that_passed_while_nobody_watched_is_not_missed() {
     stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until: stage.now + MINUTE });
     assert_eq!(until(&stage).since(before).as_secs(), 3540, "but for the minute in which somebody may have");
     assert_eq!((stage.state.epoch(), stage.state.owner().unwrap().as_str()), (Epoch(3), "two"));
+}
+
+#[test]
+fn a_fleet_begins_with_what_it_adopts_or_with_a_rollout() {
+    let adopting = |op, spec: GenerationSpec| Event::Adopting {
+        op: OpId(op),
+        native: "by-hand".into(),
+        spec: Arc::new(spec),
+        by: "ann".into(),
+    };
+    let adopted = |op, instances| Event::Adopted { op: OpId(op), instances, evidence: Digest::of(b"") };
+    let proven = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
+    let (first, next) = (spec(&proven, 1), spec(&proven, 2));
+    refused(&rolling(), adopting(5, first.clone()), "while a rollout runs");
+    let mut stage = Stage::empty(Stage::fleet(3), Strategy::rolling());
+    let fleet = stage.state.fleet().clone();
+    refused(&proven, adopting(proven.next_op().0, next.clone()), "has generations");
+    refused(&stage, adopting(2, first.clone()), "the next is");
+    refused(&stage, adopting(1, next.clone()), "as generation 0002, the next is 0001");
+    let other = FleetId::new(fleet.place().clone(), "other");
+    refused(&stage, adopting(1, GenerationSpec { fleet: other, ..first.clone() }), "for fleet");
+    refused(&stage, adopting(1, GenerationSpec { groups: Vec::new(), ..first.clone() }), "is one group");
+    refused(&stage, adopted(1, 3), "nobody asked for");
+    stage.apply(adopting(1, first.clone()));
+    refused(&stage, adopted(2, 3), "nobody asked for");
+    refused(&stage, adopted(1, 0), "nobody");
+    assert!(stage.state.generations().is_empty() && stage.state.proven().is_none());
+    // Another is chosen instead: the number of the first stays taken.
+    refused(&stage, adopting(2, first.clone()), "the next is 0002");
+    stage.apply(adopting(2, next.clone()));
+    refused(&stage, adopted(1, 3), "nobody asked for");
+    stage.apply(adopted(2, 3));
+    let made = &stage.state.generations()[&GenerationId(2)];
+    assert_eq!((made.life, made.size(), made.first_ready), (GenerationLife::Present, 3, Some(stage.state.at())));
+    assert_eq!((stage.state.desired(), &*stage.state.proven().unwrap().spec), (3, &next));
+    refused(&stage, adopted(2, 3), "nobody asked for");
 }
 
 #[test]

@@ -39,10 +39,9 @@ impl<P: FleetProvider + ?Sized + 'static> FleetProvider for Faulty<P> {
     async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
         self.change(Call::Adopt, "adopt", |inner: Arc<P>| {
             let (op, native, spec) = (op.clone(), native.clone(), spec.clone());
-            async move { inner.adopt(&op, &native, &spec).await.map(|()| Set) }.boxed()
+            async move { inner.adopt(&op, &native, &spec).await }.boxed()
         })
         .await
-        .map(|Set| ())
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
