@@ -21,6 +21,7 @@ pub(crate) mod kinds;
 mod lint;
 mod phase;
 mod plan;
+mod pool;
 mod record;
 mod report;
 mod seen;
@@ -47,14 +48,14 @@ pub use lint::{Lint, Warning};
 pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 pub use plan::{Basis, Plan, PlanFor, PlannedStep, Subject, Wanted};
 pub(crate) use plan::{busy, keeps_nothing, quiet};
+pub use pool::PoolState;
 pub(crate) use record::Unreadable;
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Answer, Facts, Seen};
 pub use settle::settle;
 pub(crate) use since::Since;
 pub use state::{
-    Adopting, Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven,
-    RolloutState, Slots,
+    Adopting, Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, Proven, RolloutState, Slots,
 };
 pub use story::Story;
 pub use strategy::{

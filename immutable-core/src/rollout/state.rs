@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::analysis::Judgement;
 use crate::artifact::Digest;
 use crate::fleet::{Drifted, FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Route, Ticket, Upkeep};
-use crate::id::{Actor, Epoch, InstanceKey, NativeRef, OpId, OwnerId, PoolId, RolloutId, StreamVersion};
+use crate::id::{Actor, Epoch, InstanceKey, NativeRef, OpId, OwnerId, RolloutId, StreamVersion};
 use crate::rollout::command::{CommandId, Fate};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Outcome, Phase};
 use crate::rollout::plan::Plan;
+use crate::rollout::pool::PoolState;
 use crate::time::Timestamp;
 
 /// What is known of one fleet: the sum of its journal. Only [`evolve`](FleetState::evolve) changes it.
@@ -142,51 +143,6 @@ pub struct Slots {
     pub short: bool,
     /// Every instance seen in it, the gone ones for as long as an old view may still show them.
     pub members: BTreeMap<InstanceKey, Member>,
-}
-
-/// What is known of the pool that a fleet gets its requests from.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PoolState {
-    /// Which pool.
-    pub id: PoolId,
-    /// Who gets which weight, as last settled or read.
-    pub weights: BTreeMap<GenerationId, u16>,
-    /// Who had which before: it may be in force until the pool has settled.
-    pub before: BTreeMap<GenerationId, u16>,
-    /// Who had which before that: it may be in force still where one was set before the other had settled.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub earlier: BTreeMap<GenerationId, u16>,
-    /// When the weights before these were set.
-    #[serde(default)]
-    pub before_at: Timestamp,
-    /// When the weights were set.
-    pub settled_at: Timestamp,
-    /// Before this nothing different may be written to it.
-    pub quiet_until: Timestamp,
-    /// How many routes in a row failed.
-    pub failures: u32,
-    /// Why the last one did, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<Arc<str>>,
-}
-
-impl PoolState {
-    /// Others are set, and what was before may be in force for a while.
-    pub(crate) fn set(&mut self, weights: BTreeMap<GenerationId, u16>, at: Timestamp) {
-        if self.weights != weights {
-            let replaced = std::mem::replace(&mut self.weights, weights);
-            self.earlier = std::mem::replace(&mut self.before, replaced);
-            self.before_at = self.settled_at;
-        }
-        self.settled_at = at;
-    }
-
-    /// One to which no route was set.
-    pub(crate) fn new(id: PoolId) -> Self {
-        let (weights, before, earlier) = Default::default();
-        let never = Timestamp::default();
-        Self { id, weights, before, earlier, before_at: never, settled_at: never, quiet_until: never, failures: 0, refused: None }
-    }
 }
 
 /// What is known of one instance, and could not be read again.

@@ -9,7 +9,7 @@ use super::MAX_VIEW_AGE;
 use super::view::View;
 use crate::fleet::{Coverage, Drains, GenerationId, Route, Split, TargetState, TrafficCapabilities, TrafficSeen, Verdict};
 use crate::id::InstanceKey;
-use crate::rollout::state::PoolState;
+use crate::rollout::pool::PoolState;
 use crate::time::Timestamp;
 
 pub(super) type Weights = BTreeMap<GenerationId, u16>;

@@ -18,8 +18,9 @@ use crate::rollout::decide::MAX_VIEW_AGE;
 use crate::rollout::event::{Event, Recorded};
 use crate::rollout::phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 use crate::rollout::plan::Wanted;
+use crate::rollout::pool::PoolState;
 use crate::rollout::report::burns;
-use crate::rollout::state::{Exit, FleetState, GateState, GenerationState, PoolState, Proven, RolloutState};
+use crate::rollout::state::{Exit, FleetState, GateState, GenerationState, Proven, RolloutState};
 use crate::rollout::strategy::OnResize;
 use crate::time::Timestamp;
 
