@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use immutable_core::conformance::{Call, Fault, Faults, Faulty};
-use immutable_core::fleet::{GenerationId, GroupId, Upkeep};
+use immutable_core::fleet::{GenerationId, GroupId, LaunchTemplate, Release, Upkeep};
 use immutable_core::id::{InstanceName, NativeRef};
 use immutable_core::memory::{Delay, MemoryOptions};
-use immutable_core::provider::Provider;
 use immutable_core::registry::Revoke;
 use immutable_core::rollout::{Proven, Story};
 use immutable_core::time::{Clock, VirtualClock};
@@ -227,6 +224,28 @@ fn somebody_who_runs_another_image_is_seen() {
     stage.refused(stage.adopt(), ErrorKind::Unreachable, &[&format!("{swapped}"), "runs"]);
 }
 
+/// A release that failed here, and serves elsewhere: what was seen of it last counts, and of others what was.
+#[test]
+fn what_was_given_up_before_is_not_held_against_it() {
+    let stage = Stage::new();
+    let deploy = |artifact: &Artifact| {
+        let plan = stage.clock.run(stage.controller.plan(&stage.fleet, artifact, Strategy::rolling())).unwrap();
+        assert_eq!(stage.clock.run(stage.controller.run(plan)).unwrap(), Outcome::TornDown);
+    };
+    for artifact in &stage.web {
+        stage.cloud.never_healthy(artifact);
+        deploy(artifact);
+    }
+    let given_up = || {
+        let state = stage.clock.run(stage.controller.state(stage.fleet.id())).unwrap();
+        let template = LaunchTemplate::default().digest();
+        stage.web.each_ref().map(|web| state.given_up(Release { artifact: web.digest(), template }).is_some())
+    };
+    assert_eq!(given_up(), [true, true]);
+    stage.adopt().unwrap();
+    assert_eq!(given_up(), [false, true]);
+}
+
 /// A rollout that begins meanwhile has a fleet without it, and its number stays taken.
 #[test]
 fn what_was_not_adopted_is_let_be_by_rollouts() {
@@ -265,24 +284,34 @@ fn whoever_asks_again_ends_the_same() {
     assert!((1..100).contains(&ended), "{ended} of 120 were not interrupted");
 }
 
-/// An answer that is lost, or a call that comes late: it is asked again under the same id.
-#[test]
-fn a_bad_wire_changes_nothing() {
-    for fault in [
-        Fault::LostRequest,
-        Fault::LostReply,
-        Fault::Late(Duration::from_secs(20)),
-        Fault::Doubled(Duration::from_secs(20)),
-        Fault::Throttled,
-    ] {
-        let stage = Stage::new();
-        let faulty = Faulty::new(Arc::new(stage.cloud.clone()), Arc::new(stage.clock.clone()), 1, Faults::none());
-        faulty.next(Call::Adopt, fault);
-        let provider = Provider::new(stage.cloud.place(), Arc::new(faulty.clone()));
-        let controller = Controller::new(provider, stage.cloud.journal()).with_clock(stage.cloud.clock()).owner("wired");
-        assert_eq!(stage.adopt_by(&controller).unwrap().instances, 3, "{fault:?}");
-        stage.pass(60);
-        assert_eq!(faulty.happened().iter().map(|one| (one.call, one.fault)).collect::<Vec<_>>(), [(Call::Adopt, fault)]);
-        assert_eq!((stage.machines().len(), stage.cloud.sizes(stage.fleet.id())), (3, [(FIRST, 3)].into()), "{fault:?}");
+#[cfg(feature = "conformance")]
+mod behind_a_wire {
+    use std::sync::Arc;
+
+    use immutable_core::conformance::{Call, Fault, Faults, Faulty};
+    use immutable_core::provider::Provider;
+
+    use super::*;
+
+    /// An answer that is lost, or a call that comes late: it is asked again under the same id.
+    #[test]
+    fn a_bad_wire_changes_nothing() {
+        for fault in [
+            Fault::LostRequest,
+            Fault::LostReply,
+            Fault::Late(Duration::from_secs(20)),
+            Fault::Doubled(Duration::from_secs(20)),
+            Fault::Throttled,
+        ] {
+            let stage = Stage::new();
+            let faulty = Faulty::new(Arc::new(stage.cloud.clone()), Arc::new(stage.clock.clone()), 1, Faults::none());
+            faulty.next(Call::Adopt, fault);
+            let provider = Provider::new(stage.cloud.place(), Arc::new(faulty.clone()));
+            let controller = Controller::new(provider, stage.cloud.journal()).with_clock(stage.cloud.clock()).owner("wired");
+            assert_eq!(stage.adopt_by(&controller).unwrap().instances, 3, "{fault:?}");
+            stage.pass(60);
+            assert_eq!(faulty.happened().iter().map(|one| (one.call, one.fault)).collect::<Vec<_>>(), [(Call::Adopt, fault)]);
+            assert_eq!((stage.machines().len(), stage.cloud.sizes(stage.fleet.id())), (3, [(FIRST, 3)].into()), "{fault:?}");
+        }
     }
 }
