@@ -137,6 +137,10 @@ impl FleetProvider for Far {
         Err(Error::invalid("who drives adopts nothing"))
     }
 
+    async fn adopt(&self, _: &Op, _: &NativeRef, _: &GenerationSpec) -> Result<()> {
+        Err(Error::invalid("who drives adopts nothing"))
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         the!(TheEnsured of ask(self.at, &Ask::Ensure(self.sent(op), Box::new(spec.clone()))).await?)
     }

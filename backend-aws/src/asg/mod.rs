@@ -171,6 +171,10 @@ impl FleetProvider for AsgFleet {
         Err(Error::invalid(what).with_operation("inspect"))
     }
 
+    async fn adopt(&self, _: &Op, native: &NativeRef, _: &GenerationSpec) -> Result<()> {
+        Err(Error::invalid(format!("{native} cannot be taken over; let a new generation replace it")).with_operation("adopt"))
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         self.ensure(op, spec).await.map_err(|error| error.with_operation("ensure").with_resource(spec.full_name()))
     }

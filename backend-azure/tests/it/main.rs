@@ -1,6 +1,7 @@
 //! The fleets of Azure over a fake of its API, on one thread and in virtual time.
 
 mod account;
+mod adoption;
 mod applications;
 mod beside;
 mod bodies;

@@ -42,6 +42,13 @@ impl FleetProvider for MemoryCloud {
             .with_place(&self.0.place))
     }
 
+    async fn adopt(&self, _: &Op, native: &NativeRef, _: &GenerationSpec) -> Result<()> {
+        Err(Error::invalid("the in-memory cloud has no groups that others made")
+            .with_operation("adopt")
+            .with_resource(native.as_str())
+            .with_place(&self.0.place))
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         match self.call(op, Request::Ensure(Arc::new(spec.clone()))).await? {
             Answer::Ensured(ensured) => Ok(ensured),

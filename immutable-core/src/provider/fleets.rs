@@ -39,6 +39,18 @@ pub trait FleetProvider: Send + Sync {
     /// [`adopt`](FleetCapabilities::adopt) is false.
     async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec>;
 
+    /// Takes over a group that somebody else made, as the only group of a generation: from here on it bears our marks.
+    ///
+    /// # Contract
+    /// - No instance is changed, launched or terminated, and the size stays.
+    /// - What is there must be what `spec` says in its image, template and placement, as [`inspect`](Self::inspect) read them: otherwise
+    ///   [`Conflict`](crate::ErrorKind::Conflict), and nothing is changed.
+    /// - Whatever the provider would do to it by itself is as in the spec's upkeep from then on.
+    /// - The same again is done, and changes nothing. What bears other marks of ours is [`Taken`](crate::ErrorKind::Taken); what is not there [`NotFound`](crate::ErrorKind::NotFound).
+    /// - Once it was answered, [`observe`](Self::observe) shows it as that group, and it is resized and destroyed as any other.
+    /// - [`Invalid`](crate::ErrorKind::Invalid) if [`adopt`](FleetCapabilities::adopt) is false, or if it can be no baseline, saying why.
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()>;
+
     /// Makes all groups of a generation, at size 0.
     ///
     /// # Contract

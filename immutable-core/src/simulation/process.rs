@@ -188,6 +188,10 @@ impl<P: FleetProvider + ?Sized, W: ?Sized + Send + Sync> FleetProvider for Socke
         self.pass(conformance::Call::Inspect, self.port.inspect(native)).await
     }
 
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.pass(conformance::Call::Inspect, self.port.adopt(op, native, spec)).await
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         self.pass(conformance::Call::EnsureGeneration, self.port.ensure_generation(op, spec)).await
     }

@@ -168,6 +168,10 @@ impl FleetProvider for Broken {
         answer
     }
 
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.inner.adopt(op, native, spec).await
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         let group = GroupId { generation: spec.id, cell: 0 };
         let mut spec = spec.clone();

@@ -149,6 +149,10 @@ impl FleetProvider for Racks {
         Err(Error::invalid("racks adopts nothing"))
     }
 
+    async fn adopt(&self, _: &Op, _: &NativeRef, _: &GenerationSpec) -> Result<()> {
+        Err(Error::invalid("racks adopts nothing"))
+    }
+
     async fn ensure_generation(&self, _: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         let mut made = false;
         self.travel().await;

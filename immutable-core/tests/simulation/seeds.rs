@@ -89,6 +89,10 @@ impl FleetProvider for Front {
         self.behind.inspect(native).await
     }
 
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.behind.adopt(op, native, spec).await
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         self.behind.ensure_generation(op, spec).await
     }

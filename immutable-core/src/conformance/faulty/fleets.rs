@@ -36,6 +36,11 @@ impl<P: FleetProvider + ?Sized + 'static> FleetProvider for Faulty<P> {
         self.0.inner.inspect(native).await
     }
 
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.look(Call::Inspect, "adopt").await?;
+        self.0.inner.adopt(op, native, spec).await
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         self.change(Call::EnsureGeneration, "ensure_generation", |inner: Arc<P>| {
             let (op, spec) = (op.clone(), spec.clone());

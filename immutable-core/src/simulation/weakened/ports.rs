@@ -89,6 +89,10 @@ impl FleetProvider for Weakened {
         self.port.inspect(native).await
     }
 
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.port.adopt(op, native, spec).await
+    }
+
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
         let next = match self.how {
             How::AnyName => GenerationSpec { id: GenerationId(spec.id.0 + 1), ..spec.clone() },
