@@ -3,6 +3,7 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use immutable_core::id::NativeRef;
 use immutable_core::{Applied, Error, ErrorKind};
 use std::fmt::Write as _;
 
@@ -242,6 +243,11 @@ fn answered(action: &'static str, code: &str, message: &str, status: u16) -> Err
     // A refusal with a name was decided before anything was done. A server that failed may have failed at any moment.
     let applied = if kind == Internal { Applied::Unknown } else { Applied::No };
     Error::new(kind, text).with_applied(applied)
+}
+
+/// Of what others made nothing is taken over.
+pub(crate) fn not_ours(native: &NativeRef) -> Error {
+    Error::invalid(format!("{native} was not made by this library, and cannot be taken over; let a new generation replace it"))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -23,8 +23,8 @@ use immutable_core::{Error, ErrorKind, Provider, Result};
 
 use crate::client::Aws;
 use crate::images::AmiCatalog;
-use crate::preflight;
 use crate::traffic::Attachment;
+use crate::{errors, preflight};
 use seen::Group;
 
 /// Fleets of Auto Scaling groups.
@@ -165,14 +165,11 @@ impl FleetProvider for AsgFleet {
     }
 
     async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec> {
-        let what = format!(
-            "{native} was not made by this library, and a group of Amazon's cannot be taken over; let a new generation replace it"
-        );
-        Err(Error::invalid(what).with_operation("inspect"))
+        Err(errors::not_ours(native).with_operation("inspect"))
     }
 
     async fn adopt(&self, _: &Op, native: &NativeRef, _: &GenerationSpec) -> Result<()> {
-        Err(Error::invalid(format!("{native} cannot be taken over; let a new generation replace it")).with_operation("adopt"))
+        Err(errors::not_ours(native).with_operation("adopt"))
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {

@@ -21,7 +21,7 @@ use crate::client::Aws;
 use crate::instances::{self, Machine as Seen};
 use crate::template::Machine;
 use crate::templates::{self, Template};
-use crate::{marks, preflight};
+use crate::{errors, marks, preflight};
 
 /// Fleets of plain EC2 instances.
 ///
@@ -220,12 +220,11 @@ impl FleetProvider for Ec2Fleet {
     }
 
     async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec> {
-        let what = format!("{native} was not made by this library, and cannot be taken over; let a new generation replace it");
-        Err(Error::invalid(what).with_operation("inspect"))
+        Err(errors::not_ours(native).with_operation("inspect"))
     }
 
     async fn adopt(&self, _: &Op, native: &NativeRef, _: &GenerationSpec) -> Result<()> {
-        Err(Error::invalid(format!("{native} cannot be taken over; let a new generation replace it")).with_operation("adopt"))
+        Err(errors::not_ours(native).with_operation("adopt"))
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {

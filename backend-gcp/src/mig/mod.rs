@@ -150,14 +150,11 @@ impl FleetProvider for MigFleet {
     }
 
     async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec> {
-        let what = format!(
-            "{native} was not made by this library, and a managed instance group cannot be taken over; let a new generation replace it"
-        );
-        Err(Error::invalid(what).with_operation("inspect"))
+        Err(not_ours(native).with_operation("inspect"))
     }
 
     async fn adopt(&self, _: &Op, native: &NativeRef, _: &GenerationSpec) -> Result<()> {
-        Err(Error::invalid(format!("{native} cannot be taken over; let a new generation replace it")).with_operation("adopt"))
+        Err(not_ours(native).with_operation("adopt"))
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
@@ -193,4 +190,10 @@ impl From<&Gcp> for Provider {
     fn from(gcp: &Gcp) -> Self {
         Self::new(gcp.place(), Arc::new(MigFleet::new(gcp))).images(Arc::new(GceCatalog::new(gcp)))
     }
+}
+
+fn not_ours(native: &NativeRef) -> Error {
+    Error::invalid(format!(
+        "{native} was not made by this library, and a managed instance group cannot be taken over; let a new generation replace it"
+    ))
 }

@@ -166,6 +166,11 @@ macro_rules! __fleet_cases {
             capabilities_stay
             a_preflight_only_reads
             an_inspection_only_reads
+            a_group_of_others_is_adopted_as_it_is
+            what_is_adopted_is_resized_and_removed_as_any_other
+            what_is_adopted_again_stays_as_it_is
+            what_bears_other_marks_is_not_adopted
+            what_is_not_as_it_was_read_is_not_adopted
             ensure_makes_all_groups_at_size_zero
             ensure_launches_nothing
             ensure_sets_upkeep_from_the_first_moment

@@ -4,6 +4,7 @@
 //! other process. Dropping a future stops it at any await; driving again carries on.
 
 mod able;
+mod adopt;
 mod commands;
 mod driver;
 mod events;

@@ -8,13 +8,14 @@ use super::images::ImageRequest;
 use super::world::{Event, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{Destroyed, Ensured, GenerationId, GenerationSpec, Op, Resize, Resized, Route, Routed, Upkeep};
-use crate::id::{InstanceKey, PoolId};
+use crate::id::{InstanceKey, NativeRef, PoolId};
 use crate::provider::{Deleted, Replica};
 use crate::time::Timestamp;
 
 /// What can be asked that changes something.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Request {
+    Adopt(NativeRef, Arc<GenerationSpec>),
     Ensure(Arc<GenerationSpec>),
     Resize(Resize),
     Keep(GenerationId, Upkeep),
@@ -26,6 +27,7 @@ pub(super) enum Request {
 impl Request {
     fn operation(&self) -> &'static str {
         match self {
+            Self::Adopt(..) => "adopt",
             Self::Ensure(_) => "ensure_generation",
             Self::Resize(_) => "resize",
             Self::Keep(..) => "set_upkeep",
@@ -37,6 +39,7 @@ impl Request {
 
     fn resource(&self, op: &Op) -> String {
         match self {
+            Self::Adopt(native, _) => native.as_str().to_owned(),
             Self::Ensure(spec) => spec.full_name(),
             Self::Resize(resize) => format!("{}-{}", resize.group().generation.name(&op.fleet), resize.group().cell),
             Self::Keep(generation, _) | Self::Destroy(generation) => generation.name(&op.fleet),
@@ -81,6 +84,8 @@ pub(super) type Reply = Arc<Mutex<Option<Result<Answer>>>>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Calls {
+    /// `adopt`
+    pub adopt: u64,
     /// `ensure_generation`
     pub ensure: u64,
     /// `resize`, to raise.
@@ -108,12 +113,13 @@ pub struct Calls {
 impl Calls {
     /// All of them.
     pub fn total(&self) -> u64 {
-        let Self { ensure, raise, lower, give_up, upkeep, destroy, route, drain, replicate, set_stage, delete } = self;
-        ensure + raise + lower + give_up + upkeep + destroy + route + drain + replicate + set_stage + delete
+        let Self { adopt, ensure, raise, lower, give_up, upkeep, destroy, route, drain, replicate, set_stage, delete } = self;
+        adopt + ensure + raise + lower + give_up + upkeep + destroy + route + drain + replicate + set_stage + delete
     }
 
     fn count(&mut self, request: &Request) {
         *match request {
+            Request::Adopt(..) => &mut self.adopt,
             Request::Ensure(_) => &mut self.ensure,
             Request::Resize(Resize::Raise { .. }) => &mut self.raise,
             Request::Resize(Resize::Lower { .. }) => &mut self.lower,
@@ -206,6 +212,7 @@ impl World {
 
     pub(super) fn perform(&mut self, op: &Op, request: &Request) -> Result<Answer> {
         match request {
+            Request::Adopt(native, spec) => self.adopt(op, native, spec).map(|()| Answer::Done),
             Request::Ensure(spec) => self.ensure(op, spec).map(Answer::Ensured),
             Request::Resize(resize) => self.resize(op, resize).map(Answer::Resized),
             Request::Keep(generation, upkeep) => self.keep(op, *generation, *upkeep).map(|()| Answer::Done),

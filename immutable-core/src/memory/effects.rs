@@ -41,6 +41,8 @@ pub enum Cause {
 pub enum What {
     /// The group was made.
     Made,
+    /// One that others had made was adopted.
+    Adopted,
     /// Its size was set.
     Sized {
         /// What it was.
@@ -81,6 +83,7 @@ impl fmt::Display for Effect {
         }
         match &self.what {
             What::Made => f.write_str(": made"),
+            What::Adopted => f.write_str(": adopted"),
             What::Sized { from, to } => write!(f, ": size {from} to {to}"),
             What::Upkeep(upkeep) => {
                 write!(f, ": upkeep heal {}, rebalance {}, autoscale {}", upkeep.heal, upkeep.rebalance, upkeep.autoscale)

@@ -36,17 +36,13 @@ impl FleetProvider for MemoryCloud {
     }
 
     async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec> {
-        Err(Error::invalid("the in-memory cloud has no groups that others made")
-            .with_operation("inspect")
-            .with_resource(native.as_str())
-            .with_place(&self.0.place))
+        self.read_latency().await;
+        let found = self.world().inspect(native);
+        found.map_err(|error| error.with_operation("inspect").with_resource(native.as_str()).with_place(&self.0.place))
     }
 
-    async fn adopt(&self, _: &Op, native: &NativeRef, _: &GenerationSpec) -> Result<()> {
-        Err(Error::invalid("the in-memory cloud has no groups that others made")
-            .with_operation("adopt")
-            .with_resource(native.as_str())
-            .with_place(&self.0.place))
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        self.call(op, Request::Adopt(native.clone(), Arc::new(spec.clone()))).await.map(drop)
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {

@@ -51,6 +51,7 @@
 //! # Ok::<(), immutable_core::Error>(())
 //! ```
 
+mod adopt;
 mod balance;
 mod calls;
 mod catalog;

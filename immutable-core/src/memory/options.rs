@@ -266,7 +266,7 @@ impl Settings {
             heals: self.heals,
             // Where sizes are compared and tokens remembered, what comes late does nothing.
             request_lifetime: if self.guarded { Duration::ZERO } else { self.latency.most() / 2 },
-            adopt: false,
+            adopt: true,
         }
     }
 

@@ -9,7 +9,7 @@ use super::group::{Group, Slot};
 use super::world::World;
 use crate::artifact::Digest;
 use crate::fleet::{FleetId, GroupId, Instance, Life, Verdict};
-use crate::id::{InstanceKey, Zone};
+use crate::id::{InstanceKey, NativeRef, Zone};
 
 /// The truth about a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,20 +49,13 @@ impl MemoryCloud {
     /// Every machine of a fleet that exists, those on their way out included, by group and name.
     pub fn instances(&self, fleet: &FleetId) -> Vec<Machine> {
         let world = self.world();
-        let mut machines = Vec::new();
-        for group in world.groups_of(fleet) {
-            let exist = group.instances.iter().zip(&group.slots).filter(|(seen, _)| seen.life != Life::Gone);
-            machines.extend(exist.map(|(seen, slot)| Machine {
-                key: seen.key.clone(),
-                group: group.id,
-                artifact: world.runs(group, seen),
-                zone: seen.zone.clone(),
-                life: seen.life,
-                health: slot.verdict,
-                protected: seen.held.is_some(),
-            }));
-        }
-        machines
+        world.groups_of(fleet).flat_map(|group| world.machines(group)).collect()
+    }
+
+    /// Every machine that exists of a group that others made, adopted or not, by name; none if there is no such group.
+    pub fn instances_of_others(&self, native: &NativeRef) -> Vec<Machine> {
+        let world = self.world();
+        world.other(native).into_iter().flat_map(|group| world.machines(group)).collect()
     }
 
     /// The sizes of a fleet's groups.
@@ -97,6 +90,19 @@ impl MemoryCloud {
 }
 
 impl World {
+    fn machines(&self, group: &Group) -> impl Iterator<Item = Machine> {
+        let exist = group.instances.iter().zip(&group.slots).filter(|(seen, _)| seen.life != Life::Gone);
+        exist.map(|(seen, slot)| Machine {
+            key: seen.key.clone(),
+            group: group.id,
+            artifact: self.runs(group, seen),
+            zone: seen.zone.clone(),
+            life: seen.life,
+            health: slot.verdict,
+            protected: seen.held.is_some(),
+        })
+    }
+
     /// The artifact that an instance runs.
     fn runs(&self, group: &Group, instance: &Instance) -> Digest {
         let artifact = instance.runs.image().and_then(|image| self.env.images.artifact(image));

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) handles: BTreeMap<FleetId, BTreeMap<GroupId, usize>>,
     /// Groups that are not ours and bear a name that ours would.
     pub(super) strangers: BTreeMap<(FleetId, GenerationId), NativeRef>,
+    /// Groups that others made, by what they call them, adopted or not.
+    pub(super) others: BTreeMap<NativeRef, usize>,
     pub(super) pools: Pools,
     pub(super) tokens: Tokens,
     pub(super) operations: Operations,
@@ -231,6 +233,7 @@ impl World {
             groups: Vec::new(),
             handles: BTreeMap::new(),
             strangers: BTreeMap::new(),
+            others: BTreeMap::new(),
             pools: Pools::default(),
             tokens: Tokens::default(),
             operations: Operations::default(),

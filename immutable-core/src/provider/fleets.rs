@@ -32,7 +32,7 @@ pub trait FleetProvider: Send + Sync {
     /// Reads only. A [`Finding`] that blocks means that a launch would certainly fail.
     async fn preflight(&self, spec: &GenerationSpec, most_live: u32) -> Result<Vec<Finding>>;
 
-    /// Reads a group that somebody else made as if it were a generation, for adoption.
+    /// Reads a group that somebody else made as if it were a generation, for [adoption](Self::adopt). The fleet, its number and the artifact's name and version are made up.
     ///
     /// # Contract
     /// Reads only. [`NotFound`](crate::ErrorKind::NotFound) if there is none; [`Invalid`](crate::ErrorKind::Invalid) if
@@ -45,8 +45,9 @@ pub trait FleetProvider: Send + Sync {
     /// - No instance is changed, launched or terminated, and the size stays.
     /// - What is there must be what `spec` says in its image, template and placement, as [`inspect`](Self::inspect) read them: otherwise
     ///   [`Conflict`](crate::ErrorKind::Conflict), and nothing is changed.
-    /// - Whatever the provider would do to it by itself is as in the spec's upkeep from then on.
-    /// - The same again is done, and changes nothing. What bears other marks of ours is [`Taken`](crate::ErrorKind::Taken); what is not there [`NotFound`](crate::ErrorKind::NotFound).
+    /// - What the provider may do to it by itself is as in the spec's upkeep from then on.
+    /// - The same again is done, and changes nothing. What bears other marks of ours is [`Taken`](crate::ErrorKind::Taken); what is not there is
+    ///   [`NotFound`](crate::ErrorKind::NotFound).
     /// - Once it was answered, [`observe`](Self::observe) shows it as that group, and it is resized and destroyed as any other.
     /// - [`Invalid`](crate::ErrorKind::Invalid) if [`adopt`](FleetCapabilities::adopt) is false, or if it can be no baseline, saying why.
     async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()>;

@@ -8,7 +8,7 @@ use crate::analysis::Judgement;
 use crate::artifact::Digest;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{FailureClass, GenerationId, GenerationSpec, GroupId, Refusal, Resize, Route, Ticket, Upkeep};
-use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, PoolId, RolloutId, StepIx, StreamVersion};
+use crate::id::{Actor, Epoch, InstanceKey, NativeRef, OpId, OwnerId, PoolId, RolloutId, StepIx, StreamVersion};
 use crate::rollout::command::CommandId;
 use crate::rollout::phase::{Outcome, Phase};
 use crate::rollout::plan::Plan;
@@ -102,6 +102,27 @@ pub enum Event {
         call: Call,
         /// Who has asked for it.
         by: Actor,
+    },
+    /// Somebody has asked for a group that others made to become the fleet's first generation. It gets our marks once this is journaled, and is nobody's baseline before
+    /// it is [`Adopted`](Self::Adopted).
+    Adopting {
+        /// Under which id it is marked.
+        op: OpId,
+        /// What the provider calls it.
+        native: NativeRef,
+        /// What it is as a generation: what was read of it, and which artifact that is.
+        spec: Arc<GenerationSpec>,
+        /// Who has asked for it.
+        by: Actor,
+    },
+    /// It bears our marks, and was read back: it is the fleet's generation from here on, and its release is proven.
+    Adopted {
+        /// Under which id it was marked.
+        op: OpId,
+        /// How many instances it has, every one of them ready and of its image.
+        instances: u32,
+        /// SHA-256 over the keys of those instances and the image of each, as a JSON array.
+        evidence: Digest,
     },
     /// A gate's judge has spoken.
     Judged {

@@ -32,6 +32,8 @@ kinds!(EVENTS, event(Event) {
     Event::Noted(_) => "event noted",
     Event::Watched => "event watched",
     Event::Condemned { .. } => "event condemned",
+    Event::Adopting { .. } => "event adopting",
+    Event::Adopted { .. } => "event adopted",
     Event::Judged { .. } => "event judged",
     Event::Approved { .. } => "event approved",
     Event::Moved { .. } => "event moved",

@@ -7,6 +7,7 @@
 //! What is owed to a provider is part of the state ([`FleetState::owed`]): events are journaled first, calls are sent after.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::iter_over_hash_type)]
 
+mod baseline;
 mod budget;
 mod command;
 pub(crate) mod decide;
@@ -31,6 +32,7 @@ mod strategy;
 mod upkeep;
 mod words;
 
+pub(crate) use baseline::{evidence, standing};
 pub use budget::{Amount, AmountError, Budget, Percent, PercentError};
 pub use command::{AbortTo, Command, CommandId, Fate, What, command};
 pub use decide::{Decision, MAX_VIEW_AGE, decide};
@@ -44,14 +46,15 @@ pub(crate) use keep::{Found, found};
 pub use lint::{Lint, Warning};
 pub use phase::{Ending, Hold, Need, Outcome, Phase, RevertCause, StepState};
 pub use plan::{Basis, Plan, PlanFor, PlannedStep, Subject, Wanted};
-pub(crate) use plan::{busy, keeps_nothing};
+pub(crate) use plan::{busy, keeps_nothing, quiet};
 pub(crate) use record::Unreadable;
 pub use report::{Blocker, Counts, Feasibility, Report};
 pub use seen::{Answer, Facts, Seen};
 pub use settle::settle;
 pub(crate) use since::Since;
 pub use state::{
-    Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven, RolloutState, Slots,
+    Adopting, Exit, Failed, FleetState, GateState, GenerationLife, GenerationState, Member, Owed, PoolState, Proven,
+    RolloutState, Slots,
 };
 pub use story::Story;
 pub use strategy::{

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::analysis::Judgement;
 use crate::artifact::Digest;
 use crate::fleet::{Drifted, FailureClass, FleetId, GenerationId, GenerationSpec, GroupId, Op, Release, Route, Ticket, Upkeep};
-use crate::id::{Actor, Epoch, InstanceKey, OpId, OwnerId, PoolId, RolloutId, StreamVersion};
+use crate::id::{Actor, Epoch, InstanceKey, NativeRef, OpId, OwnerId, PoolId, RolloutId, StreamVersion};
 use crate::rollout::command::{CommandId, Fate};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Outcome, Phase};
@@ -40,6 +40,9 @@ pub struct FleetState {
     /// Releases that were given up in this fleet by their own fault, and why: the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Failed>,
+    /// The group that is to become the fleet's first generation, as long as it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) adopting: Option<Adopting>,
     pub(crate) next_op: OpId,
     pub(crate) next_generation: u32,
     pub(crate) next_rollout: u32,
@@ -56,6 +59,17 @@ pub struct Proven {
     pub instances: u32,
     /// SHA-256 over their keys and images: see [`Event::Proven`](crate::rollout::Event::Proven).
     pub evidence: Digest,
+}
+
+/// A group that others made, on its way to become a fleet's first generation.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Adopting {
+    /// Under which id it is marked.
+    pub op: OpId,
+    /// What the provider calls it.
+    pub native: NativeRef,
+    /// What it is as a generation.
+    pub spec: Arc<GenerationSpec>,
 }
 
 /// A release that was given up in a fleet by its own fault.
@@ -334,6 +348,7 @@ impl FleetState {
             kept: None,
             strangers: BTreeSet::new(),
             failed: Vec::new(),
+            adopting: None,
             next_op: OpId(1),
             next_generation: 1,
             next_rollout: 1,
@@ -406,6 +421,11 @@ impl FleetState {
         self.failed.iter().find(|failed| failed.release == release)
     }
 
+    /// The group that is to become the fleet's first generation, if one is [being adopted](crate::Controller::adopt).
+    pub fn adopting(&self) -> Option<&Adopting> {
+        self.adopting.as_ref()
+    }
+
     pub(crate) fn note_failed(&mut self, release: Release, at: Timestamp, why: Arc<str>) {
         self.failed.retain(|failed| failed.release != release);
         self.failed.push(Failed { release, at, why });
@@ -473,6 +493,23 @@ impl FleetState {
 }
 
 impl GenerationState {
+    /// One of which nothing is known but how it is made.
+    pub(crate) fn new(spec: &Arc<GenerationSpec>, life: GenerationLife) -> Self {
+        let (incidents, charged) = Default::default();
+        Self {
+            spec: spec.clone(),
+            life,
+            upkeep: spec.upkeep,
+            first_ready: None,
+            asked: 0,
+            appeared: 0,
+            refused: None,
+            groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
+            incidents,
+            charged,
+        }
+    }
+
     /// What it runs.
     pub fn release(&self) -> Release {
         self.spec.release

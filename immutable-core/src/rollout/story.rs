@@ -56,7 +56,8 @@ impl fmt::Display for Story<'_> {
             match (event, owner) {
                 // Who says it is in the line.
                 (Event::Opened { rollout, .. }, _) => writeln!(f, "rollout {rollout} begins")?,
-                (Event::Claimed { .. } | Event::Heard { .. } | Event::Approved { .. } | Event::Condemned { .. }, _)
+                (Event::Claimed { .. } | Event::Heard { .. } | Event::Approved { .. }, _)
+                | (Event::Condemned { .. } | Event::Adopting { .. } | Event::Adopted { .. }, _)
                 | (_, None) => writeln!(f, "{event}")?,
                 (_, Some(owner)) => writeln!(f, "{owner}: {event}")?,
             }

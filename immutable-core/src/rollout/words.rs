@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::fleet::{GroupId, Resize, Upkeep};
+use crate::fleet::{GenerationSpec, GroupId, Resize, Upkeep};
 use crate::id::{InstanceKey, StepIx};
 use crate::rollout::command::{AbortTo, What};
 use crate::rollout::event::{Call, Charge, Event, Noted, OpResult, Recorded, Refused};
@@ -56,6 +56,13 @@ impl Display for Event {
             Self::Noted(noted) => write!(f, "{noted}"),
             Self::Watched => f.write_str("nothing is new"),
             Self::Condemned { op, call, by } => write!(f, "{by} has call {op} made about what the journal does not know: {call}"),
+            Self::Adopting { op, native, spec, by } => {
+                let GenerationSpec { id, name, version, .. } = &**spec;
+                write!(f, "{by} has call {op} made: adopt {native} as generation {id} of {name} {version}")
+            }
+            Self::Adopted { op, instances, evidence } => {
+                write!(f, "what call {op} was to adopt is the fleet's own, and proven by {instances} instances ({evidence:#})")
+            }
             Self::Judged { step, judgement, .. } => write!(f, "the judge of step {} says {judgement}", number(*step)),
             Self::Approved { step, by } => write!(f, "{by} approves step {}", number(*step)),
             Self::Moved { to } => write!(f, "{to}"),

@@ -189,7 +189,7 @@ impl<P: FleetProvider + ?Sized, W: ?Sized + Send + Sync> FleetProvider for Socke
     }
 
     async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
-        self.pass(conformance::Call::Inspect, self.port.adopt(op, native, spec)).await
+        self.pass(conformance::Call::Adopt, self.port.adopt(op, native, spec)).await
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {

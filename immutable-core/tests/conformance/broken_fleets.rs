@@ -52,6 +52,13 @@ enum Flaw {
     PreflightLaunches,
     InspectsNothingSuccessfully,
     CallsAShortageCertain,
+    AdoptsByLaunching,
+    AdoptsNothingInTruth,
+    AdoptsWithItsUpkeep,
+    AdoptsWhatIsAnothers,
+    AdoptsWhateverItIs,
+    RefusesTheSameAdoption,
+    LetsWhatItAdoptsBe,
 }
 use Flaw::*;
 
@@ -96,6 +103,17 @@ const CAUGHT: &[(Flaw, &str)] = &[
     (PreflightLaunches, "a_preflight_only_reads"),
     (InspectsNothingSuccessfully, "an_inspection_only_reads"),
     (CallsAShortageCertain, "a_preflight_only_reads"),
+];
+
+/// What only a provider that adopts can get wrong.
+const CAUGHT_OF_ADOPTION: &[(Flaw, &str)] = &[
+    (AdoptsByLaunching, "a_group_of_others_is_adopted_as_it_is"),
+    (AdoptsNothingInTruth, "a_group_of_others_is_adopted_as_it_is"),
+    (AdoptsWithItsUpkeep, "a_group_of_others_is_adopted_as_it_is"),
+    (RefusesTheSameAdoption, "what_is_adopted_again_stays_as_it_is"),
+    (AdoptsWhatIsAnothers, "what_bears_other_marks_is_not_adopted"),
+    (AdoptsWhateverItIs, "what_is_not_as_it_was_read_is_not_adopted"),
+    (LetsWhatItAdoptsBe, "what_is_adopted_is_resized_and_removed_as_any_other"),
 ];
 
 struct Broken {
@@ -169,7 +187,29 @@ impl FleetProvider for Broken {
     }
 
     async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
-        self.inner.adopt(op, native, spec).await
+        let group = GroupId { generation: spec.id, cell: 0 };
+        let before = self.came_before(op);
+        let answer = match self.flaw {
+            AdoptsNothingInTruth => return Ok(()),
+            AdoptsWithItsUpkeep => {
+                let spec = GenerationSpec { upkeep: Upkeep::default(), ..spec.clone() };
+                return self.inner.adopt(op, native, &spec).await;
+            }
+            RefusesTheSameAdoption if before.is_some() => {
+                return Err(immutable_core::Error::new(ErrorKind::Taken, "it is ours"));
+            }
+            AdoptsWhateverItIs => {
+                let read = self.inner.inspect(native).await?;
+                self.inner.adopt(op, native, &GenerationSpec { image: read.image, ..spec.clone() }).await
+            }
+            _ => self.inner.adopt(op, native, spec).await,
+        };
+        match (self.flaw, &answer) {
+            (AdoptsByLaunching, Ok(())) => drop(self.add(&spec.fleet, group, 1).await?),
+            (AdoptsWhatIsAnothers, Err(error)) if error.kind() == ErrorKind::Taken => return Ok(()),
+            _ => {}
+        }
+        answer
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {
@@ -211,6 +251,7 @@ impl FleetProvider for Broken {
             (LaunchesAgainForANewOwner, _) if raise && before.is_some_and(|epoch| epoch != op.epoch) => {
                 return self.add(fleet, group, resize.to() - resize.from()).await;
             }
+            (LetsWhatItAdoptsBe, Resize::Lower { from, .. }) => return Ok(Resized { size: *from, ..Resized::default() }),
             (AddsToWhateverIsThere, Resize::Raise { from, to, .. }) => return self.add(fleet, group, to - from).await,
             (PicksVictims, Resize::Lower { leave, from, .. }) => {
                 let leave = self.members(fleet, group).await?.into_iter().take(leave.len()).collect();
@@ -318,7 +359,7 @@ impl FleetProvider for Broken {
 }
 
 /// The flaws of a provider made of this one that their cases do not see.
-fn missed(fresh: impl Fn(Flaw) -> Result<Subject>) -> Vec<&'static (Flaw, &'static str)> {
+fn missed(all: &'static [(Flaw, &'static str)], fresh: impl Fn(Flaw) -> Result<Subject>) -> Vec<&'static (Flaw, &'static str)> {
     let passes = |(flaw, case): &&(Flaw, &str)| {
         let caught = fleets::run(case, async || fresh(*flaw), &[]);
         if let Err(failure) = &caught {
@@ -326,12 +367,12 @@ fn missed(fresh: impl Fn(Flaw) -> Result<Subject>) -> Vec<&'static (Flaw, &'stat
         }
         caught.is_ok()
     };
-    CAUGHT.iter().filter(passes).collect()
+    all.iter().filter(passes).collect()
 }
 
 #[test]
 fn each_flaw_of_a_provider_is_caught_by_its_case() {
-    let missed = missed(|flaw| {
+    let missed = missed(CAUGHT, |flaw| {
         let clock = crate::clock();
         let racks = Arc::new(Racks::new(clock.clone(), false));
         Ok(racks::subject(Arc::new(Broken::new(racks, flaw)), clock))
@@ -341,11 +382,12 @@ fn each_flaw_of_a_provider_is_caught_by_its_case() {
 
 #[test]
 fn each_flaw_of_a_cloud_is_caught_by_its_case() {
-    let missed = missed(|flaw| {
+    let fresh = |flaw| {
         let mut subject = memory_cloud::fresh(memory_cloud::slow(), None)?;
         subject.fleets = Arc::new(Broken::new(subject.fleets, flaw));
         Ok(subject)
-    });
+    };
+    let missed: Vec<_> = missed(CAUGHT, fresh).into_iter().chain(missed(CAUGHT_OF_ADOPTION, fresh)).collect();
     // The cloud makes all groups at once, also for a caller who is gone: there is no half way to stop at.
     let there = missed.iter().filter(|(flaw, _)| *flaw != StopsHalfwayForGood).collect::<Vec<_>>();
     assert!(there.is_empty(), "these cases pass over what is broken so: {there:?}");

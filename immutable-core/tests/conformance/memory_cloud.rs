@@ -1,5 +1,6 @@
 //! The in-memory cloud keeps the contract, in each of its manners and behind a bad wire.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use immutable_core::conformance::{Faults, Faulty, Time};
 use immutable_core::fleet::{Heals, Placement};
 use immutable_core::memory::{Delay, MemoryCloud, MemoryOptions};
 use immutable_core::time::{Clock, ScaledClock};
-use immutable_core::{ImageRef, Result};
+use immutable_core::{Artifact, ImageRef, Result};
 
 use crate::clock;
 
@@ -26,10 +27,15 @@ pub(crate) fn slow_of(seed: u64) -> MemoryOptions {
 }
 
 pub(crate) fn images(cloud: &MemoryCloud) -> Result<[ImageRef; 2]> {
-    let image = |version| -> Result<ImageRef> {
-        Ok(cloud.bake("acmeinc/web", version)?.image_in(&cloud.place()).expect("it was baked here").clone())
-    };
-    Ok([image("1.0.0")?, image("1.1.0")?])
+    Ok(images_of(cloud, &artifacts(cloud)?))
+}
+
+fn artifacts(cloud: &MemoryCloud) -> Result<[Artifact; 2]> {
+    Ok([cloud.bake("acmeinc/web", "1.0.0")?, cloud.bake("acmeinc/web", "1.1.0")?])
+}
+
+fn images_of(cloud: &MemoryCloud, artifacts: &[Artifact; 2]) -> [ImageRef; 2] {
+    artifacts.each_ref().map(|artifact| artifact.image_in(&cloud.place()).expect("it was baked here").clone())
 }
 
 pub(crate) fn fresh(options: MemoryOptions, faults: Option<Faults>) -> Result<Subject> {
@@ -39,13 +45,16 @@ pub(crate) fn fresh(options: MemoryOptions, faults: Option<Faults>) -> Result<Su
 fn wired(options: MemoryOptions, faults: Option<Faults>, seed: u64) -> Result<Subject> {
     let clock = clock();
     let cloud = MemoryCloud::with(options.clock(clock.clone()));
-    let images = images(&cloud)?;
-    let place = cloud.place();
+    let artifacts = artifacts(&cloud)?;
+    let images = images_of(&cloud, &artifacts);
+    let (place, hands) = (cloud.place(), cloud.clone());
     let time = Time::Virtual(clock.clone());
     let subject = match faults {
         None => Subject::new(Arc::new(cloud), time, place, images),
         Some(faults) => Subject::new(Arc::new(Faulty::new(Arc::new(cloud), Arc::new(clock), seed, faults)), time, place, images),
     };
+    let [web, _] = artifacts;
+    let subject = subject.others(move |machines| ready(hands.group_of_others("web-by-hand", &web, machines)));
     Ok(subject.placements(["a", "b"].map(|zone| Placement::Zone(zone.into()))))
 }
 
@@ -83,9 +92,11 @@ mod on_the_runtime {
     immutable_core::fleet_provider_conformance!(async || {
         let clock = ScaledClock::new(clock().now(), 5000);
         let cloud = MemoryCloud::with(slow().clock(clock.clone()));
-        let images = images(&cloud)?;
-        let place = cloud.place();
-        Ok(Subject::new(Arc::new(cloud), Time::Runtime(Arc::new(clock)), place, images))
+        let artifacts = artifacts(&cloud)?;
+        let (images, place, hands) = (images_of(&cloud, &artifacts), cloud.place(), cloud.clone());
+        let [web, _] = artifacts;
+        let subject = Subject::new(Arc::new(cloud), Time::Runtime(Arc::new(clock)), place, images);
+        Ok(subject.others(move |machines| ready(hands.group_of_others("web-by-hand", &web, machines))))
     });
 }
 mod behind_a_sound_wire {

@@ -11,6 +11,8 @@ pub enum Call {
     Preflight,
     /// [`FleetProvider::inspect`](crate::provider::FleetProvider::inspect)
     Inspect,
+    /// [`FleetProvider::adopt`](crate::provider::FleetProvider::adopt)
+    Adopt,
     /// [`FleetProvider::ensure_generation`](crate::provider::FleetProvider::ensure_generation)
     EnsureGeneration,
     /// [`FleetProvider::resize`](crate::provider::FleetProvider::resize)

@@ -37,8 +37,12 @@ impl<P: FleetProvider + ?Sized + 'static> FleetProvider for Faulty<P> {
     }
 
     async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
-        self.look(Call::Inspect, "adopt").await?;
-        self.0.inner.adopt(op, native, spec).await
+        self.change(Call::Adopt, "adopt", |inner: Arc<P>| {
+            let (op, native, spec) = (op.clone(), native.clone(), spec.clone());
+            async move { inner.adopt(&op, &native, &spec).await.map(|()| Set) }.boxed()
+        })
+        .await
+        .map(|Set| ())
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {

@@ -1,5 +1,6 @@
 //! The suite for implementors of [`FleetProvider`]; [`fleet_provider_conformance!`](crate::fleet_provider_conformance) makes tests of it.
 
+mod adopt;
 mod ensure;
 mod interrupted;
 mod leave;
@@ -19,8 +20,10 @@ use crate::artifact::{ImageRef, Place};
 use crate::conformance::suite::{self, Failure, Time, Verdict};
 use crate::error::Result;
 use crate::fleet::{LaunchTemplate, Placement};
+use crate::id::NativeRef;
 use crate::provider::FleetProvider;
 
+use adopt::*;
 use ensure::*;
 use interrupted::*;
 use leave::*;
@@ -49,6 +52,8 @@ pub struct Subject {
     pub placements: [Placement; 2],
     /// How long a launched instance may take to run, a terminated one to go, a group to be deleted.
     pub patience: Duration,
+    /// Of a provider that [adopts](crate::fleet::FleetCapabilities::adopt): who makes a group that is not ours, of so many machines of the first image.
+    pub others: Option<Others>,
     /// What must live as long as the provider: a server, an account's cleaner.
     pub guard: Box<dyn Any + Send>,
 }
@@ -65,6 +70,7 @@ impl Subject {
             template: LaunchTemplate::default(),
             placements: [Placement::Region, Placement::Region],
             patience: Duration::from_secs(600),
+            others: None,
             guard: Box::new(()),
         }
     }
@@ -97,6 +103,13 @@ impl Subject {
         self
     }
 
+    /// Of a provider that [adopts](crate::fleet::FleetCapabilities::adopt): who makes a group that is not ours, of so many machines of the first image, in the first placement.
+    #[must_use]
+    pub fn others<F: Future<Output = Result<NativeRef>> + 'static>(mut self, make: impl Fn(u32) -> F + 'static) -> Self {
+        self.others = Some(Box::new(move |machines| Box::pin(make(machines))));
+        self
+    }
+
     /// What must live as long as the provider.
     #[must_use]
     pub fn guard(mut self, guard: impl Any + Send) -> Self {
@@ -110,6 +123,9 @@ impl fmt::Debug for Subject {
         f.debug_struct("Subject").field("place", &self.place).field("fleet", &self.fleet).finish_non_exhaustive()
     }
 }
+
+/// Makes a group that is not ours, of so many machines, and says what it is called.
+pub type Others = Box<dyn Fn(u32) -> LocalBoxFuture<'static, Result<NativeRef>>>;
 
 type Case = for<'a> fn(&'a Trial) -> LocalBoxFuture<'a, Verdict>;
 

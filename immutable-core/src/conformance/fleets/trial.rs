@@ -87,7 +87,7 @@ impl Trial {
         Op::new(fleet, OpId(self.ops.get()), Epoch(1))
     }
 
-    fn note(&self) {
+    pub(super) fn note(&self) {
         self.answered.set(self.patience.clock.now());
     }
 

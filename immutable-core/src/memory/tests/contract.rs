@@ -282,8 +282,8 @@ fn a_view_that_nothing_has_changed_is_the_same_list() {
 }
 
 #[test]
-fn adoption_is_refused() {
+fn what_is_of_nobody_is_not_inspected() {
     let lab = lab();
-    assert!(!FleetProvider::capabilities(&lab.cloud).adopt);
-    assert_eq!(kind(lab.clock.run(lab.cloud.inspect(&"asg-1".into()))), ErrorKind::Invalid);
+    assert!(FleetProvider::capabilities(&lab.cloud).adopt);
+    assert_eq!(kind(lab.clock.run(lab.cloud.inspect(&"asg-1".into()))), ErrorKind::NotFound);
 }

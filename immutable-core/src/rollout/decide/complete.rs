@@ -5,9 +5,9 @@ use super::proposal::{Aim, Proposal};
 use super::route;
 use super::view::{View, count};
 use super::zones::Floors;
-use crate::artifact::Digest;
 use crate::fleet::GenerationId;
-use crate::id::StepIx;
+use crate::id::{InstanceKey, StepIx};
+use crate::rollout::baseline::evidence;
 use crate::rollout::event::{Call, Event};
 use crate::rollout::phase::{Ending, Outcome, Phase, StepState};
 use crate::rollout::report::Blocker;
@@ -179,10 +179,8 @@ fn finish(view: &View<'_>, proposal: &mut Proposal, rollout: &RolloutState, endi
 }
 
 fn proof(view: &View<'_>, generation: GenerationId) -> Event {
-    let image = view.state.generations.get(&generation).map(|generation| generation.spec.image.id().clone());
-    let keys: Vec<_> = view.generation(generation).flat_map(|(_, group)| group.ready.iter().chain(&group.kept)).collect();
-    let evidence: Vec<_> = keys.iter().map(|key| (key, &image)).collect();
-    // Keys and ids are text: they always have a JSON form.
-    let evidence = Digest::of_json(&evidence).unwrap_or_else(|_| Digest::of(format!("{evidence:?}").as_bytes()));
-    Event::Proven { generation, instances: count(keys.len()), evidence }
+    let image = view.state.generations.get(&generation).map(|generation| generation.spec.image.id());
+    let keys: Vec<&InstanceKey> =
+        view.generation(generation).flat_map(|(_, group)| group.ready.iter().chain(&group.kept)).copied().collect();
+    Event::Proven { generation, instances: count(keys.len()), evidence: evidence(&keys, image) }
 }

@@ -1,5 +1,6 @@
 //! The only way a state changes: by one event, strictly.
 
+mod adopt;
 mod note;
 mod order;
 mod owe;
@@ -101,6 +102,8 @@ impl FleetState {
                 None => return illegal(format!("op {op} is renewed and not owed")),
             },
             Event::Condemned { op, call, .. } => self.condemned(*op, call)?,
+            Event::Adopting { op, native, spec, .. } => self.adopt(*op, native, spec)?,
+            Event::Adopted { op, instances, evidence } => self.adopted(*op, *instances, *evidence, *at)?,
             Event::Settled { op, result } => self.settled(*op, result, *at)?,
             Event::Noted(noted) => self.note(noted, *at)?,
             Event::Judged { step, asked, judgement } => {
@@ -172,6 +175,7 @@ impl FleetState {
             generation.blame_nobody();
         }
         self.desired = plan.fleet().desired();
+        self.adopting = None;
         if let Some(pool) = plan.fleet().traffic_pool().filter(|pool| self.pool.as_ref().is_none_or(|known| known.id != **pool)) {
             self.pool = Some(PoolState::new(pool.clone()));
         }

@@ -1,13 +1,13 @@
 //! Calls that are journaled before they are sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Legal, ensure, illegal};
 use crate::fleet::{GenerationId, GenerationSpec, GroupId, Resize};
 use crate::id::{InstanceKey, OpId, PoolId};
 use crate::rollout::event::Call;
-use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, Owed, Slots};
+use crate::rollout::state::{Exit, FleetState, GenerationLife, GenerationState, Owed};
 use crate::time::Timestamp;
 
 impl FleetState {
@@ -54,19 +54,7 @@ impl FleetState {
             format!("generation {} is made, the next is {}", spec.id, GenerationId(self.next_generation))
         })?;
         self.next_generation += 1;
-        let generation = GenerationState {
-            spec: spec.clone(),
-            life: GenerationLife::Making,
-            upkeep: spec.upkeep,
-            first_ready: None,
-            asked: 0,
-            appeared: 0,
-            refused: None,
-            groups: spec.groups.iter().map(|group| (group.cell, Slots::default())).collect(),
-            incidents: Default::default(),
-            charged: BTreeMap::new(),
-        };
-        self.generations.insert(spec.id, generation);
+        self.generations.insert(spec.id, GenerationState::new(spec, GenerationLife::Making));
         Ok(())
     }
 

@@ -407,6 +407,8 @@ impl Book {
                 }
             }
             Event::Heard { .. } | Event::Watched | Event::Condemned { .. } | Event::Released => {}
+            // Of a fleet's beginning, and no simulated one's.
+            Event::Adopting { .. } | Event::Adopted { .. } => {}
         }
     }
 

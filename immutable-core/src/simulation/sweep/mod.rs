@@ -56,6 +56,7 @@ fn everything(script: &Script, call: Call) -> Vec<What> {
         Call::Route | Call::Drain => true,
         Call::PreflightPool | Call::ObservePool => false,
         // No rollout makes them, but for the look, which has no wire here.
+        Call::Adopt => return Vec::new(),
         Call::ResolveBase | Call::Describe | Call::Replicate | Call::SetStage | Call::Uses | Call::Delete => return Vec::new(),
     };
     let mut all = Vec::new();
