@@ -168,10 +168,9 @@ fn instance(group: &Group, machine: &Machine) -> Option<Instance> {
 
 /// Whoever bears a fleet's tags, or a name that it would use.
 fn stranger(fleet: &FleetId, group: &Group) -> Option<Stranger> {
-    // What others made is nobody's to sweep away.
-    let orphan = group.id(fleet).filter(|_| !group.is_adopted());
+    let orphan = group.id(fleet);
     let tagged = group.mark().and_then(|mark| mark.group(fleet));
-    let claims = tagged.or(marks::group(fleet, &group.name)).map(|id| id.generation);
+    let claims = orphan.or(tagged).or(marks::group(fleet, &group.name)).map(|id| id.generation);
     claims.map(|claims| Stranger { what: NativeRef::new(&*group.name), claims: Some(claims), orphan })
 }
 
