@@ -103,12 +103,12 @@ fn lists_may_be_behind_what_is_read() {
     let id = wire.scale_set("web", 0, &[]);
     let tag = || wire.get(&id.replace("/web", "")).ok()["value"][0]["tags"]["team"].as_str().map(str::to_owned);
     wire.fake.late_lists(Duration::from_secs(60));
-    assert!(wire.fake.meddle_tag(&id, "team", Some("shop")));
+    assert!(wire.fake.meddle("PATCH", &id, &json!({ "tags": { "team": "shop" } })));
     assert_eq!((tag(), wire.get(&id).ok()["tags"]["team"].as_str()), (None, Some("shop")));
     wire.wait(60);
     assert_eq!(tag().as_deref(), Some("shop"));
     wire.fake.lists_take_turns(Duration::from_secs(60));
-    assert!(wire.fake.meddle_tag(&id, "team", Some("ops")));
+    assert!(wire.fake.meddle("PATCH", &id, &json!({ "tags": { "team": "ops" } })));
     let two: std::collections::BTreeSet<Option<String>> = [tag(), tag()].into();
     assert_eq!(two.len(), 2, "by turns: {two:?}");
 }
