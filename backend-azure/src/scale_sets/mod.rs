@@ -84,7 +84,7 @@ impl VmssFleet {
             group_size_max: 1000,
             zonal: true,
             heals: Heals::Never,
-            // Etags are compared, and the names of machines are never given twice.
+            // Etags are compared, and the names of machines are never given twice. Where they may be, a deletion says so itself.
             request_lifetime: Duration::ZERO,
             adopt: true,
         };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_azure::{APPLICATION_HEALTH, SCALE_SET, VmssFleet};
+use backend_azure::{APPLICATION_HEALTH, Aggregate, AzureMetrics, Measure, SCALE_SET, VmssFleet};
 use immutable_core::fleet::{
     Destroyed, Evidence, GenerationId, GenerationSpec, GroupId, GroupState, Refusal, Resize, Upkeep, Verdict, Working,
 };
-use immutable_core::id::{ImageId, InstanceKey, NativeRef};
-use immutable_core::provider::FleetProvider;
+use immutable_core::id::{ImageId, InstanceKey, NativeRef, RolloutId, StepIx};
+use immutable_core::provider::{FleetProvider, Metrics, Side, Trial};
 use immutable_core::time::Clock;
-use immutable_core::{Applied, ErrorKind};
+use immutable_core::{Applied, Digest, ErrorKind, Timestamp};
 use immutable_fakes::arm::Fault;
 use serde_json::json;
 
@@ -214,6 +214,22 @@ fn what_is_not_listed_for_long_is_told_of_and_found_later() {
 }
 
 #[test]
+fn who_has_seen_it_does_not_need_the_list() {
+    each(async |account, mode| {
+        let hand = adopted(&account, mode).await;
+        let seen = another(&account).await;
+        seen.look().await.unwrap();
+        account.fake.late_lists(Duration::from_secs(600));
+        for hand in [hand, seen] {
+            assert!(matches!(hand.look().await.unwrap().state, GroupState::Present { .. }), "{mode}");
+            assert_eq!(hand.raise(3, 3).await.unwrap().size, 3);
+            let left = hand.fleets.destroy_generation(&hand.op(), GENERATION).await.unwrap();
+            assert_eq!(left, Destroyed::StillHas(3));
+        }
+    });
+}
+
+#[test]
 fn a_copy_of_the_tags_is_a_stranger_and_not_the_group() {
     each(async |account, mode| {
         let hand = adopted(&account, mode).await;
@@ -292,5 +308,27 @@ fn a_fleet_of_another_process_is_found_by_a_fresh_provider() {
         let fleets: Arc<dyn FleetProvider> = Arc::new(VmssFleet::new(&account.azure));
         let seen = fleets.observe(&Hand::new(&account).fleet(), &[GROUP].into()).await.unwrap();
         assert_eq!(seen.groups[0].instances.len(), 3);
+    });
+}
+
+#[test]
+fn what_it_measures_is_found() {
+    play(async |account: Account| {
+        let hand = adopted(&account, "Uniform").await;
+        let (legacy, cpu) = (id(&account, LEGACY), "Percentage CPU");
+        account.fake.metric(&legacy, cpu, "Percent", &["VMName"]);
+        let since = Timestamp::from_millis((account.clock.now().as_millis().div_euclid(60_000) + 1) * 60_000);
+        let until = since + Duration::from_secs(300);
+        let side = Side::new(GENERATION, "acmeinc/web".parse().unwrap(), "1.0.0".parse().unwrap(), Digest::of(b"web"));
+        let side = side.instances(hand.members().await.unwrap().into_iter().take(2));
+        let trial = Trial::new(hand.fleet(), RolloutId(1), StepIx(0), side, since, until);
+        for (machine, value) in [("legacy_0", 40.0), ("legacy_1", 60.0), ("legacy_2", 99.0)] {
+            let at = u64::try_from((since + Duration::from_secs(70)).as_millis()).unwrap();
+            account.fake.sample(&legacy, cpu, &[("VMName", machine)], at, value);
+        }
+        account.clock.sleep_until(until + Duration::from_secs(181)).await;
+        let metrics = AzureMetrics::new(&account.azure).metric("cpu", Measure::of_scale_sets(cpu, Aggregate::Average));
+        let reading = metrics.read(&trial.query("cpu", &trial.new)).await.unwrap().unwrap();
+        assert!((reading.value - 50.0).abs() < 1e-9, "of those that count: {reading}");
     });
 }
