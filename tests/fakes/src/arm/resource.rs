@@ -104,7 +104,7 @@ impl World {
         self.lists += 1;
         let (start, now, lag) = (format!("{}/", key(collection)), self.now, self.settings.lag);
         // They are behind as reads of single ones are.
-        let now_and_then = self.settings.lists_take_turns && self.lists % 2 == 0;
+        let now_and_then = self.settings.lists_take_turns && self.lists.is_multiple_of(2);
         let late = if now_and_then { 0 } else { self.settings.late_lists };
         let as_listed = |found: &Resource| {
             let former = found.former.as_ref().filter(|(_, at)| now < at.saturating_add(late));
