@@ -168,6 +168,21 @@ fn an_answer_that_is_lost_is_no_second_adoption() {
 }
 
 #[test]
+fn two_who_adopt_the_same_at_once_have_both_done_it() {
+    each(async |account, mode| {
+        theirs(&account, mode, LEGACY).await;
+        let (one, other) = (Hand::new(&account), another(&account).await);
+        let spec = read(&one).await;
+        read(&other).await;
+        let (first, second) = futures_util::join!(adopt(&one, &spec), adopt(&other, &spec));
+        first.unwrap();
+        second.unwrap();
+        assert_eq!(account.fake.count("virtualMachineScaleSets.update"), 2, "{mode}: one of them was refused");
+        assert_eq!(one.members().await.unwrap().len(), 3);
+    });
+}
+
+#[test]
 fn what_is_somebody_elses_or_not_there_is_not_taken_over() {
     each(async |account, mode| {
         let hand = adopted(&account, mode).await;
