@@ -16,6 +16,9 @@ pub(crate) const ARTIFACT: &str = "immutable-artifact";
 /// The tag that names what a scale set was made to run, where that is not the image that its machines boot.
 pub(crate) const RUNS: &str = "immutable-runs";
 
+/// The tag of a scale set that others made and that was adopted: its own name, so that it says nothing on another.
+pub(crate) const ADOPTED: &str = "immutable-adopted";
+
 /// `web-0007-0`: the name of a group.
 pub(crate) fn name(fleet: &FleetId, group: GroupId) -> String {
     format!("{}-{}", group.generation.name(fleet), group.cell)
@@ -38,12 +41,16 @@ pub(crate) fn check(spec: &GenerationSpec) -> Result<()> {
             "the name {longest} is too long for a scale set's and its machines', by {over}; name the fleet shorter"
         )));
     }
-    let own = tags(spec, GroupId { generation: spec.id, cell: 0 });
-    if own.len() > 50 {
+    fit(&tags(spec, GroupId { generation: spec.id, cell: 0 }), 0)
+}
+
+/// Whether Azure takes these tags beside so many of others.
+pub(crate) fn fit(own: &BTreeMap<String, String>, others: usize) -> Result<()> {
+    if own.len().saturating_add(others) > 50 {
+        let ours = own.keys().filter(|name| name.starts_with("immutable-")).count();
+        let labels = own.len().saturating_sub(ours);
         return Err(Error::invalid(format!(
-            "the generation has {} labels, and a resource has at most 50 tags, {} of them ours",
-            spec.labels.len(),
-            own.len().saturating_sub(spec.labels.len())
+            "the generation has {labels} labels, and a resource has at most 50 tags, {ours} of them ours and {others} of others"
         )));
     }
     let odd = |name: &str| name.len() > 512 || name.contains(['<', '>', '%', '&', '\\', '?', '/']);
@@ -100,13 +107,16 @@ pub(crate) struct Mark {
     fleet: String,
     group: GroupId,
     pub(crate) spec: Option<Digest>,
+    /// The name of the scale set that was adopted.
+    pub(crate) adopted: Option<String>,
 }
 
 impl Mark {
     pub(crate) fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
         let tag = |name: &str| tag(tags, name);
         let group = GroupId { generation: GenerationId(tag(GENERATION)?.parse().ok()?), cell: tag(CELL)?.parse().ok()? };
-        Some(Self { fleet: tag(FLEET)?.to_owned(), group, spec: tag(SPEC).and_then(|text| text.parse().ok()) })
+        let (spec, adopted) = (tag(SPEC).and_then(|text| text.parse().ok()), tag(ADOPTED).map(str::to_owned));
+        Some(Self { fleet: tag(FLEET)?.to_owned(), group, spec, adopted })
     }
 
     /// Which of a fleet's groups it is of, if it is of one.

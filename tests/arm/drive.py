@@ -249,6 +249,35 @@ def a_fleet(azure, pool):
     same(members(), [], "who is left")
 
 
+def somebodys(azure):
+    """A Uniform scale set of others: its tags are replaced as a whole, its machines are in its own list, and one goes by its number."""
+    sets, vms = azure.compute.virtual_machine_scale_sets, azure.compute.virtual_machine_scale_set_vms
+    legacy = sets.get(GROUP, "legacy")
+    same((legacy.properties.orchestration_mode, legacy.properties.upgrade_policy.mode, legacy.sku.capacity), ("Uniform", "Manual", 2), "the scale set")
+
+    def members():
+        return list(vms.list(GROUP, "legacy", expand="instanceView"))
+
+    def running():
+        seen = members()
+        return seen if [one.properties.instance_view.statuses[1].code for one in seen] == ["PowerState/running"] * 2 else None
+
+    two = until("two machines run", 60, running)
+    same([(one.instance_id, one.name) for one in two], [("0", "legacy_0"), ("1", "legacy_1")], "how they are called")
+    for one in two:
+        same((one.properties.storage_profile.image_reference.id.lower(), one.properties.latest_model_applied), (id("Microsoft.Compute", "images", "golden").lower(), True), "what it is of")
+    marks = {"team": "shop", "immutable-adopted": "legacy"}
+    change = compute.VirtualMachineScaleSetUpdate(
+        tags=marks, properties=compute.VirtualMachineScaleSetUpdateProperties(overprovision=False, automatic_repairs_policy=compute.AutomaticRepairsPolicy(enabled=False))
+    )
+    seen = done(sets.begin_update(GROUP, "legacy", change, etag=sets.get(GROUP, "legacy").etag, match_condition=MatchConditions.IfNotModified))
+    same((seen.tags, seen.properties.overprovision, seen.sku.capacity), (marks, False, 2), "what was marked")
+    same([one.properties.vm_id for one in members()], [one.properties.vm_id for one in two], "its machines")
+    done(sets.begin_delete_instances(GROUP, "legacy", compute.VirtualMachineScaleSetVMInstanceRequiredIDs(instance_ids=["0"])))
+    same([one.instance_id for one in members()], ["1"], "who stays")
+    same(sets.get(GROUP, "legacy").sku.capacity, 1, "the capacity without who was deleted")
+
+
 def a_flip(azure):
     """A rule of a load balancer is sent to another pool, under the balancer's etag."""
     balancers, pools = azure.network.load_balancers, azure.network.load_balancer_backend_address_pools
@@ -335,6 +364,7 @@ def main():
                 applications(azure)
                 pool = a_flip(azure)
                 a_fleet(azure, pool)
+                somebodys(azure)
                 weights(azure)
                 metrics(azure)
                 time.sleep(0.5)

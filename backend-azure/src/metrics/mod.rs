@@ -60,7 +60,7 @@ const TOP: usize = 1000;
 ///   A window that is younger has no data yet.
 /// - The finest interval is a minute, and intervals begin with a full one: "Supported metrics with Azure Monitor", time grains. So a window has at least two minutes, and the delay, before
 ///   there is data.
-/// - Scale sets are found by the tags of the fleet. One that was adopted has none, and no data.
+/// - Scale sets are found by the tags of the fleet, also those that were adopted.
 #[derive(Clone, Debug)]
 pub struct AzureMetrics {
     azure: Azure,

@@ -52,7 +52,7 @@ impl Azure {
         self.change_group(group, &json!({ "sku": { "name": group.size, "capacity": to } })).await
     }
 
-    /// Has the named go, and the capacity with them.
+    /// Has the named go, and the capacity with them. They are called as their scale set does.
     pub(crate) async fn delete_machines(&self, name: &str, names: &[&str]) -> Result<()> {
         // Without a name, all go: azure-powershell#21162.
         if names.is_empty() {
@@ -67,9 +67,15 @@ impl Azure {
         self.complete(&Call::delete("virtualMachineScaleSets.delete", &self.of(KIND, name), COMPUTE), true).await
     }
 
-    /// The machines of a scale set, with what is known of each: also those on the way in or out. Of a Flexible one, whose own list knows neither tags nor state
-    /// (azure-rest-api-specs#27441).
+    /// The machines of a scale set, with what is known of each: also those on the way in or out. The own list of a Flexible one knows neither tags nor state (azure-rest-api-specs#27441), and
+    /// those of a Uniform one are in no other.
     pub(crate) async fn machines(&self, group: &Group) -> Result<Vec<Machine>> {
+        if !group.flexible {
+            let id = "virtualMachineScaleSetVMs.list";
+            let path = format!("{}/virtualMachines", self.of(KIND, &group.name));
+            let found = self.list(&Call::get(id, &path, COMPUTE).query("$expand", "instanceView")).await?;
+            return found.iter().map(|body| Machine::read(id, body)).collect();
+        }
         let id = "virtualMachines.list";
         // "expand=instanceView" is taken with this filter only.
         let call = Call::get(id, &self.all("Microsoft.Compute/virtualMachines"), COMPUTE)

@@ -115,12 +115,13 @@ impl VmssFleet {
     async fn marked(&self, op: &Op, generation: GenerationId) -> Result<Vec<Group>> {
         let is_of = |group: &Group| group.id(&op.fleet).is_some_and(|id| id.generation == generation);
         let mut ours: Vec<Group> = self.azure.groups().await?.into_iter().filter(is_of).collect();
+        ours.iter().for_each(|group| self.know(&op.fleet, group));
         // A list may be late. Cells are counted from 0: one that is not listed may come after those that are.
         let mut cell = 0;
         loop {
             let id = GroupId { generation, cell };
             if !ours.iter().any(|group| group.id(&op.fleet) == Some(id)) {
-                match self.certainly(&marks::name(&op.fleet, id)).await?.filter(is_of) {
+                match self.find(&op.fleet, id).await?.filter(is_of) {
                     Some(found) => ours.push(found),
                     None if ours.iter().all(|group| group.id(&op.fleet).is_none_or(|known| known.cell < cell)) => break,
                     None => {}
@@ -165,7 +166,7 @@ const UNTOLD: &[&str] = &[
 
 /// Where what is there is not what is wanted: each value that would be sent must be there, and lists have nothing else in them. What Azure adds by itself is passed over, and the case of
 /// words is, as Azure does.
-fn difference(at: &str, wanted: &Value, found: &Value) -> Option<String> {
+pub(super) fn difference(at: &str, wanted: &Value, found: &Value) -> Option<String> {
     if UNTOLD.contains(&at) {
         return None;
     }

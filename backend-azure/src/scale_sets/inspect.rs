@@ -8,6 +8,7 @@ use immutable_core::{Digest, Error, ErrorKind, ImageRef, LaunchTemplate, Result}
 use serde_json::{Value, json};
 
 use super::VmssFleet;
+use super::baseline;
 use super::calls::KIND;
 use super::seen::Group;
 use crate::marks::{last, same};
@@ -15,25 +16,33 @@ use crate::marks::{last, same};
 impl VmssFleet {
     /// A scale set of the resource group, Uniform or Flexible, by its name or its id.
     pub(super) async fn look_into(&self, native: &NativeRef) -> Result<GenerationSpec> {
+        let found = self.there(self.named(native)?).await?;
+        self.spec_of(&found)
+    }
+
+    /// Which scale set of the resource group is meant.
+    pub(super) fn named<'a>(&self, native: &'a NativeRef) -> Result<&'a str> {
         let name = last(native.as_str());
         let ours = self.azure.of(KIND, name);
         if native.as_str().contains('/') && !same(native.as_str(), &ours) {
             return Err(Error::invalid(format!("{native} is no scale set of this resource group; it would be {ours}")));
         }
-        let found = self.certainly(name).await?;
-        let found = found.ok_or_else(|| {
-            let what = format!("there is no scale set {name} in resource group {}", self.azure.resource_group());
-            Error::new(ErrorKind::NotFound, what)
-        })?;
-        self.spec_of(&found)
+        Ok(name)
     }
 
-    fn spec_of(&self, found: &Group) -> Result<GenerationSpec> {
+    /// A scale set that has to be there.
+    pub(super) async fn there(&self, name: &str) -> Result<Group> {
+        let found = self.certainly(name).await?;
+        found.ok_or_else(|| {
+            let what = format!("there is no scale set {name} in resource group {}", self.azure.resource_group());
+            Error::new(ErrorKind::NotFound, what)
+        })
+    }
+
+    pub(super) fn spec_of(&self, found: &Group) -> Result<GenerationSpec> {
+        baseline::check(found, self.azure.region())?;
         let place = self.azure.place();
-        let image =
-            found.runs.clone().ok_or_else(|| Error::invalid(format!("{} says of no image that it launches it", found.name)))?;
-        // An image definition, or a version `latest`: what it launches is not one image.
-        crate::ids::Source::parse(&image).map_err(|why| Error::invalid(format!("{} cannot be a baseline: {why}", found.name)))?;
+        let image = found.runs.clone().unwrap_or_default();
         let zone = match found.zones.as_slice() {
             [zone] => Placement::Zone(Zone::new(zone.as_str())),
             _ => Placement::Region,
@@ -48,7 +57,7 @@ impl VmssFleet {
             release,
             image: ImageRef::new(place, image),
             template,
-            groups: vec![GroupSpec { cell: 0, placement: zone, max: found.capacity.max(1) }],
+            groups: vec![GroupSpec { cell: 0, placement: zone, max: baseline::most(found) }],
             pool: None,
             upkeep: Upkeep { heal: found.repairs, rebalance: found.rebalances, autoscale: false },
             labels: BTreeMap::new(),
@@ -58,12 +67,16 @@ impl VmssFleet {
 
 /// What decides what is launched, without what changes by itself.
 fn model(found: &Group) -> Value {
-    let at = |pointer: &str| found.body.pointer(pointer).cloned().unwrap_or(Value::Null);
+    let mut profile = found.body.pointer("/properties/virtualMachineProfile").cloned().unwrap_or(Value::Null);
+    if let Some(profile) = profile.as_object_mut() {
+        // When it was made is not what it is.
+        profile.remove("timeCreated");
+    }
     json!({
         "orchestrationMode": if found.flexible { "Flexible" } else { "Uniform" },
         "size": found.size,
         "zones": found.zones,
-        "virtualMachineProfile": at("/properties/virtualMachineProfile"),
+        "virtualMachineProfile": profile,
     })
 }
 

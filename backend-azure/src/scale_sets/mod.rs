@@ -1,7 +1,10 @@
 //! Fleets of scale sets: one Flexible scale set for each group of a generation, made once, and never changed but for its size.
 
+mod adopt;
+mod baseline;
 mod calls;
 mod ensure;
+mod find;
 mod inspect;
 mod observe;
 mod resize;
@@ -33,6 +36,10 @@ use crate::{marks, preflight};
 /// Each group of a generation is one scale set of Flexible orchestration, in a zone, in several, or in the region, whose model names one exact image. It is made at size 0. A fleet's template
 /// is a [`VmssTemplate`](crate::VmssTemplate).
 ///
+/// One that others made, Uniform or Flexible, is [adopted](FleetProvider::adopt) as the only group of a generation: it gets the fleet's tags beside its own, and keeps its name, its model and its
+/// machines. It can be a baseline if it launches one exact image, and if Azure neither changes nor evicts its machines: no upgrades of images, extensions or applications, no patches by the
+/// platform, no Spot.
+///
 /// # Guarantees
 /// - A size is raised by an absolute number, and only if the scale set is what was read (`If-Match`). It is lowered by naming who is deleted, never by a smaller number, by which Azure would
 ///   choose, and never by naming nobody, by which all would go.
@@ -46,6 +53,8 @@ use crate::{marks, preflight};
 /// - What is missing is given up only when Azure works on nothing in the scale set, by a size that is not less than the machines which are listed. A machine that Azure has and does not list at
 ///   that moment could be deleted by it.
 /// - A machine's incarnation is its `vmId`. Somebody who reimages it by hand keeps it.
+/// - Machines of a Uniform scale set are deleted by their numbers, and Azure may give a number again. Whoever has it is looked at right before; a deletion without an answer may still come for a
+///   minute, which its error says.
 #[derive(Clone, Debug)]
 pub struct VmssFleet {
     azure: Azure,
@@ -53,6 +62,8 @@ pub struct VmssFleet {
     lag: Duration,
     /// What was begun in each scale set, and how it ended.
     begun: Arc<Mutex<BTreeMap<String, Vec<Begun>>>>,
+    /// The names of the groups that others made, by fleet and group, as far as they were seen.
+    adopted: Arc<Mutex<BTreeMap<(String, GroupId), String>>>,
 }
 
 /// An operation that set a size.
@@ -73,11 +84,11 @@ impl VmssFleet {
             group_size_max: 1000,
             zonal: true,
             heals: Heals::Never,
-            // Etags are compared, and the names of machines are never given twice.
+            // Etags are compared, and the names of machines are never given twice. Where they may be, a deletion says so itself.
             request_lifetime: Duration::ZERO,
             adopt: true,
         };
-        Self { azure: azure.clone(), capabilities, lag: Duration::from_secs(5), begun: Arc::default() }
+        Self { azure: azure.clone(), capabilities, lag: Duration::from_secs(5), begun: Arc::default(), adopted: Arc::default() }
     }
 
     /// How long Azure may take to show in its lists what it has done; 5 s if nothing is said. Views are told to be [so old](immutable_core::fleet::GroupSeen::age).
@@ -89,11 +100,13 @@ impl VmssFleet {
 
     /// The group, which must be there and ours.
     async fn group(&self, fleet: &FleetId, id: GroupId) -> Result<Group> {
-        let name = marks::name(fleet, id);
-        match self.certainly(&name).await? {
+        match self.find(fleet, id).await? {
             Some(found) if found.id(fleet) == Some(id) => Ok(found),
             Some(found) => Err(crate::errors::taken(&found.name, "it does not bear this fleet's tags")),
-            None => Err(Error::new(ErrorKind::NotFound, format!("there is no scale set {name}")).with_resource(name)),
+            None => {
+                let name = self.known(fleet, id).unwrap_or_else(|| marks::name(fleet, id));
+                Err(Error::new(ErrorKind::NotFound, format!("there is no scale set {name}")).with_resource(name))
+            }
         }
     }
 
@@ -128,6 +141,11 @@ impl FleetProvider for VmssFleet {
 
     async fn inspect(&self, native: &NativeRef) -> Result<GenerationSpec> {
         self.look_into(native).await.map_err(|error| error.with_operation("inspect").with_resource(native.as_str()))
+    }
+
+    async fn adopt(&self, op: &Op, native: &NativeRef, spec: &GenerationSpec) -> Result<()> {
+        let named = |error: Error| error.with_operation("adopt").with_resource(native.as_str());
+        self.take_over(op, native, spec).await.map_err(named)
     }
 
     async fn ensure_generation(&self, op: &Op, spec: &GenerationSpec) -> Result<Ensured> {

@@ -31,17 +31,21 @@ impl VmssFleet {
             let found = match groups.iter().position(mark) {
                 Some(at) => Some(groups.remove(at)),
                 // A list may be late.
-                None => self.certainly(&marks::name(fleet, *id)).await?,
+                None => self.find(fleet, *id).await?,
             };
+            found.iter().for_each(|found| self.know(fleet, found));
             if found.as_ref().is_none_or(|found| !mark(found)) {
                 // Whoever has its name is told of by the call that would make it.
                 let name = marks::name(fleet, *id);
                 groups.retain(|group| !group.name.eq_ignore_ascii_case(&name));
+                // Whoever was adopted, and bears the tags no more, is told of here.
+                let former = found.as_ref().filter(|found| !found.name.eq_ignore_ascii_case(&name));
+                seen.strangers.extend(former.map(|former| claimed(former, *id)));
             }
             let there = match found.filter(mark) {
                 Some(found) => match self.look_at(*id, &found, &mut seen.incidents).await {
                     // It went while it was looked at, if it did.
-                    Err(error) if error.kind() == ErrorKind::NotFound => match self.certainly(&marks::name(fleet, *id)).await? {
+                    Err(error) if error.kind() == ErrorKind::NotFound => match self.certainly(&found.name).await? {
                         Some(_) => return Err(error),
                         None => None,
                     },
@@ -58,10 +62,9 @@ impl VmssFleet {
             }));
         }
         seen.strangers.extend(groups.iter().filter_map(|group| stranger(fleet, group)));
-        let is_gone = |name: &String| {
-            let of = marks::group(fleet, name).filter(|id| known.contains(id));
-            of.is_some_and(|id| seen.groups.iter().any(|group| group.group == id && group.state == GroupState::Absent))
-        };
+        let absent = seen.groups.iter().filter(|group| group.state == GroupState::Absent).map(|group| group.group);
+        let gone: BTreeSet<String> = absent.map(|id| self.forget(fleet, id).unwrap_or_else(|| marks::name(fleet, id))).collect();
+        let is_gone = |name: &String| gone.iter().any(|gone| gone.eq_ignore_ascii_case(name));
         self.begun.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !is_gone(name));
         Ok(seen)
     }
@@ -169,4 +172,9 @@ fn stranger(fleet: &FleetId, group: &Group) -> Option<Stranger> {
     let tagged = group.mark().and_then(|mark| mark.group(fleet));
     let claims = orphan.or(tagged).or(marks::group(fleet, &group.name)).map(|id| id.generation);
     claims.map(|claims| Stranger { what: NativeRef::new(&*group.name), claims: Some(claims), orphan })
+}
+
+/// Whoever is taken for a group, and is none.
+fn claimed(group: &Group, id: GroupId) -> Stranger {
+    Stranger { what: NativeRef::new(&*group.name), claims: Some(id.generation), orphan: None }
 }

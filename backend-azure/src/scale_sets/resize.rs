@@ -11,10 +11,14 @@ use immutable_core::{Applied, Error, ErrorKind, Result};
 use super::seen::{Group, Machine};
 use super::{Begun, VmssFleet, observe};
 use crate::client::{Answer, Call};
+use crate::marks::is_named_by;
 use crate::operations::Operation;
 
 /// How long a size that was set may take to be shown.
-const SHOWN: Duration = Duration::from_secs(10);
+pub(super) const SHOWN: Duration = Duration::from_secs(10);
+/// How long a deletion without an answer may still come, of somebody whose number may be given again: "The instance IDs may be reused for new instances once old instances are deleted"
+/// ("Understand names and instance IDs for Azure Virtual Machine Scale Set VMs", of Uniform).
+const ECHO: Duration = Duration::from_secs(60);
 /// Of how many operations of a scale set is remembered how they ended.
 const REMEMBERED: usize = 4;
 
@@ -110,7 +114,7 @@ impl VmssFleet {
         let stays = |key: &&InstanceKey| here.get(*key).is_some_and(|machine| !machine.leaves());
         let stay: Vec<&InstanceKey> = leave.iter().filter(stays).collect();
         // Of those who are members no more, some left by an earlier copy of this call. Who has another group's name was never one.
-        let ours = |key: &&InstanceKey| key.name.as_str().strip_prefix(&*group.name).is_some_and(|rest| rest.starts_with('_'));
+        let ours = |key: &&InstanceKey| is_named_by(key.name.as_str(), &group.name);
         let (former, strangers): (Vec<&InstanceKey>, Vec<&InstanceKey>) = leave.iter().filter(|key| !stays(key)).partition(ours);
         if stay.is_empty() && group.capacity == from.saturating_sub(count(leave.len())) {
             return Ok(done(group.capacity));
@@ -126,9 +130,14 @@ impl VmssFleet {
             strangers.into_iter().chain(died).map(|key| (key.clone(), Refusal::NotMember)).collect();
         refused.sort_by(|(one, _), (other, _)| one.cmp(other));
         let to = from.saturating_sub(count(leave.len() - refused.len()));
-        let names: Vec<&str> = stay.iter().map(|key| key.name.as_str()).collect();
+        let names: Vec<&str> = stay.iter().filter_map(|key| here.get(*key).map(|machine| machine.instance.as_str())).collect();
         if !names.is_empty() {
-            self.azure.delete_machines(&group.name, &names).await?;
+            let late = self.azure.now() + ECHO;
+            let deleted = self.azure.delete_machines(&group.name, &names).await;
+            deleted.map_err(|error| match error.applied() {
+                Applied::Unknown if !group.flexible => error.with_echo_until(late),
+                _ => error,
+            })?;
             self.until(op, id, to, &stay).await.map_err(|error| self.azure.half_done(true, error))?;
         }
         Ok(Resized { size: to, refused, ..Resized::default() })

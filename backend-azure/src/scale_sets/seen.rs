@@ -20,6 +20,7 @@ pub(crate) struct Group {
     pub(crate) resource: String,
     pub(crate) name: String,
     mark: Option<Mark>,
+    pub(super) tags: BTreeMap<String, String>,
     /// The id of the image or the application that it was made to run.
     pub(super) runs: Option<String>,
     pub(crate) capacity: u32,
@@ -60,9 +61,13 @@ impl Group {
         let enabled = |pointer: &str| body.pointer(pointer).and_then(Value::as_bool) == Some(true);
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let image = body.pointer("/properties/virtualMachineProfile/storageProfile/imageReference").and_then(of_reference);
+        let mark = Mark::read(&named.tags);
+        // On a scale set of others it says nothing.
+        let runs = mark.as_ref().and_then(|_| tag(&named.tags, RUNS)).map(str::to_owned).or(image);
         Ok(Self {
-            mark: Mark::read(&named.tags),
-            runs: tag(&named.tags, RUNS).map(str::to_owned).or(image),
+            mark,
+            runs,
+            tags: named.tags,
             capacity: named.sku.capacity,
             size: named.sku.name,
             etag: etag.or_else(|| body.get("etag").and_then(Value::as_str).map(str::to_owned)),
@@ -81,7 +86,12 @@ impl Group {
     /// Which of a fleet's groups it is, by its tags and its name.
     pub(crate) fn id(&self, fleet: &FleetId) -> Option<GroupId> {
         let id = self.mark.as_ref()?.group(fleet)?;
-        crate::marks::name(fleet, id).eq_ignore_ascii_case(&self.name).then_some(id)
+        (self.is_adopted() || crate::marks::name(fleet, id).eq_ignore_ascii_case(&self.name)).then_some(id)
+    }
+
+    /// Whether others made it, and its tags say that it was adopted. Copied to another scale set they do not.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.mark.as_ref().and_then(|mark| mark.adopted.as_ref()).is_some_and(|name| name.eq_ignore_ascii_case(&self.name))
     }
 
     pub(super) fn mark(&self) -> Option<&Mark> {
@@ -98,6 +108,8 @@ impl Group {
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) name: String,
+    /// How its scale set calls it: by a number, if that is Uniform, and else by its name.
+    pub(super) instance: String,
     /// The unique id of the machine, whatever its name: `vmId`.
     incarnation: String,
     pub(super) zone: Option<String>,
@@ -121,7 +133,7 @@ struct Status {
 }
 
 impl Machine {
-    /// "Virtual Machines - List", with its instance view.
+    /// "Virtual Machines - List" or "Virtual Machine Scale Set VMs - List", with its instance view.
     pub(crate) fn read(id: &str, body: &Value) -> Result<Self> {
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let each = |pointer: &str| body.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
@@ -136,8 +148,10 @@ impl Machine {
             .flat_map(|one| one.get("substatuses").and_then(Value::as_array).into_iter().flatten());
         let told =
             extensions.filter_map(|status| status.get("code").and_then(Value::as_str)).find(|code| code.contains("HealthState/"));
+        let name = text("/name");
         Ok(Self {
-            name: text("/name"),
+            instance: Some(text("/instanceId")).filter(|id| !id.is_empty()).unwrap_or_else(|| name.clone()),
+            name,
             incarnation: text("/properties/vmId"),
             zone: each("/zones").next().and_then(Value::as_str).map(str::to_owned),
             state: text("/properties/provisioningState"),
@@ -261,10 +275,28 @@ mod tests {
 
     #[test]
     fn what_a_scale_set_runs_is_in_a_tag_whatever_its_case() {
-        let body = json!({"id": "/x", "name": "x", "tags": {"Immutable-Runs": "/application"}, "properties": {
-            "virtualMachineProfile": {"storageProfile": {"imageReference": {"id": "/base"}}},
-        }});
-        assert_eq!(Group::read("virtualMachineScaleSets.get", body, None).unwrap().runs.as_deref(), Some("/application"));
+        let runs = |tags: Value| {
+            let body = json!({"id": "/x", "name": "x", "tags": tags, "properties": {
+                "virtualMachineProfile": {"storageProfile": {"imageReference": {"id": "/base"}}},
+            }});
+            Group::read("virtualMachineScaleSets.get", body, None).unwrap().runs.unwrap()
+        };
+        let ours = json!({"Immutable-Runs": "/application", "immutable-fleet": "web", "immutable-generation": "1", "immutable-cell": "0"});
+        assert_eq!(runs(ours), "/application");
+        assert_eq!(runs(json!({"immutable-runs": "/application"})), "/base", "a stranger's");
+    }
+
+    #[test]
+    fn an_adopted_one_is_a_group_under_its_own_name_alone() {
+        use immutable_core::Place;
+        use immutable_core::fleet::GenerationId;
+        let fleet = FleetId::new(Place::new("azure", "s", "westeurope").unwrap(), "web");
+        let id = |name: &str, adopted: &str| {
+            let tags = json!({"immutable-fleet": "web", "immutable-generation": "1", "immutable-cell": "0", "immutable-adopted": adopted});
+            Group::read("virtualMachineScaleSets.get", json!({"id": "/x", "name": name, "tags": tags}), None).unwrap().id(&fleet)
+        };
+        let first = Some(GroupId { generation: GenerationId(1), cell: 0 });
+        assert_eq!((id("legacy", "Legacy"), id("legacy-2", "legacy"), id("web-0001-0", "legacy")), (first, None, first));
     }
 
     #[test]

@@ -271,6 +271,10 @@ impl Machine {
 
 /// Reads a fleet's template, and refuses what Azure would refuse, or what would not be the same for ever.
 pub(crate) fn read(template: &LaunchTemplate) -> Result<VmssTemplate> {
+    if template.as_json().starts_with("{\"scale_set\":") {
+        let what = "the template was read from a scale set that others made, and nothing else is made of it; give the fleet a VmssTemplate";
+        return Err(Error::invalid(what));
+    }
     let read: VmssTemplate = template.read()?;
     let machine = &read.machine;
     if machine.size.is_empty() || machine.subnet.is_empty() {

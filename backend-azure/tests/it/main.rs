@@ -1,7 +1,10 @@
 //! The fleets of Azure over a fake of its API, on one thread and in virtual time.
 
 mod account;
+mod adopted;
+mod adoption;
 mod applications;
+mod baselines;
 mod beside;
 mod bodies;
 mod calls;

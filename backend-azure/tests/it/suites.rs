@@ -7,9 +7,32 @@ use backend_azure::VmssFleet;
 use immutable_core::Result;
 use immutable_core::conformance::{Time, fleets};
 use immutable_core::fleet::Placement;
-use immutable_core::id::Zone;
+use immutable_core::id::{NativeRef, Zone};
+use serde_json::json;
 
 use crate::account::Account;
+
+/// Somebody's scale set, in this zone if in one.
+fn theirs(account: &Account, mode: &str, zone: Option<u8>, machines: u32) -> NativeRef {
+    let (fake, id) = (&account.fake, account.fake.id("Microsoft.Compute/virtualMachineScaleSets", "theirs"));
+    let (image, machines) = (account.image("1.0.0"), usize::try_from(machines).unwrap());
+    let made = match mode {
+        "Uniform" => fake.meddle_uniform(&id, image.id().as_str(), machines),
+        _ => fake.meddle_scale_set(&id, image.id().as_str(), machines),
+    };
+    // Its machines are made after this.
+    assert!(made && fake.by_hand(&id, |body| body["zones"] = zone.map_or(json!([]), |zone| json!([zone.to_string()]))));
+    NativeRef::new("theirs")
+}
+
+/// A subject to which somebody makes scale sets of this mode.
+fn with_others(account: &Account, mode: &'static str, zone: Option<u8>) -> fleets::Subject {
+    let of = account.clone();
+    groups_of(account).others(move |machines| {
+        let native = theirs(&of, mode, zone, machines);
+        async { Ok(native) }
+    })
+}
 
 /// The groups of an account.
 pub(crate) fn groups_of(account: &Account) -> fleets::Subject {
@@ -32,7 +55,7 @@ mod groups {
     use super::*;
 
     async fn fresh() -> Result<fleets::Subject> {
-        Ok(groups_of(&Account::new().await?))
+        Ok(with_others(&Account::new().await?, "Uniform", None))
     }
 
     immutable_core::fleet_provider_conformance!(fresh);
@@ -42,7 +65,7 @@ mod groups_that_take_their_time {
     use super::*;
 
     async fn fresh() -> Result<fleets::Subject> {
-        Ok(groups_of(&slow(Account::new().await?)))
+        Ok(with_others(&slow(Account::new().await?), "Flexible", None))
     }
 
     immutable_core::fleet_provider_conformance!(fresh);
@@ -53,7 +76,7 @@ mod groups_of_zones {
 
     async fn fresh() -> Result<fleets::Subject> {
         let zone = |number: u8| Placement::Zone(Zone::new(number.to_string()));
-        Ok(groups_of(&Account::new().await?).placements([zone(2), zone(3)]))
+        Ok(with_others(&Account::new().await?, "Uniform", Some(2)).placements([zone(2), zone(3)]))
     }
 
     immutable_core::fleet_provider_conformance!(fresh);

@@ -60,7 +60,20 @@ pub(crate) async fn fleet(hand: &Hand, placement: Placement) -> Result<()> {
     hand.lower(1, &members[1..]).await?;
     hand.pass(120).await;
     destroy(hand, GENERATION).await?;
-    hand.fleets.inspect(&NativeRef::new("legacy")).await.map(drop)
+    baseline(hand).await
+}
+
+/// What others made: taken over, raised, lowered, and removed.
+async fn baseline(hand: &Hand) -> Result<()> {
+    let (native, op) = (NativeRef::new("legacy"), hand.op());
+    let read = hand.fleets.inspect(&native).await?;
+    let spec = GenerationSpec { fleet: hand.fleet(), id: GENERATION, upkeep: Upkeep::NONE, ..read };
+    hand.fleets.adopt(&op, &native, &spec).await?;
+    hand.raise(1, 2).await?;
+    hand.pass(60).await;
+    hand.lower(2, &hand.members().await?).await?;
+    hand.pass(120).await;
+    destroy(hand, GENERATION).await
 }
 
 /// What is installed on another image, of whichever kind that is.

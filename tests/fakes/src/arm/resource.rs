@@ -100,8 +100,16 @@ impl World {
     }
 
     /// What a reader is shown of the resources right below a collection, by key.
-    pub(crate) fn look_below(&self, collection: &str) -> Vec<(String, Resource)> {
+    pub(crate) fn look_below(&mut self, collection: &str) -> Vec<(String, Resource)> {
+        self.lists += 1;
         let (start, now, lag) = (format!("{}/", key(collection)), self.now, self.settings.lag);
+        // They are behind as reads of single ones are.
+        let now_and_then = self.settings.lists_take_turns && self.lists.is_multiple_of(2);
+        let late = if now_and_then { 0 } else { self.settings.late_lists };
+        let as_listed = |found: &Resource| {
+            let former = found.former.as_ref().filter(|(_, at)| now < at.saturating_add(late));
+            former.map_or_else(|| found.clone(), |(former, _)| (**former).clone())
+        };
         let direct = |id: &str| id.strip_prefix(&start).is_some_and(|rest| !rest.contains('/'));
         let after = (Bound::Included(start.clone()), Bound::Unbounded);
         let there = self.resources.range(after.clone()).take_while(|(id, _)| id.starts_with(&start));
@@ -110,7 +118,7 @@ impl World {
         let gone = gone.filter(|(id, (_, at))| now < at.saturating_add(lag) && !self.resources.contains_key(*id));
         let gone = gone.map(|(id, (found, _))| (id, found));
         let mut all: Vec<_> =
-            there.chain(gone).filter(|(id, _)| direct(id)).map(|(id, found)| (id.clone(), found.clone())).collect();
+            there.chain(gone).filter(|(id, _)| direct(id)).map(|(id, found)| (id.clone(), as_listed(found))).collect();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         all
     }

@@ -31,6 +31,9 @@ pub(crate) struct Settings {
     pub(crate) lag: u64,
     /// How long what was before a change is shown by turns.
     pub(crate) stale: u64,
+    /// How long lists show what was before a change, and whether they do so by turns.
+    pub(crate) late_lists: u64,
+    pub(crate) lists_take_turns: bool,
     /// How many are on a page.
     pub(crate) page: usize,
     /// How long a short operation takes.
@@ -53,6 +56,8 @@ impl Default for Settings {
         Self {
             lag: 0,
             stale: 0,
+            late_lists: 0,
+            lists_take_turns: false,
             page: 100,
             operation: 5 * SECOND,
             operation_life: 60 * MINUTE,
@@ -108,6 +113,8 @@ pub(crate) struct World {
     /// What nobody should have sent.
     pub(crate) violations: Vec<String>,
     pub(crate) resources: BTreeMap<String, Resource>,
+    /// How many lists were shown.
+    pub(crate) lists: u64,
     /// What is gone, and since when.
     pub(crate) gone: BTreeMap<String, (Resource, u64)>,
     pub(crate) revisions: u64,
@@ -144,6 +151,7 @@ impl World {
             requests: 0,
             violations: Vec::new(),
             resources: BTreeMap::new(),
+            lists: 0,
             gone: BTreeMap::new(),
             revisions: 0,
             operations: BTreeMap::new(),

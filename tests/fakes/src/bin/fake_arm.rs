@@ -90,7 +90,13 @@ fn demo(fake: &FakeArm, now: u64, boot: u64) -> Vec<String> {
             [format!("image {image}"), format!("application {application}")]
         })
         .collect();
-    shown.push(format!("image {}", fake.managed_image("golden")));
+    let golden = fake.managed_image("golden");
+    shown.push(format!("image {golden}"));
+    // Somebody's, from before.
+    let legacy = fake.id("Microsoft.Compute/virtualMachineScaleSets", "legacy");
+    if fake.meddle_uniform(&legacy, &golden, 2) {
+        shown.push(format!("uniform {legacy}"));
+    }
     let balancer = fake.load_balancer("front", &["blue", "green"]);
     let addresses = ["blue", "green"].map(|rule| fake.address("front", rule));
     let targets: Vec<_> = ["blue", "green"].into_iter().zip(addresses.iter().map(String::as_str)).collect();

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use immutable_core::id::NativeRef;
 use immutable_core::time::Clock;
 use immutable_core::{Artifact, Controller, Error, Fleet, MemoryJournal, Outcome, Provider, Result, Strategy};
 
@@ -80,6 +81,26 @@ impl<S: Stage> World<S> {
     async fn controller(&self) -> Result<Controller> {
         let controller = Controller::new(self.stage.provider().await?, self.journal.clone());
         Ok(controller.with_clock(self.stage.clock()).poll(Duration::from_secs(15)))
+    }
+
+    /// Adopts what others made, which runs the first artifact, by as many processes as it takes.
+    ///
+    /// # Errors
+    /// What keeps it from being adopted.
+    pub async fn adopt(&mut self, native: &NativeRef) -> Result<()> {
+        let fleet = self.stage.fleet(false);
+        loop {
+            let controller = self.controller().await?;
+            let adopt = std::pin::pin!(controller.adopt(&fleet, native, &self.first, "ann"));
+            let death = std::pin::pin!(self.script.death());
+            use futures_util::future::{Either, select};
+            match select(adopt, death).await {
+                Either::Left((proven, _)) => break drop(proven?),
+                Either::Right(_) => self.stage.clock().sleep_until(self.stage.clock().now() + DOWN).await,
+            }
+        }
+        self.served = true;
+        Ok(())
     }
 
     /// Deploys an artifact, by as many processes as it takes, under everybody's eyes.

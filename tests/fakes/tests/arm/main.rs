@@ -19,4 +19,5 @@ mod scale_sets;
 mod served;
 mod shortage;
 mod tokens;
+mod uniform;
 mod wire;

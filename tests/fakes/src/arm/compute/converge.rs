@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::asked::{at, list};
+use super::super::asked::{at, list, text};
 use super::super::error::{ArmError, error};
 use super::super::operation::{Next, Operation};
+use super::super::resource::Resource;
 use super::super::world::{SECOND, World};
 use super::machine::Launch;
 use super::model::{capacity, set_capacity};
@@ -30,6 +31,7 @@ pub(crate) fn settle(world: &mut World, operation: &Operation) -> Next {
     if let Some(trouble) = operation.trouble.clone().filter(|_| !world.compute.content_with_fewer) {
         return Next::Failed(trouble);
     }
+    world.drop_extras(&operation.target);
     let failed = world.members(&operation.target).find_map(|machine| {
         let (at, why) = &machine.settled;
         why.clone().filter(|_| machine.active() && machine.created >= operation.started && *at <= world.now)
@@ -113,11 +115,15 @@ impl World {
             // has a policy: "Use custom scale-in policies with Azure Virtual Machine Scale Sets".
             let fullest = zones.iter().rev().max_by_key(|zone| per_zone(self, zone))?.clone();
             let active = self.members(set).filter(|machine| machine.active());
-            let numbers = active.filter(|machine| machine.zone == fullest).map(|machine| machine.number);
+            // "Protect from scale-in" and "from scale set actions": "Instance Protection for Azure Virtual Machine Scale Set instances". Who is named goes all the same.
+            let numbers =
+                active.filter(|machine| machine.zone == fullest && machine.protection.is_null()).map(|machine| machine.number);
             let victim = if oldest { numbers.min() } else { numbers.max() }?;
             self.dismiss(victim, false);
         }
+        self.upgrade(&found);
         let mut trouble = None;
+        let wanted = wanted + extras(&found, wanted.saturating_sub(self.members(set).filter(|machine| machine.active()).count()));
         while self.members(set).filter(|machine| machine.active()).count() < wanted {
             let reference = at(&found.body, "properties.virtualMachineProfile.storageProfile.imageReference");
             let image = match reference.map(|reference| self.image_of(reference)) {
@@ -152,6 +158,34 @@ impl World {
         trouble
     }
 
+    /// Who is too many goes, as soon as enough are ready: the slowest, and of those that are as fast the first.
+    fn drop_extras(&mut self, set: &str) {
+        let Some(found) = self.find(set).filter(|found| overprovisions(found)).cloned() else { return };
+        while self.members(set).filter(|machine| machine.active()).count() > capacity(&found.body) {
+            let active = self.members(set).filter(|machine| machine.active());
+            let slowest = active.max_by_key(|machine| (machine.created, machine.settled.0, std::cmp::Reverse(machine.number)));
+            let Some(number) = slowest.map(|machine| machine.number) else { return };
+            self.dismiss(number, false);
+        }
+    }
+
+    /// "UpgradePolicy", "mode": "All virtual machines in the scale set are automatically updated at the same time" to what the model is by now, in place.
+    fn upgrade(&mut self, found: &Resource) {
+        if is_flexible(found) || text(&found.body, "properties.upgradePolicy.mode") != "Automatic" {
+            return;
+        }
+        let profile = at(&found.body, "properties.virtualMachineProfile").cloned().unwrap_or(Value::Null);
+        let image = at(&profile, "storageProfile.imageReference").map(|reference| self.image_of(reference));
+        let Some(Ok((image, exact))) = image else { return };
+        let old: Vec<u64> =
+            self.members(&found.id).filter(|one| one.active() && one.profile != profile).map(|one| one.number).collect();
+        for number in old {
+            if let Some(machine) = self.compute.machines.get_mut(&number) {
+                (machine.profile, machine.image, machine.exact) = (profile.clone(), image.clone(), exact.clone());
+            }
+        }
+    }
+
     fn has_room(&self, zone: Option<&str>) -> bool {
         let room = self.compute.room.get(zone.unwrap_or_default());
         room.is_none_or(|room| self.machines_there(Some(zone.unwrap_or_default())) < *room)
@@ -173,6 +207,17 @@ impl World {
             "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. Read more about improving likelihood of allocation success at https://aka.ms/allocation-guidance",
         )
     }
+}
+
+/// "overprovision": of uniform ones, which do unless they say that they do not.
+fn overprovisions(found: &Resource) -> bool {
+    !is_flexible(found) && at(&found.body, "properties.overprovision") != Some(&Value::Bool(false))
+}
+
+/// How many more are made than are missing: "the scale set spins up more VMs than you asked for, then deletes the extra VMs once the requested number of VMs are successfully provisioned" ("Design
+/// considerations for scale sets"). How many is not said; here it is a fifth.
+fn extras(found: &Resource, missing: usize) -> usize {
+    if overprovisions(found) { missing.div_ceil(5) } else { 0 }
 }
 
 /// "Resolve errors for resource quotas".

@@ -43,6 +43,8 @@ pub(crate) struct Machine {
     pub(crate) zone: Option<String>,
     /// The id of its scale set.
     pub(crate) set: String,
+    /// `protectionPolicy`, if it has one.
+    pub(crate) protection: Value,
     pub(crate) size: String,
     /// What its scale set's model was when it was made: `virtualMachineProfile`.
     pub(crate) profile: Value,
@@ -150,8 +152,8 @@ impl World {
             let id = format!("{}/virtualMachines/{name}", place.map_or("", |(provider, _)| provider));
             (name.clone(), name, id)
         } else {
-            let last = self.compute.machines.values().filter(|known| known.set.eq_ignore_ascii_case(&set.id)).count();
-            (format!("{}_{last}", set.name()), last.to_string(), format!("{}/virtualMachines/{last}", set.id))
+            let number = self.next_number(&set.id);
+            (format!("{}_{number}", set.name()), number.to_string(), format!("{}/virtualMachines/{number}", set.id))
         };
         let profile = set.body.pointer("/properties/virtualMachineProfile").cloned().unwrap_or(Value::Null);
         let applications = list(&profile, "applicationProfile.galleryApplications");
@@ -203,6 +205,7 @@ impl World {
             vm_id: self.uuid(number + (1 << 40)),
             zone,
             set: set.id.clone(),
+            protection: Value::Null,
             size: text(&set.body, "sku.name").into(),
             probe: Probe::of(&profile),
             profile,
@@ -219,6 +222,16 @@ impl World {
         };
         self.compute.machines.insert(number, machine);
         Some(number)
+    }
+
+    /// The number of a new member of a uniform scale set. "The instance IDs may be reused for new instances once old instances are deleted": "Understand names and instance IDs for Azure Virtual Machine
+    /// Scale Set VMs".
+    fn next_number(&self, set: &str) -> usize {
+        let of = || self.compute.machines.values().filter(|known| known.set.eq_ignore_ascii_case(set));
+        let free = |number: &usize| !of().any(|known| known.there(self.now) && known.instance == number.to_string());
+        let ever = of().count();
+        let again = (0..ever).find(|number| self.compute.numbers_again && free(number));
+        again.unwrap_or(ever)
     }
 
     /// There was no room for a machine after all: its resource is there, and it never runs.

@@ -52,6 +52,8 @@ pub(crate) struct Compute {
     pub(crate) watched: BTreeSet<String>,
     /// Whether a scale set's capacity stays when members are deleted.
     pub(crate) capacity_stays: bool,
+    /// Whether the numbers of members that are gone are given again.
+    pub(crate) numbers_again: bool,
     /// Whether another deletion of members is refused while one goes on.
     pub(crate) one_deletion: bool,
 }
@@ -76,6 +78,7 @@ impl Default for Compute {
             wrecks: false,
             watched: BTreeSet::new(),
             capacity_stays: false,
+            numbers_again: false,
             one_deletion: false,
         }
     }

@@ -125,6 +125,9 @@ fn members(world: &mut World, asked: &Asked) -> Result<Answer> {
                 put(&mut body, "properties.instanceView", world.view(machine));
             }
         }
+        if !machine.protection.is_null() {
+            put(&mut body, "properties.protectionPolicy", machine.protection.clone());
+        }
         (key(text(&body, "id")), body)
     });
     let all = all.collect();

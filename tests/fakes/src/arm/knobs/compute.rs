@@ -91,6 +91,11 @@ impl FakeArm {
         self.compute(|compute| compute.capacity_stays = stays);
     }
 
+    /// Whether the numbers of a uniform scale set's members that are gone are given again. They may be.
+    pub fn numbers_again(&self, again: bool) {
+        self.compute(|compute| compute.numbers_again = again);
+    }
+
     /// Whether members cannot be deleted while others are: 409 `Conflict`.
     pub fn one_deletion(&self, one: bool) {
         self.compute(|compute| compute.one_deletion = one);

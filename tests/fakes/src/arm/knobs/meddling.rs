@@ -81,6 +81,16 @@ impl FakeArm {
         self.with_machine(machine, |world, number| world.take_out(number, false));
     }
 
+    /// Somebody protects a machine from what its scale set does. Machines are named by their vmId, their id or their name.
+    pub fn meddle_protect(&self, machine: &str) {
+        let protection = json!({ "protectFromScaleIn": true, "protectFromScaleSetActions": true });
+        self.with_machine(machine, |world, number| {
+            if let Some(machine) = world.compute.machines.get_mut(&number) {
+                machine.protection = protection;
+            }
+        });
+    }
+
     /// Somebody makes a scale set of this id, of so many machines of an image. `false`: it could not be made.
     pub fn meddle_scale_set(&self, id: &str, image: &str, capacity: usize) -> bool {
         let location = self.lock().location.clone();

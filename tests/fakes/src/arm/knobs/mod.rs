@@ -27,6 +27,16 @@ impl FakeArm {
         self.set(|settings| settings.stale = millis(takes));
     }
 
+    /// How long lists show what a resource was before a change; not at all.
+    pub fn late_lists(&self, takes: Duration) {
+        self.set(|settings| (settings.late_lists, settings.lists_take_turns) = (millis(takes), false));
+    }
+
+    /// The same, in every other list.
+    pub fn lists_take_turns(&self, takes: Duration) {
+        self.set(|settings| (settings.late_lists, settings.lists_take_turns) = (millis(takes), true));
+    }
+
     /// How many resources are on a page of a list; 100.
     pub fn page_size(&self, resources: usize) {
         self.set(|settings| settings.page = resources.max(1));
