@@ -30,6 +30,9 @@ pub struct VmssTemplate {
     /// The load balancer of the resource group that sends the machines requests. A pool needs it: each generation is given a backend pool there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<String>,
+    /// Backend pools that every machine is in from the first moment on to its last, whatever its generation: `balancer/pool` of the resource group, or its id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backend_pools: Vec<String>,
     /// The zones that a group of the region spreads over, as in `1`; none without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<String>,
@@ -80,7 +83,8 @@ impl ApplicationHealth {
 impl VmssTemplate {
     /// Machines like this.
     pub fn new(machine: Machine) -> Self {
-        Self { machine, health: None, load_balancer: None, zones: Vec::new(), base_image: None, applications: Vec::new() }
+        let (backend_pools, zones, applications) = Default::default();
+        Self { machine, health: None, load_balancer: None, backend_pools, zones, base_image: None, applications }
     }
 
     /// Has each machine ask itself this.
@@ -94,6 +98,14 @@ impl VmssTemplate {
     #[must_use]
     pub fn load_balancer(mut self, name: impl Into<String>) -> Self {
         self.load_balancer = Some(name.into());
+        self
+    }
+
+    /// Puts every machine into this backend pool too, which others have made: `balancer/pool` of the resource group, or its id. No switch shifts what it gets there: it gets requests as soon as
+    /// the balancer's probe finds it well, and until it is deleted. So the fleet's health should be the [application's](Self::health).
+    #[must_use]
+    pub fn backend_pool(mut self, pool: impl Into<String>) -> Self {
+        self.backend_pools.push(pool.into());
         self
     }
 
@@ -283,6 +295,13 @@ pub(crate) fn read(template: &LaunchTemplate) -> Result<VmssTemplate> {
     if !machine.subnet.starts_with('/') && machine.subnet.split('/').filter(|part| !part.is_empty()).count() != 2 {
         return Err(Error::invalid(format!("`{}` is no subnet; write it as network/subnet, or as its id", machine.subnet)));
     }
+    for pool in &read.backend_pools {
+        let inside = pool.split('/').filter(|part| !part.is_empty()).count();
+        let (id, named) = (pool.to_ascii_lowercase(), !pool.starts_with('/') && inside == 2);
+        if !named && !(id.starts_with("/subscriptions/") && id.contains("/backendaddresspools/")) {
+            return Err(Error::invalid(format!("`{pool}` is no backend pool; write it as balancer/pool, or as its id")));
+        }
+    }
     if machine.windows && machine.admin.is_some() {
         return Err(Error::invalid(
             "Windows takes a password to sign in, and a template has no place for one; launch a specialized image",
@@ -346,6 +365,9 @@ mod tests {
         assert!(refused(&VmssTemplate::new(machine().windows())).contains("specialized"));
         assert!(refused(&VmssTemplate::new(machine().custom_data("x".repeat(65_536)))).contains("65535"));
         assert!(refused(&VmssTemplate::new(Machine::specialized("s", "net/web").custom_data("x"))).contains("custom data"));
+        for pool in ["front", "front/", "/front/web", "a/b/c"] {
+            assert!(refused(&VmssTemplate::new(machine()).backend_pool(pool)).contains("no backend pool"), "{pool}");
+        }
         assert!(refused(&VmssTemplate::new(machine()).application("web")).contains("is no image"));
         let image = "/subscriptions/s/resourcegroups/g/providers/microsoft.compute/galleries/acme/images/web";
         assert!(refused(&VmssTemplate::new(machine()).base_image(image)).contains("name a version"));

@@ -8,6 +8,7 @@ use super::{Admin, ApplicationHealth, VmssTemplate};
 use crate::client::Azure;
 use crate::ids::Source;
 use crate::marks;
+use crate::traffic::pools;
 
 impl VmssTemplate {
     /// What boots, and what is installed on it.
@@ -63,7 +64,12 @@ impl VmssTemplate {
             _ => machine.subnet.clone(),
         };
         let mut ip = json!({ "subnet": { "id": subnet }, "primary": true });
-        set(&mut ip, "loadBalancerBackendAddressPools", backend_pool.map(|id| json!([{ "id": id }])));
+        let fixed = self.backend_pools.iter().map(|pool| match pool.split_once('/') {
+            Some((of, pool)) if !of.is_empty() => pools::id(azure, of, pool),
+            _ => pool.clone(),
+        });
+        let pools: Vec<Value> = fixed.chain(backend_pool.map(str::to_owned)).map(|id| json!({ "id": id })).collect();
+        set(&mut ip, "loadBalancerBackendAddressPools", (!pools.is_empty()).then(|| pools.into()));
         set(
             &mut ip,
             "publicIPAddressConfiguration",
