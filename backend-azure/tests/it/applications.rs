@@ -118,8 +118,10 @@ fn two_versions_of_one_application_are_refused() {
     play(async |account| {
         let base = account.fake.gallery_image("debian", "12.0.0");
         let [old, new] = ["1.0.0", "1.1.0"].map(|version| account.fake.application("agent", version));
+        let other = account.fake.application("probe", "1.0.0");
         let released = |image: &str| ImageRef::new(account.place(), image);
-        let by_template = Hand::new(&account).with(|template| template.application(&old).application(new.to_uppercase()));
+        let by_template =
+            Hand::new(&account).with(|template| template.application(&old).application(&other).application(new.to_uppercase()));
         let by_both = Hand::new(&account).with(|template| template.base_image(base).application(&old));
         for (hand, spec) in [
             (&by_template, by_template.good()),
@@ -134,7 +136,6 @@ fn two_versions_of_one_application_are_refused() {
             assert!(error.to_string().contains("name one version of it"), "{error}");
         }
         assert_eq!(account.fake.count("virtualMachineScaleSets.createOrUpdate"), 0);
-        let other = account.fake.application("probe", "1.0.0");
         let hand = Hand::new(&account).with(|template| template.application(&old).application(&other));
         assert!(hand.fleets.preflight(&hand.good(), 1).await.unwrap().is_empty());
     });

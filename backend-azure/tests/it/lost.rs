@@ -137,3 +137,73 @@ fn the_scale_sets_of_a_generation_are_deleted_at_once() {
         assert_eq!((sent, deletes(&account)), (3, 3), "all are sent before any is waited for: {calls:?}");
     });
 }
+
+#[test]
+fn what_is_being_deleted_is_not_gone() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        hand.ensure(&hand.good()).await.unwrap();
+        account.fake.reaction(Duration::from_secs(60));
+        let destroy = async || hand.fleets.destroy_generation(&hand.op(), GENERATION).await;
+        let error = destroy().await.unwrap_err();
+        assert_eq!((error.kind(), error.applied()), (ErrorKind::Busy, Applied::Unknown), "{error}");
+        assert!(error.to_string().contains("its operation goes on"), "{error}");
+        hand.pass(60).await;
+        assert_eq!(destroy().await.unwrap(), Destroyed::Gone);
+        assert!(account.fake.truth().scale_sets.is_empty());
+    });
+}
+
+#[test]
+fn what_was_accepted_may_be_done_though_nobody_may_ask_for_it() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        account.fake.deny("operations.get");
+        let error = hand.ensure(&hand.good()).await.unwrap_err();
+        assert_eq!((error.kind(), error.applied()), (ErrorKind::Denied, Applied::Unknown), "{error}");
+        assert!(error.echo_until().is_some());
+    });
+}
+
+#[test]
+fn an_operation_that_failed_and_says_nothing_has_failed() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        account.fake.operation_fails("virtualMachineScaleSets.createOrUpdate", "", "");
+        let error = hand.ensure(&hand.good()).await.unwrap_err();
+        assert!(error.to_string().contains("its operation failed (Failed)"), "{error}");
+    });
+}
+
+#[test]
+fn what_only_reads_has_changed_nothing_whatever_fails() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        account.fake.faults().always("virtualMachineScaleSets.list", Fault::ServerErrorBefore(500));
+        let error = hand.look().await.unwrap_err();
+        assert_eq!((error.kind(), error.applied()), (ErrorKind::Internal, Applied::No), "{error}");
+    });
+}
+
+#[test]
+fn what_another_call_changes_is_asked_for_again_and_never_at_once() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        hand.ensure(&hand.good()).await.unwrap();
+        let busy = Fault::Error { code: "AnotherOperationInProgress".to_owned(), status: 409 };
+        account.fake.faults().times("virtualMachineScaleSets.update", 2, busy);
+        assert_eq!(hand.raise(0, 1).await.unwrap().size, 1);
+        assert_eq!(account.fake.count("virtualMachineScaleSets.update"), 3);
+        // "Retry-After: 0" is no leave to call without end.
+        account.fake.retry_after(Some(Duration::ZERO));
+        account.fake.faults().times("virtualMachineScaleSets.update", 3, Fault::Throttled);
+        let before = account.now_ms();
+        assert_eq!(hand.raise(1, 2).await.unwrap().size, 2);
+        let took = account.now_ms() - before;
+        assert!((3_000..6_000).contains(&took), "{took} ms");
+        // Who gave up waiting may have done it.
+        account.fake.faults().next("virtualMachineScaleSets.update", Fault::Error { code: "Slow".to_owned(), status: 408 });
+        let error = hand.raise(2, 3).await.unwrap_err();
+        assert_eq!((error.kind(), error.applied()), (ErrorKind::Unreachable, Applied::Unknown), "{error}");
+    });
+}
