@@ -207,3 +207,16 @@ fn what_another_call_changes_is_asked_for_again_and_never_at_once() {
         assert_eq!((error.kind(), error.applied()), (ErrorKind::Unreachable, Applied::Unknown), "{error}");
     });
 }
+
+#[test]
+fn who_was_promised_is_there_though_nobody_has_come_yet() {
+    play(async |account| {
+        let hand = Hand::new(&account);
+        hand.ensure(&hand.good()).await.unwrap();
+        account.fake.reaction(Duration::from_secs(60));
+        hand.raise(0, 2).await.unwrap();
+        assert!(hand.members().await.unwrap().is_empty());
+        assert_eq!(hand.fleets.destroy_generation(&hand.op(), GENERATION).await.unwrap(), Destroyed::StillHas(2));
+        assert_eq!(deletes(&account), 0);
+    });
+}
