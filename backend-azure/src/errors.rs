@@ -329,6 +329,9 @@ mod tests {
             ),
             Throttled
         );
+        let exceeded = "The request exceeds the limit of calls of this subscription";
+        assert_eq!(kind_of("OperationNotAllowed", exceeded, Some(429)), Throttled, "no quota is used up by calls");
+        assert_eq!(kind_of("UpdateConflict", "it is marked for deletion", None), Busy);
         assert_eq!(kind_of("OperationNotAllowed", "Managed disks cannot be used here", Some(409)), Busy);
         assert_eq!(kind_of("RetryableError", "", Some(429)), Busy, "somebody else changes it: azure-cli#21156");
     }
@@ -348,6 +351,10 @@ mod tests {
         let large = json!({"Error": {"Code": "RetryableError", "Message": "", "Details": [{"code": "AnotherOperationInProgress", "message": "wait"}]}});
         assert_eq!(faults(&large), [fault("RetryableError", ""), fault("AnotherOperationInProgress", "wait")]);
         assert_eq!(faults(&Value::Null), []);
+        let outer = [fault("Canceled", "see details"), fault("QuotaExceeded", "no more cores")];
+        assert_eq!(of_operation("virtualMachineScaleSets.update", &outer).kind(), Quota, "also where both are known");
+        let twice = json!({"code": "A", "message": "a", "details": [{"code": "A", "message": "a"}]});
+        assert_eq!(faults(&twice), [fault("A", "a")]);
     }
 
     #[test]

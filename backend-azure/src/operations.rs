@@ -14,7 +14,7 @@ use crate::errors::{self, Fault};
 
 /// How long an operation is waited for before it is followed by a ticket: less than a controller waits for a call.
 const SOON: Duration = Duration::from_secs(10);
-/// How often in a row after the first an operation must not be known.
+/// How often in a row after the first an operation, or its resource, must not be known.
 const LOOKS: u8 = 2;
 
 /// An operation that was accepted.
@@ -151,21 +151,14 @@ impl Azure {
         Ok(Stands::Running(operation))
     }
 
-    /// How an operation stands.
+    /// How an operation stands: by its URL, else by the state of its resource.
     pub(crate) async fn stands(&self, operation: &Operation) -> Result<Stands> {
         let Some(url) = &operation.url else { return self.by_resource(operation).await };
         let call = self.at("operations.get", url)?;
-        let mut turn = 0;
-        let answer = loop {
-            match self.ask(&call).await {
-                Ok(answer) => break answer,
-                // Where regions do not agree yet, one that was just begun is not known everywhere.
-                Err(error) if error.kind() == ErrorKind::NotFound && turn < LOOKS => turn += 1,
-                // Its URL has expired.
-                Err(error) if error.kind() == ErrorKind::NotFound => return self.by_resource(operation).await,
-                Err(error) => return Err(error),
-            }
-            self.pause(Duration::from_millis(500)).await;
+        let answer = match self.certainly_asked(&call).await {
+            // Its URL has expired.
+            Err(error) if error.kind() == ErrorKind::NotFound => return self.by_resource(operation).await,
+            other => other?,
         };
         if operation.location {
             return Ok(if answer.status == 202 { Stands::Running(operation.clone()) } else { Stands::Done });
@@ -185,9 +178,21 @@ impl Azure {
         })
     }
 
-    /// The same, by the state of the resource.
+    /// Reads what may be new. Where regions do not agree yet, what was just begun is not known everywhere: it is not there if it was not several times.
+    async fn certainly_asked(&self, call: &Call) -> Result<Answer> {
+        let mut turn = 0;
+        loop {
+            match self.ask(call).await {
+                Err(error) if error.kind() == ErrorKind::NotFound && turn < LOOKS => turn += 1,
+                other => return other,
+            }
+            self.pause(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// How an operation stands by the state of its resource.
     async fn by_resource(&self, operation: &Operation) -> Result<Stands> {
-        match self.ask(&Call::again("operations.get", &operation.resource)).await {
+        match self.certainly_asked(&Call::again("operations.get", &operation.resource)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(if operation.deletes { Stands::Done } else { Stands::Lost }),
             Err(error) => Err(error),
             Ok(answer) => Ok(match provisioning(&answer.body).map(ended) {

@@ -35,7 +35,9 @@ impl VmssTemplate {
         let mut definitions: Vec<_> = applications.iter().map(|id| definition(id)).collect();
         definitions.sort();
         if let Some(Some(twice)) = definitions.iter().zip(definitions.iter().skip(1)).find(|(a, b)| a == b).map(|(a, _)| a) {
-            return Err(Error::invalid(format!("{twice} is installed twice, by the template and by the artifact; name it once")));
+            return Err(Error::invalid(format!(
+                "{twice} is installed twice; name one version of it, in the template or as the artifact"
+            )));
         }
         Ok((source, applications))
     }

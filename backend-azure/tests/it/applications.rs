@@ -7,9 +7,10 @@ use backend_azure::{GalleryCatalog, NewVersion, Package, VmssFleet, VmssTemplate
 use immutable_core::conformance::{Time, catalog, fleets};
 use immutable_core::id::BaseQuery;
 use immutable_core::provider::{Availability, Deleted, ImageCatalog, ImageStage, ImageUse, Replica};
-use immutable_core::{ErrorKind, ImageRef, LaunchTemplate, Result};
+use immutable_core::{Applied, ErrorKind, ImageRef, LaunchTemplate, Result};
 
 use crate::account::Account;
+use crate::hand::{Hand, play};
 use crate::images::{ELSEWHERE, in_region, later, look, with_image};
 
 fn application(account: &Account, version: &str) -> ImageRef {
@@ -109,5 +110,33 @@ fn who_has_it_installed_uses_it() {
         assert_eq!(images.delete(&app).await.unwrap(), Deleted::Gone);
         assert_eq!(look(&images, &app).await.stage, ImageStage::Gone);
         assert_eq!(account.fake.calls().iter().filter(|call| call.query.contains_key("bypassSoftDelete")).count(), 0);
+    });
+}
+
+#[test]
+fn two_versions_of_one_application_are_refused() {
+    play(async |account| {
+        let base = account.fake.gallery_image("debian", "12.0.0");
+        let [old, new] = ["1.0.0", "1.1.0"].map(|version| account.fake.application("agent", version));
+        let other = account.fake.application("probe", "1.0.0");
+        let released = |image: &str| ImageRef::new(account.place(), image);
+        let by_template =
+            Hand::new(&account).with(|template| template.application(&old).application(&other).application(new.to_uppercase()));
+        let by_both = Hand::new(&account).with(|template| template.base_image(base).application(&old));
+        for (hand, spec) in [
+            (&by_template, by_template.good()),
+            (&by_both, by_both.spec(released(&new))),
+            (&by_both, by_both.spec(released(&old))),
+        ] {
+            let found = hand.fleets.preflight(&spec, 1).await.unwrap();
+            let [one] = &found[..] else { panic!("it is told once: {found:?}") };
+            assert!(one.blocks && one.what.contains("agent is installed twice"), "{}", one.what);
+            let error = hand.ensure(&spec).await.unwrap_err();
+            assert_eq!((error.kind(), error.applied()), (ErrorKind::Invalid, Applied::No), "{error}");
+            assert!(error.to_string().contains("name one version of it"), "{error}");
+        }
+        assert_eq!(account.fake.count("virtualMachineScaleSets.createOrUpdate"), 0);
+        let hand = Hand::new(&account).with(|template| template.application(&old).application(&other));
+        assert!(hand.fleets.preflight(&hand.good(), 1).await.unwrap().is_empty());
     });
 }

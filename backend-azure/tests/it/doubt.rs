@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::account::Account;
 use crate::hand::{GENERATION, GROUP, Hand, play};
 
-fn scale_set(account: &Account) -> String {
+pub(crate) fn scale_set(account: &Account) -> String {
     account.fake.id("Microsoft.Compute/virtualMachineScaleSets", "web-0001-0")
 }
 
 /// Acts as soon as a call has arrived.
-async fn after(account: &Account, call: &str, act: impl FnOnce()) {
+pub(crate) async fn after(account: &Account, call: &str, act: impl FnOnce()) {
     while account.fake.count(call) == 0 {
         account.wait(Duration::from_millis(1)).await;
     }

@@ -12,6 +12,7 @@ mod doubt;
 mod hand;
 mod images;
 mod live;
+mod lost;
 mod metrics;
 mod operations;
 mod policy;

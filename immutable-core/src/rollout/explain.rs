@@ -230,6 +230,7 @@ impl fmt::Display for Running {
         writeln!(f, ", in {steps} steps")?;
         writeln!(f, "  {phase}, since {phase_since}")?;
         match (report, unseen) {
+            (None, Some(why)) if asks.is_some() => writeln!(f, "  and it cannot be seen now: {why}")?,
             // It would say what is asked once more.
             _ if asks.is_some() => {}
             (Some(report), _) => writeln!(f, "  {report}")?,

@@ -114,6 +114,7 @@ kinds!(NEEDS, need(Need) {
     Need::StuckLeaving { .. } => "need stuck_leaving",
     Need::PoolRefuses { .. } => "need pool_refuses",
     Need::ProviderSilent => "need provider_silent",
+    Need::Unseen { .. } => "need unseen",
     Need::Irreversible { .. } => "need irreversible",
     Need::Gate { .. } => "need gate",
     Need::Drift { .. } => "need drift",

@@ -223,6 +223,11 @@ pub enum Need {
     },
     /// Nothing can be decided: for too long no whole view, or no word on anybody's health.
     ProviderSilent,
+    /// The same, and the last look at the fleet failed.
+    Unseen {
+        /// Why, in the provider's words.
+        why: Arc<str>,
+    },
     /// Whether to go back across what cannot be undone.
     Irreversible {
         /// What cannot.
@@ -259,6 +264,7 @@ impl fmt::Display for Need {
                 found.iter().enumerate().try_for_each(|(nth, what)| write!(f, "{} {what}", if nth == 0 { ":" } else { ";" }))
             }
             Self::PoolRefuses { why } => write!(f, "the pool refuses its route: {why}"),
+            Self::Unseen { why } => write!(f, "the fleet cannot be seen: {why}"),
             Self::ProviderSilent => f.write_str("for too long nothing was heard of the fleet's health"),
         }
     }

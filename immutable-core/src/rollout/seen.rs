@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 pub struct Seen<'a> {
     /// The fleet.
     pub fleet: &'a Observation,
+    /// Why there is nothing in it, of a look that failed: the provider's words.
+    pub unseen: Option<&'a str>,
     /// When that look was asked for, by the clock that gives `now`; or, if a call was answered while it was under way, before that.
     pub as_of: Timestamp,
     /// How many there were at the most in each group by the last whole view that this owner had of it (the larger of its members and its
@@ -52,6 +54,7 @@ impl<'a> Seen<'a> {
     pub fn new(fleet: &'a Observation, as_of: Timestamp) -> Self {
         Self {
             fleet,
+            unseen: None,
             as_of,
             earlier: None,
             facts: None,
@@ -62,6 +65,13 @@ impl<'a> Seen<'a> {
             answer: None,
             size: None,
         }
+    }
+
+    /// With why the look failed, in the provider's words.
+    #[must_use]
+    pub fn unseen(mut self, why: &'a str) -> Self {
+        self.unseen = Some(why);
+        self
     }
 
     /// With what the registry says.

@@ -33,7 +33,7 @@ pub(super) fn label(outcome: &Outcome) -> &'static str {
         Outcome::Needs(Need::RollbackDeadline { .. }) => "needs: rollback deadline",
         Outcome::Needs(Need::StuckLeaving { .. }) => "needs: stuck leaving",
         Outcome::Needs(Need::PoolRefuses { .. }) => "needs: pool",
-        Outcome::Needs(Need::ProviderSilent) => "needs: provider silent",
+        Outcome::Needs(Need::ProviderSilent | Need::Unseen { .. }) => "needs: provider silent",
         Outcome::Needs(Need::Irreversible { .. }) => "needs: irreversible",
         Outcome::Needs(Need::Gate { .. }) => "needs: gate",
         Outcome::Needs(Need::Drift { .. }) => "needs: drift",

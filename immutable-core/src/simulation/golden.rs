@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Simulation;
@@ -9,12 +10,14 @@ use super::expect::Patience;
 use super::play::Play;
 use crate::analysis::Judgement;
 use crate::artifact::{Artifact, Built, Provenance};
+use crate::conformance::{Call, Fault, Faults, Faulty};
 use crate::controller::Controller;
+use crate::error::ErrorKind;
 use crate::fleet::{Fleet, GenerationId, Op};
 use crate::id::{Epoch, OpId, StreamVersion};
 use crate::journal::{After, Journal};
 use crate::memory::{MemoryCloud, MemoryOptions};
-use crate::provider::{FleetProvider, judge_fn};
+use crate::provider::{FleetProvider, Provider, judge_fn};
 use crate::rollout::kinds::{all, folder, of};
 use crate::rollout::{AbortTo, Check, FleetState, Outcome, Recorded, Strategy};
 use crate::time::{Clock, Timestamp, VirtualClock};
@@ -65,7 +68,7 @@ impl Journaled {
 }
 
 /// What happens in no world that is drawn.
-fn scenes() -> [Journaled; 5] {
+fn scenes() -> [Journaled; 6] {
     let cloud = || {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
         let cloud = MemoryCloud::with(MemoryOptions::seeded(7).clock(clock.clone()));
@@ -171,6 +174,25 @@ fn scenes() -> [Journaled; 5] {
                 assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
             });
             Journaled::read("adopted", &clock, &cloud, FleetState::new(fleet.id().clone()))
+        },
+        {
+            let (clock, cloud) = cloud();
+            let wire = Faulty::new(Arc::new(cloud.clone()), Arc::new(clock.clone()), 7, Faults::none());
+            let provider = Provider::new(cloud.place(), Arc::new(wire.clone()));
+            let controller = Controller::new(provider, cloud.journal()).with_clock(cloud.clock()).owner("deployer");
+            let fleet = Fleet::new("web", cloud.place()).size(1);
+            clock.run(async {
+                let one = cloud.bake("acmeinc/web", "1.0.0").unwrap();
+                let plan = controller.plan(&fleet, &one, plain.clone()).await.unwrap();
+                let rollout = controller.start(plan).await.unwrap();
+                // Nobody may look at it.
+                (0..5000).for_each(|_| wire.next(Call::Observe, Fault::Error(ErrorKind::Denied)));
+                assert!(matches!(rollout.drive().await.unwrap(), Outcome::Needs(_)));
+                wire.calm();
+                rollout.retry("ann").await.unwrap();
+                assert_eq!(rollout.drive().await.unwrap(), Outcome::Succeeded);
+            });
+            Journaled::read("unseen", &clock, &cloud, FleetState::new(fleet.id().clone()))
         },
     ]
 }

@@ -9,6 +9,7 @@ impl Driver {
             tracing::debug!(%error, fleet = %self.state.fleet(), "a look failed");
         }
         self.failed_looks = if look.fleet.is_err() { self.failed_looks + 1 } else { 0 };
+        let unseen = look.fleet.as_ref().err().map(ToString::to_string);
         // Of a provider that is silent nothing is seen: nothing moves, and deadlines run.
         let mut fleet = look.fleet.unwrap_or_default();
         // A call that was answered while the look was under way may be missing from it.
@@ -47,6 +48,7 @@ impl Driver {
             };
             (seen.switch, seen.pool) = (self.provider.traffic.as_ref().map(|traffic| traffic.capabilities()), pool.as_ref());
             (seen.answer, seen.size) = (self.answer.as_ref(), look.size);
+            seen.unseen = unseen.as_deref();
             let decision = (self.controller.decide)(&self.state, &seen, self.now());
             wake_at = decision.wake_at;
             let moved = decision.events.iter().any(|event| matches!(event, Event::Moved { .. } | Event::Resized { .. }));

@@ -40,7 +40,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             Phase::Finishing { ending: Ending::Forward, give_up_at: view.now + strategy.rollback_deadline }
         }
         _ if let Some(why) = refused(view, proposal.aim) => asks(Need::PoolRefuses { why }),
-        Phase::Stepping { .. } if dark(view) => asks(Need::ProviderSilent),
+        Phase::Stepping { .. } if dark(view) => asks(match view.seen.unseen {
+            Some(why) => Need::Unseen { why: why.into() },
+            None => Need::ProviderSilent,
+        }),
         // All of the wanted are ready, and only the others don't leave: no fault of the release.
         Phase::Stepping { .. } if all_ready(view, proposal.aim) => asks(Need::StuckLeaving { why: why() }),
         Phase::Stepping { .. } => give_up(view, rollout, RevertCause::Deadline),

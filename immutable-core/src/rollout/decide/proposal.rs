@@ -279,6 +279,11 @@ impl Proposal {
         {
             self.wait(Blocker::Backoff { until });
         }
+        // Of a look that failed its words are told, and not what is missing from it.
+        if let Some(why) = view.seen.unseen {
+            self.waits.retain(|blocker| !matches!(blocker, Blocker::View { .. }));
+            self.wait(Blocker::View { why: why.into() });
+        }
         // What is not wholly seen is not over.
         if let Some((id, _)) = view.groups.iter().find(|(_, group)| self.waits.is_empty() && !group.whole) {
             let why = view

@@ -68,6 +68,7 @@ fn reasons(view: &View<'_>, aim: Option<Aim>, wanted: Option<GenerationId>) -> V
         let since = Human(view.now.since(owed.since));
         format!("no answer to call {op}, {}, for {since}", about(&owed.call))
     }));
+    all.extend(view.seen.unseen.map(|why| format!("the fleet cannot be seen: {why}")));
     all
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     /// How long an operation that is over is known.
     pub(crate) operation_life: u64,
     pub(crate) tracking: Tracking,
+    /// Whether who is told of an operation is told by its resource that it is over.
+    pub(crate) hasty_state: bool,
     /// What the status of an operation is that goes on.
     pub(crate) running: String,
     /// `Retry-After` of what goes on, in seconds.
@@ -62,6 +64,7 @@ impl Default for Settings {
             operation: 5 * SECOND,
             operation_life: 60 * MINUTE,
             tracking: Tracking::Both,
+            hasty_state: false,
             running: "InProgress".into(),
             poll: Some(10),
             retry_after: None,

@@ -64,6 +64,12 @@ impl FakeArm {
         self.set(|settings| settings.tracking = tracking);
     }
 
+    /// Whether what is answered with the URL of an operation says already that the resource has succeeded. It is not to: oav#944; and who sees that URL is to go by it
+    /// (azure-resource-manager-rpc#114).
+    pub fn hasty_state(&self, hasty: bool) {
+        self.set(|settings| settings.hasty_state = hasty);
+    }
+
     /// What the status of an operation is that goes on: `InProgress`, or whatever a service may think of ("All other values indicate the operation is still running").
     pub fn running_status(&self, status: &str) {
         self.set(|settings| settings.running = status.into());
