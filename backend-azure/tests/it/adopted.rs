@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_azure::{APPLICATION_HEALTH, Aggregate, AzureMetrics, Measure, SCALE_SET, VmssFleet};
+use backend_azure::{APPLICATION_HEALTH, Aggregate, AzureMetrics, Measure, SCALE_SET, VmssFleet, VmssTemplate};
 use immutable_core::fleet::{
     Destroyed, Evidence, GenerationId, GenerationSpec, GroupId, GroupState, Refusal, Resize, Upkeep, Verdict, Working,
 };
@@ -330,5 +330,26 @@ fn what_it_measures_is_found() {
         let metrics = AzureMetrics::new(&account.azure).metric("cpu", Measure::of_scale_sets(cpu, Aggregate::Average));
         let reading = metrics.read(&trial.query("cpu", &trial.new)).await.unwrap().unwrap();
         assert!((reading.value - 50.0).abs() < 1e-9, "of those that count: {reading}");
+    });
+}
+
+#[test]
+fn what_replaces_it_may_be_in_the_backend_pools_that_it_was_in() {
+    play(async |account: Account| {
+        account.fake.load_balancer("front", &["web"]);
+        let shared = format!("{}/backendAddressPools/shared", account.fake.id("Microsoft.Network/loadBalancers", "front"));
+        let template = |template: VmssTemplate| {
+            template.backend_pool("front/shared").backend_pool(format!("{shared}-2")).load_balancer("front")
+        };
+        let hand = Hand::new(&account).with(template);
+        hand.ensure(&hand.good()).await.unwrap();
+        // The same again finds the same.
+        hand.ensure(&hand.good()).await.unwrap();
+        let body = account.fake.body(&id(&account, "web-0001-0"));
+        let path = "/properties/virtualMachineProfile/networkProfile/networkInterfaceConfigurations/0/properties/ipConfigurations/0/properties";
+        let pools = body.pointer(path).unwrap()["loadBalancerBackendAddressPools"].as_array().unwrap();
+        let names: Vec<_> = pools.iter().filter_map(|pool| pool["id"].as_str()?.rsplit('/').next()).collect();
+        assert_eq!(names, ["shared", "shared-2", "web-0001"]);
+        assert!(pools[0]["id"].as_str().unwrap().eq_ignore_ascii_case(&shared));
     });
 }
