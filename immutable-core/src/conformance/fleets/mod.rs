@@ -52,8 +52,8 @@ pub struct Subject {
     pub placements: [Placement; 2],
     /// How long a launched instance may take to run, a terminated one to go, a group to be deleted.
     pub patience: Duration,
-    /// Of a provider that [adopts](crate::fleet::FleetCapabilities::adopt): who makes a group that is not ours, of so many machines of the first image.
-    pub others: Option<Others>,
+    /// Of a provider that adopts: who makes a group that is not ours, of so many machines of the first image.
+    others: Option<Others>,
     /// What must live as long as the provider: a server, an account's cleaner.
     pub guard: Box<dyn Any + Send>,
 }
@@ -125,7 +125,7 @@ impl fmt::Debug for Subject {
 }
 
 /// Makes a group that is not ours, of so many machines, and says what it is called.
-pub type Others = Box<dyn Fn(u32) -> LocalBoxFuture<'static, Result<NativeRef>>>;
+type Others = Box<dyn Fn(u32) -> LocalBoxFuture<'static, Result<NativeRef>>>;
 
 type Case = for<'a> fn(&'a Trial) -> LocalBoxFuture<'a, Verdict>;
 
