@@ -6,6 +6,8 @@
 //! cargo run --features azure --example azure_rollout -- --endpoint https://127.0.0.1:8443 --ca ca.pem
 //! ```
 //!
+//! With `--adopt legacy` it takes over that scale set instead, which others have made of the managed image, and replaces it by the first image, rolling, without a pool.
+//!
 //! It takes the gallery, the load balancer and the profile that are there, and approves its own plan, which a person or a pipeline would.
 
 mod told;
@@ -80,6 +82,9 @@ struct Args {
     /// How many instances the fleet has.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     size: u32,
+    /// The scale set of others that is adopted and replaced, instead of all that.
+    #[arg(long, value_name = "NAME")]
+    adopt: Option<String>,
     /// How long a canary bakes, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     bake: u64,
@@ -123,6 +128,31 @@ async fn connect(args: &Args) -> Result<Azure> {
     azure.connect().await
 }
 
+fn machine(args: &Args) -> Machine {
+    Machine::linux("Standard_B2s", &args.subnet, "azureuser", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA ops@acme")
+}
+
+/// What others have made becomes a fleet's baseline, and is replaced.
+async fn take_over(azure: &Azure, args: &Args, native: &str, runs: &Artifact, next: &Artifact) -> Result<()> {
+    let lag = Duration::from_secs(args.lag.unwrap_or(if args.endpoint.is_some() { 1 } else { 5 }));
+    let provider =
+        Provider::new(azure.place(), Arc::new(VmssFleet::new(azure).lag(lag))).images(Arc::new(GalleryCatalog::new(azure)));
+    let controller =
+        Controller::new(provider, MemoryJournal::new()).poll(lag.clamp(Duration::from_secs(1), Duration::from_secs(5)));
+    let template = LaunchTemplate::of(&VmssTemplate::new(machine(args)))?;
+    // Of what others have made nobody knows whether it asks itself how it is.
+    let fleet =
+        Fleet::new(args.fleet.as_str(), azure.place()).size(args.size).template(template).required_sources([SCALE_SET.into()]);
+    let baseline = controller.adopt(&fleet, &native.into(), runs, "operator").await?;
+    println!("\n{native} is generation {} of {}, by {} instances", baseline.spec.id, fleet.id(), baseline.instances);
+    println!("\n== {next}");
+    let plan = controller.plan(&fleet, next, Strategy::rolling()).await?;
+    println!("{plan}\n");
+    told::expect(told::run(&controller, plan, async |_: &Rollout, _: &Report| Ok(())).await?, &Outcome::Succeeded)?;
+    println!("\n{}", controller.explain(fleet.id()).await?);
+    Ok(())
+}
+
 async fn walk(args: Args) -> Result<()> {
     let azure = connect(&args).await?;
     println!("in {}", azure.place());
@@ -131,11 +161,15 @@ async fn walk(args: Args) -> Result<()> {
     let gallery = format!("{within}/galleries/{}", args.gallery.to_lowercase());
     let image = |id: String| ImageRef::new(azure.place(), id);
 
-    // What Packer has made is published, and nobody's latest yet.
     let images = GalleryCatalog::new(&azure);
     let (definition, version) = named(&args.first)?;
     let first = image(format!("{gallery}/images/{definition}/versions/{version}"));
     let golden = format!("{within}/images/{}", args.managed_image);
+    if let Some(native) = &args.adopt {
+        let runs = artifact("web", "0.9.0", image(golden))?;
+        return take_over(&azure, &args, native, &runs, &artifact("web", version, first)?).await;
+    }
+    // What Packer has made is published, and nobody's latest yet.
     let next = images.publish(&NewVersion::new(&args.gallery, definition, &args.next), &golden).await?;
     println!("{} is published", next.id());
     // It is in the region when Azure has copied it there, and can be launched only then.
@@ -165,8 +199,8 @@ async fn walk(args: Args) -> Result<()> {
     let provider = Provider::new(azure.place(), Arc::new(fleets)).images(Arc::new(images.clone())).traffic(Arc::new(switch));
     let controller = Controller::new(provider, MemoryJournal::new()).poll(Duration::from_secs(lag.unwrap_or(5).clamp(1, 5)));
 
-    let machine = Machine::linux("Standard_B2s", &args.subnet, "azureuser", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA ops@acme");
-    let template = VmssTemplate::new(machine).health(ApplicationHealth::http(80, "/health")).load_balancer(&args.load_balancer);
+    let template =
+        VmssTemplate::new(machine(&args)).health(ApplicationHealth::http(80, "/health")).load_balancer(&args.load_balancer);
     let of = |template: &VmssTemplate| -> Result<Fleet> {
         let fleet = Fleet::new(args.fleet.as_str(), azure.place()).size(args.size).template(LaunchTemplate::of(template)?);
         Ok(fleet.required_sources([SCALE_SET.into(), APPLICATION_HEALTH.into()]).pool(args.fleet.as_str()))

@@ -297,8 +297,10 @@ pub(crate) fn read(template: &LaunchTemplate) -> Result<VmssTemplate> {
     }
     for pool in &read.backend_pools {
         let inside = pool.split('/').filter(|part| !part.is_empty()).count();
-        let (id, named) = (pool.to_ascii_lowercase(), !pool.starts_with('/') && inside == 2);
-        if !named && !(id.starts_with("/subscriptions/") && id.contains("/backendaddresspools/")) {
+        let lower = pool.to_ascii_lowercase();
+        let is_id = lower.starts_with("/subscriptions/") && lower.contains("/backendaddresspools/");
+        let is_named = !pool.starts_with('/') && inside == 2;
+        if !is_named && !is_id {
             return Err(Error::invalid(format!("`{pool}` is no backend pool; write it as balancer/pool, or as its id")));
         }
     }
