@@ -19,6 +19,9 @@ pub(crate) const RUNS: &str = "immutable-runs";
 /// The tag of a scale set that others made and that was adopted: its own name, so that it says nothing on another.
 pub(crate) const ADOPTED: &str = "immutable-adopted";
 
+/// The tag of what was adopted that says what it was then: the digest of its template.
+pub(crate) const MODEL: &str = "immutable-model";
+
 /// `web-0007-0`: the name of a group.
 pub(crate) fn name(fleet: &FleetId, group: GroupId) -> String {
     format!("{}-{}", group.generation.name(fleet), group.cell)
@@ -107,16 +110,18 @@ pub(crate) struct Mark {
     fleet: String,
     group: GroupId,
     pub(crate) spec: Option<Digest>,
-    /// The name of the scale set that was adopted.
+    /// The name of the scale set that was adopted, and the digest of its template then.
     pub(crate) adopted: Option<String>,
+    pub(crate) model: Option<Digest>,
 }
 
 impl Mark {
     pub(crate) fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
         let tag = |name: &str| tag(tags, name);
         let group = GroupId { generation: GenerationId(tag(GENERATION)?.parse().ok()?), cell: tag(CELL)?.parse().ok()? };
-        let (spec, adopted) = (tag(SPEC).and_then(|text| text.parse().ok()), tag(ADOPTED).map(str::to_owned));
-        Some(Self { fleet: tag(FLEET)?.to_owned(), group, spec, adopted })
+        let digest = |name: &str| tag(name).and_then(|text| text.parse().ok());
+        let (fleet, adopted) = (tag(FLEET)?.to_owned(), tag(ADOPTED).map(str::to_owned));
+        Some(Self { fleet, group, spec: digest(SPEC), adopted, model: digest(MODEL) })
     }
 
     /// Which of a fleet's groups it is of, if it is of one.

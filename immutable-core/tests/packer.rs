@@ -208,6 +208,7 @@ fn machine_readable_rows_that_are_not_whole_are_refused() {
 
 #[test]
 fn every_cloud_has_its_place() {
+    let lower = |id: &str| id.to_lowercase();
     let managed = "/subscriptions/5ub/resourceGroups/images/providers/Microsoft.Compute/images/web-1";
     let gallery = "/subscriptions/5ub/resourceGroups/images/providers/Microsoft.Compute/galleries/g/images/web/versions/1.0.0";
     let all = |azure| {
@@ -224,12 +225,15 @@ fn every_cloud_has_its_place() {
         images(&web),
         [
             format!("ami-0a in aws/{ACCOUNT}/eu-west-1"),
-            format!("{managed} in azure/5ub/westeurope"),
+            format!("{} in azure/5ub/westeurope", lower(managed)),
             "projects/acme-images/global/images/web-17 in gcp/acme-images/global".to_owned(),
         ]
     );
     let web = import(gallery).azure_regions(["westeurope", "northeurope"]).artifact().unwrap();
-    assert_eq!(images(&web)[1..3], [format!("{gallery} in azure/5ub/northeurope"), format!("{gallery} in azure/5ub/westeurope")]);
+    assert_eq!(
+        images(&web)[1..3],
+        ["northeurope", "westeurope"].map(|region| format!("{} in azure/5ub/{region}", lower(gallery)))
+    );
 
     let refused = |import: packer::Import| import.artifact().unwrap_err().to_string();
     assert_eq!(

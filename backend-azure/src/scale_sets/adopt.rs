@@ -20,10 +20,17 @@ impl VmssFleet {
         let id = whole(spec)?;
         let name = self.named(native)?;
         let found = self.there(name).await?;
-        if !is_ours(&found, &op.fleet, id, spec) {
+        let ours = is_ours(&found, &op.fleet, id, spec);
+        if !ours {
             self.is_free(&found, &op.fleet, id).await?;
-            self.is_still(&found, spec)?;
-            let change = change(&found, spec, id)?;
+        }
+        self.is_still(&found, spec)?;
+        if !ours {
+            self.is_of_its_model(&found).await?;
+        }
+        let change = change(&found, spec, id)?;
+        // Also what was switched on again since.
+        if !ours || change.get("properties").is_some() {
             // What Azure is at work on may yet be changed, or lose machines that were more than enough.
             if found.is_at_work() {
                 let what = format!("{} is being changed; what comes of it is to be seen first", found.name);
@@ -40,10 +47,39 @@ impl VmssFleet {
                 }
                 Err(error) => return Err(error),
             }
-        } else {
-            self.is_still(&found, spec)?;
         }
         self.until_listed(op, id, spec).await.map_err(|error| self.azure.half_done(true, error))
+    }
+
+    /// Whether all of its machines are of its model: others would come by a raise. "latestModelApplied", of Uniform alone.
+    async fn is_of_its_model(&self, found: &Group) -> Result<()> {
+        let machines = self.azure.machines(found).await?;
+        match machines.iter().find(|machine| machine.outdated) {
+            Some(machine) => {
+                let what = format!(
+                    "{} cannot be a baseline: {} was made of an older model than it has now; replace it first, or set the model back",
+                    found.name, machine.name
+                );
+                Err(Error::invalid(what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether what was adopted would launch what it did then, and nothing else. Others may have changed it since.
+    pub(super) fn launches_as_adopted(&self, group: &Group) -> Result<()> {
+        let Some(model) = group.mark().filter(|_| group.is_adopted()).map(|mark| mark.model) else {
+            return Ok(());
+        };
+        let now = self.spec_of(group)?;
+        let other = if model.is_some_and(|model| model != now.template.digest()) {
+            "its model is another than when it was adopted"
+        } else if overprovisions(group) {
+            "it launches more than it is asked for (overprovision)"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Conflict, format!("{} is not raised: {other}; set it back", group.name)))
     }
 
     /// Whether it is nobody's yet, and nothing else is the group.
@@ -114,6 +150,11 @@ fn whole(spec: &GenerationSpec) -> Result<GroupId> {
     }
 }
 
+/// "overprovision": of Uniform alone, and on unless it is off. More would be launched than was asked for.
+fn overprovisions(found: &Group) -> bool {
+    !found.flexible && found.body.pointer("/properties/overprovision").and_then(Value::as_bool) != Some(false)
+}
+
 fn is_ours(found: &Group, fleet: &FleetId, id: GroupId, spec: &GenerationSpec) -> bool {
     found.id(fleet) == Some(id) && found.mark().is_some_and(|mark| mark.spec == Some(spec.digest()))
 }
@@ -122,6 +163,7 @@ fn is_ours(found: &Group, fleet: &FleetId, id: GroupId, spec: &GenerationSpec) -
 fn change(found: &Group, spec: &GenerationSpec, id: GroupId) -> Result<Value> {
     let mut ours = marks::tags(spec, id);
     ours.insert(marks::ADOPTED.to_owned(), found.name.clone());
+    ours.insert(marks::MODEL.to_owned(), spec.template.digest().to_string());
     let mut tags: BTreeMap<String, String> = found.tags.clone();
     // "Tag names are case-insensitive for operations."
     tags.retain(|name, _| marks::tag(&ours, name).is_none());
@@ -144,8 +186,7 @@ fn change(found: &Group, spec: &GenerationSpec, id: GroupId) -> Result<Value> {
     if found.repairs {
         properties.insert("automaticRepairsPolicy".to_owned(), json!({ "enabled": false }));
     }
-    // "overprovision": of Uniform alone, and on unless it is off. More would be launched than was asked for.
-    if !found.flexible && is_on("/properties/overprovision") != Some(false) {
+    if overprovisions(found) {
         properties.insert("overprovision".to_owned(), false.into());
     }
     let mut change = json!({ "tags": tags });

@@ -79,6 +79,10 @@ fn patched(properties: &Value) -> Option<String> {
 
 /// An image definition, or a version `latest`: what it launches is not one image.
 fn image(found: &Group) -> Option<String> {
+    let version = text(&found.body, "/properties/virtualMachineProfile/storageProfile/imageReference/version");
+    if version.eq_ignore_ascii_case("latest") {
+        return Some("it launches the latest of its image, which changes; name a version".to_owned());
+    }
     match found.runs.as_deref().map(Source::parse) {
         None => Some("it says of no image that it launches it; give its model one".to_owned()),
         Some(Err(why)) => Some(why.to_string()),
@@ -145,6 +149,10 @@ mod tests {
             }),
             ""
         );
+        let latest =
+            json!({"publisher": "Canonical", "offer": "ubuntu", "sku": "server", "version": "latest", "exactVersion": "24.4.1"});
+        let said = against(|it| it["virtualMachineProfile"]["storageProfile"]["imageReference"] = latest);
+        assert!(said.contains("launches the latest"), "{said}");
         assert!(check(&group(|_| {}), "northeurope").unwrap_err().to_string().contains("it is in West Europe"));
     }
 

@@ -36,6 +36,11 @@ impl VmssFleet {
         if absent.is_empty() {
             return Ok(Ensured::AlreadyOurs);
         }
+        // One that was adopted has a name of its own.
+        let is_it = |group: &&Group| group.id(&spec.fleet).is_some_and(|id| id.generation == spec.id) && group.is_adopted();
+        if let Some(adopted) = self.azure.groups().await?.iter().find(is_it) {
+            return Err(taken(&spec.full_name(), &format!("{} was adopted as that generation", adopted.name)));
+        }
         // Before its members, since a scale set's model names it and never changes.
         if let Some(of) = &template.load_balancer {
             pools::ensure(&self.azure, op, of, &spec.full_name()).await?;

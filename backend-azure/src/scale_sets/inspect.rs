@@ -68,16 +68,25 @@ impl VmssFleet {
 /// What decides what is launched, without what changes by itself.
 fn model(found: &Group) -> Value {
     let mut profile = found.body.pointer("/properties/virtualMachineProfile").cloned().unwrap_or(Value::Null);
-    if let Some(profile) = profile.as_object_mut() {
-        // When it was made is not what it is.
-        profile.remove("timeCreated");
-    }
+    settled(&mut profile);
     json!({
         "orchestrationMode": if found.flexible { "Flexible" } else { "Uniform" },
         "size": found.size,
         "zones": found.zones,
         "virtualMachineProfile": profile,
     })
+}
+
+/// When it was made, and how far that is, is not what it is.
+fn settled(of: &mut Value) {
+    match of {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !["timeCreated", "provisioningState"].contains(&name.as_str()));
+            fields.values_mut().for_each(settled);
+        }
+        Value::Array(all) => all.iter_mut().for_each(settled),
+        _ => {}
+    }
 }
 
 /// The version at the end of an image's id, if it has one: a gallery's are as those of artifacts.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use immutable_core::fleet::{
@@ -41,6 +42,11 @@ impl VmssFleet {
                 // Whoever was adopted, and bears the tags no more, is told of here.
                 let former = found.as_ref().filter(|found| !found.name.eq_ignore_ascii_case(&name));
                 seen.strangers.extend(former.map(|former| claimed(former, *id)));
+                // Its machines run still: it is not absent, and nothing of it is known any more.
+                if let Some(former) = former {
+                    seen.groups.push(untagged(*id, former, self.lag));
+                    continue;
+                }
             }
             let there = match found.filter(mark) {
                 Some(found) => match self.look_at(*id, &found, &mut seen.incidents).await {
@@ -166,9 +172,17 @@ fn instance(group: &Group, machine: &Machine) -> Option<Instance> {
     })
 }
 
+/// A scale set that was adopted and that bears the tags no more.
+fn untagged(id: GroupId, group: &Group, age: Duration) -> GroupSeen {
+    let why = format!("{} was adopted as group {id}, and bears the fleet's tags no more; give them back to it", group.name);
+    let state = GroupState::Present { size: group.capacity, working: Working::Unsaid, spec: None, upkeep: None };
+    GroupSeen { group: id, age, coverage: Coverage::Part(why.into()), state, instances: Arc::default() }
+}
+
 /// Whoever bears a fleet's tags, or a name that it would use.
 fn stranger(fleet: &FleetId, group: &Group) -> Option<Stranger> {
-    let orphan = group.id(fleet);
+    // What others made is never removed for the tags that it was given.
+    let orphan = group.id(fleet).filter(|_| !group.is_adopted());
     let tagged = group.mark().and_then(|mark| mark.group(fleet));
     let claims = orphan.or(tagged).or(marks::group(fleet, &group.name)).map(|id| id.generation);
     claims.map(|claims| Stranger { what: NativeRef::new(&*group.name), claims: Some(claims), orphan })

@@ -16,7 +16,7 @@ use crate::operations::Operation;
 
 /// How long a size that was set may take to be shown.
 pub(super) const SHOWN: Duration = Duration::from_secs(10);
-/// How long a deletion without an answer may still come, of somebody whose number may be given again: "The instance IDs may be reused for new instances once old instances are deleted"
+/// How long a copy of a deletion may still come, of somebody whose number may be given again: "The instance IDs may be reused for new instances once old instances are deleted"
 /// ("Understand names and instance IDs for Azure Virtual Machine Scale Set VMs", of Uniform).
 const ECHO: Duration = Duration::from_secs(60);
 /// Of how many operations of a scale set is remembered how they ended.
@@ -31,6 +31,7 @@ impl VmssFleet {
                     return Ok(done(*to));
                 }
                 expect(&group, *from)?;
+                self.launches_as_adopted(&group)?;
                 self.set(op, resize.group(), &group, *to).await
             }
             Resize::Lower { from, leave, .. } => self.lower(op, resize.group(), &group, *from, leave).await,
@@ -116,8 +117,10 @@ impl VmssFleet {
         // Of those who are members no more, some left by an earlier copy of this call. Who has another group's name was never one.
         let ours = |key: &&InstanceKey| is_named_by(key.name.as_str(), &group.name);
         let (former, strangers): (Vec<&InstanceKey>, Vec<&InstanceKey>) = leave.iter().filter(|key| !stays(key)).partition(ours);
+        // Also of what was answered: a copy that was lost may come after a number was given again.
+        let echo_until = (!group.flexible).then(|| self.azure.now() + ECHO);
         if stay.is_empty() && group.capacity == from.saturating_sub(count(leave.len())) {
-            return Ok(done(group.capacity));
+            return Ok(Resized { echo_until, ..done(group.capacity) });
         }
         // So many took their place along: an earlier copy of this call has deleted them. The others went by themselves, and left their place.
         let took =
@@ -132,15 +135,14 @@ impl VmssFleet {
         let to = from.saturating_sub(count(leave.len() - refused.len()));
         let names: Vec<&str> = stay.iter().filter_map(|key| here.get(*key).map(|machine| machine.instance.as_str())).collect();
         if !names.is_empty() {
-            let late = self.azure.now() + ECHO;
             let deleted = self.azure.delete_machines(&group.name, &names).await;
-            deleted.map_err(|error| match error.applied() {
-                Applied::Unknown if !group.flexible => error.with_echo_until(late),
+            deleted.map_err(|error| match (error.applied(), echo_until) {
+                (Applied::Unknown, Some(until)) => error.with_echo_until(until),
                 _ => error,
             })?;
             self.until(op, id, to, &stay).await.map_err(|error| self.azure.half_done(true, error))?;
         }
-        Ok(Resized { size: to, refused, ..Resized::default() })
+        Ok(Resized { size: to, refused, echo_until, ..Resized::default() })
     }
 
     /// Forgets who was asked for and is not there. Nobody is named, since nobody has a name: by a size that all who are there have room in, once Azure works on nothing.

@@ -108,6 +108,8 @@ impl Group {
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) name: String,
+    /// Whether its scale set has another model by now than it was made of.
+    pub(super) outdated: bool,
     /// How its scale set calls it: by a number, if that is Uniform, and else by its name.
     pub(super) instance: String,
     /// The unique id of the machine, whatever its name: `vmId`.
@@ -150,6 +152,7 @@ impl Machine {
             extensions.filter_map(|status| status.get("code").and_then(Value::as_str)).find(|code| code.contains("HealthState/"));
         let name = text("/name");
         Ok(Self {
+            outdated: body.pointer("/properties/latestModelApplied").and_then(Value::as_bool) == Some(false),
             instance: Some(text("/instanceId")).filter(|id| !id.is_empty()).unwrap_or_else(|| name.clone()),
             name,
             incarnation: text("/properties/vmId"),

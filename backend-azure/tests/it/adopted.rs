@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use backend_azure::{APPLICATION_HEALTH, Aggregate, AzureMetrics, Measure, SCALE_SET, VmssFleet, VmssTemplate};
 use immutable_core::fleet::{
-    Destroyed, Evidence, GenerationId, GenerationSpec, GroupId, GroupState, Refusal, Resize, Upkeep, Verdict, Working,
+    Coverage, Destroyed, Evidence, GenerationId, GenerationSpec, GroupId, GroupState, Refusal, Resize, Upkeep, Verdict, Working,
 };
 use immutable_core::id::{ImageId, InstanceKey, NativeRef, RolloutId, StepIx};
 use immutable_core::provider::{FleetProvider, Metrics, Side, Trial};
 use immutable_core::time::Clock;
 use immutable_core::{Applied, Digest, ErrorKind, Timestamp};
 use immutable_fakes::arm::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::account::Account;
 use crate::adoption::{LEGACY, adopt, adopted, another, each, id, live, read, refused, theirs};
@@ -138,26 +138,27 @@ fn who_is_protected_from_the_scale_set_leaves_when_named() {
 #[test]
 fn the_health_extension_is_heard() {
     play(async |account: Account| {
-        theirs(&account, "Uniform", LEGACY).await;
+        let image = account.image("1.0.0");
+        assert!(account.fake.meddle_uniform(&id(&account, LEGACY), image.id().as_str(), 0));
+        account.wait(Duration::from_secs(60)).await;
         account.fake.by_hand(&id(&account, LEGACY), |body| {
             body["properties"]["virtualMachineProfile"]["extensionProfile"] = json!({"extensions": [{"name": "health", "properties": {
                 "publisher": "Microsoft.ManagedServices", "type": "ApplicationHealthLinux", "typeHandlerVersion": "2.0",
                 "settings": {"protocol": "tcp", "port": 80},
             }}]});
         });
+        assert!(account.fake.meddle_capacity(&id(&account, LEGACY), 2));
+        account.wait(Duration::from_secs(120)).await;
         let hand = Hand::new(&account);
         let spec = read(&hand).await;
         adopt(&hand, &spec).await.unwrap();
-        hand.raise(3, 4).await.unwrap();
-        hand.pass(120).await;
         let seen = hand.look().await.unwrap();
         let said: Vec<Verdict> = seen
             .instances
             .iter()
             .map(|one| one.health.iter().find(|health| health.source.as_str() == APPLICATION_HEALTH).unwrap().verdict)
             .collect();
-        // Whoever was made before the extension has none, and says nothing.
-        assert_eq!(said, [Verdict::Unknown, Verdict::Unknown, Verdict::Unknown, Verdict::Healthy]);
+        assert_eq!(said, [Verdict::Healthy, Verdict::Healthy]);
     });
 }
 
@@ -256,19 +257,29 @@ fn a_copy_of_the_tags_is_a_stranger_and_not_the_group() {
 }
 
 #[test]
-fn what_nobody_asked_about_is_an_orphan() {
+fn what_nobody_asked_about_is_a_stranger_and_no_orphan() {
     play(async |account: Account| {
         let hand = adopted(&account, "Uniform").await;
         let other = GroupId { generation: GenerationId(2), cell: 0 };
         let seen = hand.fleets.observe(&hand.fleet, &[other].into()).await.unwrap();
         let strangers: Vec<_> = seen.strangers.iter().map(|one| (one.what.as_str(), one.claims, one.orphan)).collect();
-        assert_eq!(strangers, [(LEGACY, Some(GENERATION), Some(GROUP))]);
+        assert_eq!(strangers, [(LEGACY, Some(GENERATION), None)]);
         // Its tags taken away, it is told of by its name.
         hand.look().await.unwrap();
         account.fake.by_hand(&id(&account, LEGACY), |body| body["tags"] = json!({"team": "shop"}));
-        let seen = hand.fleets.observe(&hand.fleet, &[GROUP].into()).await.unwrap();
-        let strangers: Vec<_> = seen.strangers.iter().map(|one| (one.what.as_str(), one.claims, one.orphan)).collect();
-        assert_eq!((seen.groups[0].state.clone(), strangers), (GroupState::Absent, vec![(LEGACY, Some(GENERATION), None)]));
+        // Its machines run still: whoever has seen it does not say that it is absent, however often they look.
+        for _ in 0..3 {
+            let seen = hand.fleets.observe(&hand.fleet, &[GROUP].into()).await.unwrap();
+            let strangers: Vec<_> = seen.strangers.iter().map(|one| (one.what.as_str(), one.claims, one.orphan)).collect();
+            assert_eq!(strangers, [(LEGACY, Some(GENERATION), None)]);
+            let [group] = &seen.groups[..] else { panic!("{:?}", seen.groups) };
+            assert!(matches!(&group.coverage, Coverage::Part(why) if why.contains("give them back")), "{:?}", group.coverage);
+            assert!(matches!(group.state, GroupState::Present { size: 3, .. }), "{:?}", group.state);
+            hand.pass(30).await;
+        }
+        assert!(account.fake.delete_by_hand(&id(&account, LEGACY)));
+        hand.pass(60).await;
+        assert_eq!(hand.look().await.unwrap().state, GroupState::Absent);
     });
 }
 
@@ -330,6 +341,58 @@ fn what_it_measures_is_found() {
         let metrics = AzureMetrics::new(&account.azure).metric("cpu", Measure::of_scale_sets(cpu, Aggregate::Average));
         let reading = metrics.read(&trial.query("cpu", &trial.new)).await.unwrap().unwrap();
         assert!((reading.value - 50.0).abs() < 1e-9, "of those that count: {reading}");
+    });
+}
+
+#[test]
+fn what_others_have_changed_is_not_raised() {
+    each(async |account, mode| {
+        let hand = adopted(&account, mode).await;
+        let legacy = id(&account, LEGACY);
+        let said = account.fake.body(&legacy);
+        let other = account.image("1.1.0").id().as_str().to_owned();
+        let change = |with: &dyn Fn(&mut Value)| assert!(account.fake.by_hand(&legacy, |body| with(&mut body["properties"])));
+        type Change<'a> = (&'a dyn Fn(&mut Value), ErrorKind, &'a str);
+        let image: Change<'_> = (
+            &|it| it["virtualMachineProfile"]["storageProfile"]["imageReference"]["id"] = json!(other),
+            ErrorKind::Conflict,
+            "its model is another",
+        );
+        let spot: Change<'_> = (&|it| it["virtualMachineProfile"]["priority"] = json!("Spot"), ErrorKind::Invalid, "evicts");
+        let over: Change<'_> = (&|it| it["overprovision"] = json!(true), ErrorKind::Conflict, "overprovision");
+        let uniform = (mode == "Uniform").then_some(over);
+        for (with, kind, words) in [image, spot].into_iter().chain(uniform) {
+            change(with);
+            refused(&hand.raise(3, 4).await.unwrap_err(), kind, &[words]);
+            change(&|it| *it = said["properties"].clone());
+        }
+        assert_eq!(hand.raise(3, 4).await.unwrap().size, 4, "{mode}: set back, it is raised");
+    });
+}
+
+#[test]
+fn its_generation_is_made_by_nobody() {
+    play(async |account: Account| {
+        let hand = adopted(&account, "Uniform").await;
+        // As by a journal that begins anew.
+        let error = hand.ensure(&hand.good()).await.unwrap_err();
+        refused(&error, ErrorKind::Taken, &["web-0001", "legacy was adopted as that generation"]);
+        assert_eq!(account.fake.truth().scale_sets.len(), 1);
+    });
+}
+
+#[test]
+fn a_copy_of_a_deletion_by_number_may_come_after_its_answer() {
+    each(async |account, mode| {
+        let hand = adopted(&account, mode).await;
+        let leaves = [hand.members().await.unwrap()[0].clone()];
+        for _ in 0..2 {
+            let begun = account.clock.now();
+            let lowered = hand.lower(3, &leaves).await.unwrap();
+            let late = lowered.echo_until.map(|until| until >= begun + Duration::from_secs(60));
+            assert_eq!(late, (mode == "Uniform").then_some(true), "{mode}");
+            hand.pass(30).await;
+        }
     });
 }
 

@@ -124,8 +124,37 @@ fn nothing_is_changed_but_tags_and_what_azure_does_alone() {
             ["fleet", "generation", "cell", "spec", "artifact", "adopted"].map(|tag| tags[&format!("immutable-{tag}")].as_str());
         let (spec_digest, artifact) = (spec.digest().to_string(), format!("{}@1.0.0", spec.name));
         assert_eq!(ours, ["web", "1", "0", &spec_digest, &artifact, LEGACY]);
-        assert_eq!((tags.len(), tags["team"].as_str()), (7, "shop"), "those of others are kept: {tags:?}");
+        assert_eq!(tags["immutable-model"], spec.template.digest().to_string());
+        assert_eq!((tags.len(), tags["team"].as_str()), (8, "shop"), "those of others are kept: {tags:?}");
         assert_eq!(account.fake.count("virtualMachineScaleSets.update"), 1);
+    });
+}
+
+#[test]
+fn what_was_switched_on_again_is_switched_off_again() {
+    each(async |account, mode| {
+        let hand = adopted(&account, mode).await;
+        let legacy = id(&account, LEGACY);
+        let spec = read(&hand).await;
+        adopt(&hand, &spec).await.unwrap();
+        assert_eq!(account.fake.count("virtualMachineScaleSets.update"), 1, "there is nothing to do");
+        account.fake.by_hand(&legacy, |body| body["properties"]["automaticRepairsPolicy"] = json!({"enabled": true}));
+        adopt(&hand, &spec).await.unwrap();
+        assert_eq!(account.fake.body(&legacy)["properties"]["automaticRepairsPolicy"]["enabled"], false, "{mode}");
+    });
+}
+
+#[test]
+fn who_is_of_an_older_model_is_no_baseline() {
+    play(async |account: Account| {
+        theirs(&account, "Uniform", LEGACY).await;
+        account.fake.by_hand(&id(&account, LEGACY), |body| {
+            body["properties"]["virtualMachineProfile"]["priority"] = json!("Regular");
+        });
+        let hand = Hand::new(&account);
+        let error = adopt(&hand, &read(&hand).await).await.unwrap_err();
+        refused(&error, ErrorKind::Invalid, &["legacy_0 was made of an older model"]);
+        assert_eq!(account.fake.count("virtualMachineScaleSets.update"), 0);
     });
 }
 
@@ -227,7 +256,7 @@ fn what_is_no_single_group_is_no_scale_set() {
         refused(
             &adopt(&hand, &spec).await.unwrap_err(),
             ErrorKind::Invalid,
-            &["at most 50 tags", "6 of them ours and 45 of others"],
+            &["at most 50 tags", "7 of them ours and 45 of others"],
         );
         assert_eq!(account.fake.count("virtualMachineScaleSets.update"), 0);
     });

@@ -99,14 +99,17 @@ impl<'de> serde::Deserialize<'de> for Place {
 
 /// A launchable image in a place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Written")]
 pub struct ImageRef {
     place: Place,
     id: ImageId,
 }
 
 impl ImageRef {
-    /// The image that the place knows by this id.
+    /// The image that the place knows by this id. Ids of Azure's resources are its whatever their case: here they are in lower case, so that one image has one id.
     pub fn new(place: Place, id: impl Into<Arc<str>>) -> Self {
+        let id: Arc<str> = id.into();
+        let id = if place.provider() == "azure" && id.starts_with('/') { id.to_ascii_lowercase().into() } else { id };
         Self { place, id: ImageId::new(id) }
     }
 
@@ -121,6 +124,19 @@ impl ImageRef {
     }
 }
 
+/// As it was written, perhaps by hand.
+#[derive(serde::Deserialize)]
+struct Written {
+    place: Place,
+    id: ImageId,
+}
+
+impl From<Written> for ImageRef {
+    fn from(Written { place, id }: Written) -> Self {
+        Self::new(place, id.as_str())
+    }
+}
+
 /// `ami-87121651a2817ca72 in aws/123456789012/us-east-1`
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,6 +147,19 @@ impl fmt::Display for ImageRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_image_has_one_id() {
+        let place = |provider| Place::new(provider, "5ub", "westeurope").unwrap();
+        let id = "/subscriptions/5ub/resourceGroups/g/providers/Microsoft.Compute/images/Web";
+        let azure = ImageRef::new(place("azure"), id);
+        assert_eq!(azure.id().as_str(), id.to_lowercase());
+        let written = serde_json::json!({ "place": "azure/5ub/westeurope", "id": id });
+        assert_eq!(serde_json::from_value::<ImageRef>(written).unwrap(), azure);
+        for (provider, id) in [("azure", "Canonical:ubuntu:server:24.04.1"), ("gcp", "/Web")] {
+            assert_eq!(ImageRef::new(place(provider), id).id().as_str(), id);
+        }
+    }
 
     #[test]
     fn a_place_survives_its_text() {

@@ -23,7 +23,7 @@ impl Controller {
     /// instance counts as healthy. The group is waited for, up to the fleet's boot deadline, until every instance has been for as long as the fleet asks. Its size
     /// is what the fleet has then, whatever is said here.
     ///
-    /// It may be dropped at any await, and called again. What was marked and is not adopted in the end is an [orphan](Self::orphans).
+    /// It may be dropped at any await, and called again. What was marked and is not adopted in the end is let be, by rollouts and by [`remove_orphan`](Self::remove_orphan): it is not ours.
     ///
     /// ```
     /// # use immutable_core::memory::MemoryOptions;
@@ -46,9 +46,10 @@ impl Controller {
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if the provider adopts nothing, the group can be no baseline or launches another image, the fleet has generations already, or gets its requests from a
-    /// pool; [`NotFound`](ErrorKind::NotFound) if there is no such group; [`Denied`](ErrorKind::Denied) if the artifact is revoked; [`Busy`](ErrorKind::Busy) while a rollout runs: nothing was
-    /// changed then. [`Taken`](ErrorKind::Taken) if it bears other marks of ours; [`Conflict`](ErrorKind::Conflict) if it was changed meanwhile; [`Unreachable`](ErrorKind::Unreachable) if
-    /// not all of it was healthy by the boot deadline, saying who was not, and what the journal and the provider fail with: it may bear our marks then.
+    /// pool; [`NotFound`](ErrorKind::NotFound) if there is no such group; [`Denied`](ErrorKind::Denied) if the artifact is revoked; [`Busy`](ErrorKind::Busy), naming the rollout,
+    /// while one runs: nothing was changed then. [`Stale`](ErrorKind::Stale) if one has begun meanwhile; [`Busy`](ErrorKind::Busy) if the provider was changing the group until the boot
+    /// deadline; [`Taken`](ErrorKind::Taken) if it bears other marks of ours; [`Conflict`](ErrorKind::Conflict) if it was changed meanwhile; [`Unreachable`](ErrorKind::Unreachable) if not all
+    /// of it was healthy by the boot deadline, saying who was not, and what the journal and the provider fail with: it may bear our marks then.
     pub async fn adopt(&self, fleet: &Fleet, native: &NativeRef, artifact: &Artifact, by: impl Into<Actor>) -> Result<Proven> {
         fleet.check()?;
         let (id, by) = (fleet.id(), by.into());
@@ -66,6 +67,10 @@ impl Controller {
         let give_up_at = self.clock.now() + fleet.health().boot_deadline;
         let read = in_time(&*self.clock, self.until(), provider.fleets.inspect(native)).await?;
         let spec = spec_of(fleet, native, artifact, read, &provider)?;
+        let loaded = self.load(id).await?;
+        if let Some(running) = loaded.state.rollout() {
+            return Err(busy(&loaded.state, running));
+        }
         self.recorded(artifact).await?;
         let adopting = match self.adopting(native, spec, &by).await? {
             Begun::Before(proven) => return Ok(proven),
@@ -137,7 +142,7 @@ impl Controller {
         give_up_at: Timestamp,
     ) -> Result<Vec<InstanceKey>> {
         let Adopting { native, spec, .. } = adopting;
-        let known = spec.group_ids().collect();
+        let (known, heals) = (spec.group_ids().collect(), provider.fleets.capabilities().heals);
         let mut since: Option<(Timestamp, Vec<InstanceKey>)> = None;
         loop {
             let asked = self.clock.now();
@@ -145,7 +150,7 @@ impl Controller {
             let stands = match &seen {
                 Ok(seen) => {
                     let group = seen.groups.iter().find(|seen| known.contains::<GroupId>(&seen.group));
-                    group.map_or_else(|| Err("it is not shown".to_owned()), |seen| standing(seen, spec, fleet.health()))
+                    group.map_or_else(|| Err("it is not shown".to_owned()), |seen| standing(seen, spec, fleet.health(), heals))
                 }
                 Err(error) => Err(error.to_string()),
             };

@@ -193,6 +193,7 @@ pub struct Stranger {
     pub what: NativeRef,
     /// The generation that its name or mark claims.
     pub claims: Option<GenerationId>,
-    /// Which of the fleet's groups it was made as, by the mark that is set on whatever is made; `None` of what somebody else has made.
+    /// Which of the fleet's groups it was made as, by the mark that is set on whatever is made; `None` of what somebody else has
+    /// made, also if it was [adopted](crate::provider::FleetProvider::adopt).
     pub orphan: Option<GroupId>,
 }

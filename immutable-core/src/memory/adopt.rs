@@ -80,8 +80,12 @@ impl World {
         let taken = |by: &str| Err(Error::new(ErrorKind::Taken, format!("{native} cannot be adopted as group {id}: {by}")));
         let ours = self.handles.values().any(|groups| groups.values().any(|handle| *handle == group.handle));
         if ours {
-            let same = group.mark == mark && group.id == id;
-            return if same { Ok(()) } else { taken("it is a group of ours already") };
+            if group.mark != mark || group.id != id {
+                return taken("it is a group of ours already");
+            }
+            let handle = group.handle;
+            self.with(handle, |group, env| group.keep(env, spec.upkeep, Cause::Call(op.id)));
+            return Ok(());
         }
         if !self.generation(&spec.fleet, spec.id).is_empty() || self.strangers.contains_key(&(spec.fleet.clone(), spec.id)) {
             return taken("there is one of that name");

@@ -87,9 +87,10 @@ impl World {
         let foreign = self.strangers.iter().filter(|((of, _), _)| of == fleet);
         let strangers = foreign
             .map(|((_, claims), what)| Stranger { what: what.clone(), claims: Some(*claims), orphan: None })
-            .chain(unknown.map(|Group { name, id, .. }| {
+            .chain(unknown.map(|Group { name, id, handle, .. }| {
                 let what = NativeRef::new(name.clone());
-                Stranger { what, claims: Some(id.generation), orphan: Some(*id) }
+                let ours = !self.others.values().any(|other| other == handle);
+                Stranger { what, claims: Some(id.generation), orphan: ours.then_some(*id) }
             }))
             .collect();
         Observation { groups, incidents, strangers }

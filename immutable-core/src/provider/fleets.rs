@@ -46,7 +46,7 @@ pub trait FleetProvider: Send + Sync {
     /// - What is there must be what `spec` says in its image, template and placement, as [`inspect`](Self::inspect) read them: otherwise
     ///   [`Conflict`](crate::ErrorKind::Conflict), and nothing is changed.
     /// - What the provider may do to it by itself is as in the spec's upkeep from then on.
-    /// - The same again is done, and changes nothing. What bears other marks of ours is [`Taken`](crate::ErrorKind::Taken); what is not there is
+    /// - The same again is done, and changes nothing but what the provider has been let do since. What bears other marks of ours is [`Taken`](crate::ErrorKind::Taken); what is not there is
     ///   [`NotFound`](crate::ErrorKind::NotFound).
     /// - Once it was answered, [`observe`](Self::observe) shows it as that group, and it is resized and destroyed as any other.
     /// - [`Invalid`](crate::ErrorKind::Invalid) if [`adopt`](FleetCapabilities::adopt) is false, or if it can be no baseline, saying why.

@@ -422,6 +422,8 @@ fn a_fleet_begins_with_what_it_adopts_or_with_a_rollout() {
     stage.apply(adopting(1, first.clone()));
     refused(&stage, adopted(2, 3), "nobody asked for");
     refused(&stage, adopted(1, 0), "nobody");
+    let condemned = Event::Condemned { op: OpId(2), call: Call::Destroy(GenerationId(1)), by: "bob".into() };
+    refused(&stage, condemned, "is being adopted");
     assert!(stage.state.generations().is_empty() && stage.state.proven().is_none());
     // Another is chosen instead: the number of the first stays taken.
     refused(&stage, adopting(2, first.clone()), "the next is 0002");

@@ -132,6 +132,9 @@ impl FleetState {
         };
         ensure(removes, || format!("op {op} is about what is unknown, and removes nothing"))?;
         let unknown = call.generation().filter(|id| !self.generations.contains_key(id));
+        // It is somebody's until it is the fleet's own.
+        let adopting = self.adopting.as_ref().filter(|adopting| unknown == Some(adopting.spec.id));
+        ensure(adopting.is_none(), || format!("op {op} is about generation {unknown:?}, which is being adopted"))?;
         let Some(GenerationId(number)) = unknown else {
             return illegal(format!("op {op} is about generation {:?}, which is the fleet's own", call.generation()));
         };
