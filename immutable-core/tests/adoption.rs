@@ -210,7 +210,8 @@ fn all_of_it_must_be_healthy() {
     stage.is_no_orphan();
 
     stage.cloud.cure(&ill).unwrap();
-    // Somebody has let the provider heal it again.
+    // Somebody has let the provider heal it again; by the next day nobody remembers the first call.
+    stage.pass(86_400);
     stage.cloud.change_upkeep(stage.fleet.id(), FIRST, Upkeep::default()).unwrap();
     let asked = stage.clock.now();
     assert_eq!(stage.adopt().unwrap().instances, 3);
