@@ -1,5 +1,6 @@
 //! Deletes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use immutable_core::fleet::Coverage;
@@ -35,16 +36,29 @@ pub(super) async fn delete(azure: &Azure, image: &ImageRef, name: &Name, lag: Du
     if let Some(why) = protected(azure, &found) {
         return Err(Error::new(ErrorKind::Denied, format!("{image} is protected: {why}")));
     }
+    let looked_for = regions(&found);
     let ImageUses { by, coverage } = uses::uses(azure, name, lag).await?;
     match coverage {
         _ if !by.is_empty() => return Ok(Deleted::InUse(by)),
         Coverage::Part(why) => return Ok(Deleted::Unsure(why)),
         Coverage::Whole => {}
     }
+    // To look for uses takes long: what it is by now decides, and not what it was.
+    let Some(found) = describe::one(azure, name).await? else { return Ok(Deleted::Gone) };
+    if let Some(why) = protected(azure, &found) {
+        return Err(Error::new(ErrorKind::Denied, format!("{image} is protected: {why}")));
+    }
+    if regions(&found) != looked_for {
+        return Err(Error::new(ErrorKind::Busy, format!("{image} was copied while it was looked at; ask again")));
+    }
     let gone = match &found {
         Found::Version(version) if elsewhere(azure, version).next().is_some() => withdraw(azure, name, version).await?,
         _ => {
-            azure.complete(&whole(azure, name), true).await?;
+            match azure.complete(&whole(azure, name), true).await {
+                // Somebody was quicker.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => other?,
+            }
             describe::is_gone(azure, name).await.map_err(|error| azure.half_done(true, error))?
         }
     };
@@ -53,6 +67,11 @@ pub(super) async fn delete(azure: &Azure, image: &ImageRef, name: &Name, lag: Du
     }
     let what = format!("{image} was deleted, and is still shown; ask again");
     Err(azure.half_done(true, Error::new(ErrorKind::Busy, what)))
+}
+
+/// Where it is.
+fn regions(found: &Found) -> BTreeSet<String> {
+    if let Found::Version(version) = found { version.regions().collect() } else { BTreeSet::new() }
 }
 
 fn is_deleting(found: &Found) -> bool {

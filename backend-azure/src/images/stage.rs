@@ -22,7 +22,7 @@ pub(super) async fn set(azure: &Azure, image: &ImageRef, name: &Name, stage: Ava
         let what = format!("the making of {image} failed ({}); all that it can be is deleted", why.unwrap_or_default());
         return Err(Error::new(ErrorKind::Conflict, what));
     }
-    if now == ImageStage::from(stage) {
+    if now == ImageStage::from(stage) && !is_latest_of_the_past(&found, stage) {
         return Ok(());
     }
     let Found::Version(version) = found else {
@@ -37,12 +37,20 @@ pub(super) async fn set(azure: &Azure, image: &ImageRef, name: &Name, stage: Ava
     patch(azure, name, &version, &body).await?;
     // It was done, whatever becomes of the look.
     let looked = describe::one(azure, name).await.map_err(|error| error.with_applied(Applied::Yes))?;
-    let set = looked.is_some_and(|found| describe::stage(&found, azure.region(), azure.now()).0 == ImageStage::from(stage));
+    let is = |found: Found| {
+        describe::stage(&found, azure.region(), azure.now()).0 == ImageStage::from(stage) && !is_latest_of_the_past(&found, stage)
+    };
+    let set = looked.is_some_and(is);
     if set {
         return Ok(());
     }
     let what = format!("{image} was made {stage:?}, and is not so: somebody undoes it, or Azure shows it late; ask again");
     Err(azure.half_done(true, Error::new(ErrorKind::Busy, what)))
+}
+
+/// Whether it is to be deprecated, and is so by its end of life alone: `latest` may still be it.
+fn is_latest_of_the_past(found: &Found, stage: Availability) -> bool {
+    stage == Availability::Deprecated && matches!(found, Found::Version(version) if !version.is_unlisted())
 }
 
 /// Sends a change of a version, and waits for it a while.

@@ -88,8 +88,8 @@ impl AzureMetrics {
         self
     }
 
-    async fn read_one(&self, query: &Query<'_>, measure: &Measure) -> Result<Option<Reading>> {
-        let settled = self.azure.now() - self.delay;
+    /// By what was there at this time.
+    async fn read_one(&self, query: &Query<'_>, measure: &Measure, settled: Timestamp) -> Result<Option<Reading>> {
         let Some(window) = Window::within(query.since, query.until.min(settled), measure.interval.length()) else {
             return Ok(None);
         };
@@ -97,11 +97,14 @@ impl AzureMetrics {
         for (resource, names) in self.resources(query, measure).await? {
             for names in names.chunks(NAMES) {
                 let filter = measure.filter(query, names)?;
-                self.add(&resource, measure, &window, filter.as_deref(), &mut points).await?;
+                let found = self.add(&resource, measure, &window, filter.as_deref(), &mut points).await?;
+                // Who is there is asked for: a part is not the whole.
+                found?;
             }
             if names.is_empty() {
                 let filter = measure.filter(query, &[])?;
-                self.add(&resource, measure, &window, filter.as_deref(), &mut points).await?;
+                // A scale set that is gone, or was never measured.
+                let _none = self.add(&resource, measure, &window, filter.as_deref(), &mut points).await?;
             }
         }
         Ok(points.reading(measure.aggregate))
@@ -125,14 +128,20 @@ impl AzureMetrics {
                 let ours = groups
                     .into_iter()
                     .filter(|group| group.id(query.fleet).is_some_and(|id| id.generation == query.side.generation));
-                let mut found = Vec::new();
+                let (mut found, mut told) = (Vec::new(), 0);
                 for group in ours {
                     // Machines are called by their scale set.
                     let its = names.iter().filter(|name| crate::marks::is_named_by(name, &group.name)).cloned();
                     let its: Vec<String> = if by_instance { its.collect() } else { Vec::new() };
+                    told += its.len();
                     if !by_instance || !its.is_empty() {
                         found.push((group.resource.clone(), its));
                     }
+                }
+                // A part is not the whole.
+                if told > 0 && told != names.len() {
+                    let what = format!("of {} instances {told} are in scale sets that are there; ask again", names.len());
+                    return Err(Error::new(ErrorKind::Unreachable, what));
                 }
                 Ok(found)
             }
@@ -151,6 +160,7 @@ impl AzureMetrics {
         }
     }
 
+    /// Adds what is there; within, that there is no such resource.
     async fn add(
         &self,
         resource: &str,
@@ -158,7 +168,7 @@ impl AzureMetrics {
         window: &Window,
         filter: Option<&str>,
         points: &mut Points,
-    ) -> Result<()> {
+    ) -> Result<Result<()>> {
         const CALL: &str = "metrics.list";
         let path = format!("{resource}/providers/Microsoft.Insights/metrics");
         let mut call = Call::get(CALL, &path, METRICS)
@@ -174,11 +184,10 @@ impl AzureMetrics {
         }
         let answer = match self.azure.ask(&call).await {
             Ok(answer) => answer,
-            // A scale set that is gone, or was never measured.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(error)),
             Err(error) => return Err(error),
         };
-        points.add(CALL, &answer.body, measure, window, TOP)
+        points.add(CALL, &answer.body, measure, window, TOP).map(Ok)
     }
 }
 
@@ -190,10 +199,12 @@ impl Metrics for AzureMetrics {
         let measure = self.measures.get(query.metric).ok_or_else(|| {
             named(Error::invalid(format!("nobody said what `{}` is in Azure Monitor; known are: {}", query.metric, known())))
         })?;
-        let reading = self.read_one(query, measure).await.map_err(named)?;
+        // Of one moment: a part and what it is a part of are of the same minutes.
+        let settled = self.azure.now() - self.delay;
+        let reading = self.read_one(query, measure, settled).await.map_err(named)?;
         let Some(over) = &measure.over else { return Ok(reading) };
         let Some(reading) = reading else { return Ok(None) };
-        let base = self.read_one(query, over).await.map_err(named)?;
+        let base = self.read_one(query, over, settled).await.map_err(named)?;
         Ok(base.and_then(|base| ratio(reading, base, over.aggregate)))
     }
 }

@@ -9,7 +9,7 @@ use immutable_core::fleet::{Coverage, FleetId, GenerationId, Life, TargetSeen, T
 use immutable_core::id::{InstanceKey, PoolId};
 use immutable_core::{Error, ErrorKind, Result, Timestamp};
 
-use super::balancer::Balancer;
+use super::balancer::{Address, Balancer};
 use super::pools::{self, overtaken};
 use crate::client::Azure;
 use crate::scale_sets::Machine;
@@ -106,14 +106,15 @@ impl Members {
                 };
                 let health =
                     if party.attached && !address.down { verdict(&health, party, &address.nic) } else { Verdict::Unknown };
-                halves.insert(key, Half { state, down: address.down, health });
+                // Of a write that has failed nobody knows whether they get new connections.
+                halves.insert(key, Half { state, down: address.down && !balancer.failed(), health });
             }
         }
         let coverage = match missing.as_slice() {
             [] => Coverage::Whole,
             missing => Coverage::Part(missing.join("; ").into()),
         };
-        Ok(Targets { seen: self.remember(id, halves, settle), coverage })
+        Ok(Targets { seen: self.remember(id, halves, settle, coverage == Coverage::Whole), coverage })
     }
 
     /// The machines of each group of some generations: which party's it is, its name, and who is in it.
@@ -140,11 +141,12 @@ impl Members {
     }
 
     /// Tells who starts from who is ill, of whom Azure says the same, and who has drained from who does still.
-    fn remember(&self, id: &PoolId, halves: BTreeMap<InstanceKey, Half>, settle: Duration) -> Vec<TargetSeen> {
+    fn remember(&self, id: &PoolId, halves: BTreeMap<InstanceKey, Half>, settle: Duration, whole: bool) -> Vec<TargetSeen> {
         let now = self.azure.now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.entry(id.clone()).or_default();
-        known.retain(|key, _| halves.contains_key(key));
+        // Who is not seen now may be seen again.
+        known.retain(|key, _| !whole || halves.contains_key(key));
         let seen = halves.into_iter().map(|(key, mut half)| {
             let of = known.entry(key.clone()).or_insert(Known { since: now, was_healthy: false, down: None });
             of.was_healthy |= half.health == Verdict::Healthy;
@@ -169,11 +171,12 @@ impl Members {
         attached: impl Fn(&Balancer) -> Result<Vec<GenerationId>>,
     ) -> Result<()> {
         let _turn = self.azure.balancers().of(load_balancer).await;
-        let (mut begun, mut conflicts) = (false, 0);
-        while conflicts < TRIES {
+        let (mut begun, mut conflicts, mut written) = (false, 0, 0);
+        // Of each generation there is one write, and of one that has failed another.
+        while conflicts < TRIES && written < usize::from(TRIES) + leaving.len() {
             match self.drain_some(load_balancer, fleet, leaving, &attached).await {
                 Ok(true) => return Ok(()),
-                Ok(false) => begun = true,
+                Ok(false) => (begun, written) = (true, written + 1),
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     begun |= overtaken(&error);
                     conflicts += 1;
@@ -216,6 +219,15 @@ impl Members {
                 // Its etag is another from now on.
                 return balancer.put_pool(&self.azure, &name, &body).await.map(|()| false);
             }
+            let gets = |address: &Address| interfaces.contains(&address.nic) && !address.down;
+            if balancer.addresses(&name).iter().any(gets) {
+                let what = format!("backend pool {name} does not show all who are to drain yet; ask again");
+                return Err(Error::new(ErrorKind::Busy, what));
+            }
+        }
+        // What is said may not be so: it is said once more.
+        if balancer.failed() {
+            return balancer.clone().put(&self.azure).await.map(|()| false);
         }
         Ok(true)
     }

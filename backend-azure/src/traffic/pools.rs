@@ -1,7 +1,9 @@
 //! Backend pools: one for each generation in its fleet's load balancer.
 
+use std::time::Duration;
+
 use immutable_core::fleet::Op;
-use immutable_core::{Error, ErrorKind, Result};
+use immutable_core::{Applied, Error, ErrorKind, Result};
 
 use super::balancer::{Balancer, KIND, VERSION, name_of};
 use super::slots;
@@ -13,6 +15,24 @@ const TRIES: u8 = 5;
 /// The id of a generation's pool in a load balancer of the resource group.
 pub(crate) fn id(azure: &Azure, load_balancer: &str, generation: &str) -> String {
     format!("{}/backendAddressPools/{generation}", azure.of(KIND, load_balancer))
+}
+
+/// How often a write of our own that goes on already is looked at again, a second apart.
+const LOOKS: u8 = 8;
+
+/// Waits until nothing is going on in a load balancer any more, of what an earlier copy of a call has begun.
+pub(super) async fn ended(azure: &Azure, load_balancer: &str) -> Result<()> {
+    for look in 0..LOOKS {
+        if look > 0 {
+            azure.pause(Duration::from_secs(1)).await;
+        }
+        let balancer = azure.balancer(load_balancer).await?;
+        if balancer.state().eq_ignore_ascii_case("Succeeded") || balancer.failed() {
+            return Ok(());
+        }
+    }
+    let what = format!("the write of load balancer {load_balancer} that this call has begun goes on; ask again");
+    Err(Error::new(ErrorKind::Busy, what).with_applied(Applied::Unknown).with_echo_until(azure.now()))
 }
 
 /// Makes a generation's pool, if it is not there: as a part of its load balancer, under the etag of that, so that no pool is written twice.
@@ -29,7 +49,7 @@ pub(crate) async fn ensure(azure: &Azure, _: &Op, load_balancer: &str, generatio
         }
         match found.put(azure).await {
             Err(error) if error.kind() == ErrorKind::Conflict => begun |= overtaken(&error),
-            other => return other,
+            other => return other.map_err(|error| azure.half_done(begun, error)),
         }
     }
     Err(azure.half_done(begun, busy(load_balancer)))

@@ -1,7 +1,6 @@
 //! Routes and views of pools that are rules of a load balancer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use immutable_core::fleet::{FleetId, GenerationId, Op, Route, RouteTag, Routed, TrafficSeen};
 use immutable_core::id::{NativeRef, PoolId};
@@ -10,15 +9,13 @@ use immutable_core::{Error, ErrorKind, Result};
 use super::balancer::Balancer;
 use super::load_balancer::{LoadBalancerTraffic, Pool};
 use super::members::Party;
-use super::pools::{busy, overtaken};
+use super::pools::{busy, ended, overtaken};
 use super::tags;
 use super::whose::Whose;
 use crate::marks::{last, same};
 
 /// How often it is begun anew because something else in the load balancer has changed meanwhile.
 const TRIES: u8 = 5;
-/// How often a write of our own that goes on already is looked at again, a second apart.
-const LOOKS: u8 = 8;
 
 /// What was read of a pool.
 struct Read {
@@ -57,7 +54,11 @@ impl LoadBalancerTraffic {
         let tag = tag(pool, &balancer, &whose)?;
         let done = weights(&op.fleet, pool, &balancer, &whose)? == *route.weights() && whose.fleet == op.fleet.name();
         if done && !balancer.failed() {
-            return if whose.op == op.uuid() { self.ended(pool).await.map(|()| Some(tag)) } else { Ok(Some(tag)) };
+            return if whose.op == op.uuid() {
+                ended(self.azure(), &pool.balancer).await.map(|()| Some(tag))
+            } else {
+                Ok(Some(tag))
+            };
         }
         if !done && tag != *route.seen() {
             let what = format!("pool {} has changed since it was looked at; look again", route.pool());
@@ -71,8 +72,8 @@ impl LoadBalancerTraffic {
         }
         let mut after = balancer.clone();
         let whose = match done {
-            // What is said already is said once more: what came of it nobody knows.
-            true => whose,
+            // What is said already is said once more: what came of it nobody knows, and who has left may get requests until now.
+            true => whose.left_by(self.azure().now()),
             false => {
                 let ends = self.capabilities.settle + self.members.drains_for;
                 whose.with(&op.fleet, op.uuid(), route.weights(), self.azure().now(), ends)
@@ -93,21 +94,6 @@ impl LoadBalancerTraffic {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Waits until nothing is going on in a load balancer any more, of what an earlier copy of a call has begun.
-    async fn ended(&self, pool: &Pool) -> Result<()> {
-        for look in 0..LOOKS {
-            if look > 0 {
-                self.azure().pause(Duration::from_secs(1)).await;
-            }
-            let balancer = self.azure().balancer(&pool.balancer).await?;
-            if balancer.state().eq_ignore_ascii_case("Succeeded") || balancer.failed() {
-                return Ok(());
-            }
-        }
-        let what = format!("the write of load balancer {} that this call has begun goes on; ask again", pool.balancer);
-        Err(Error::new(ErrorKind::Busy, what).with_applied(immutable_core::Applied::Unknown).with_echo_until(self.azure().now()))
     }
 
     async fn read(&self, pool: &Pool) -> Result<Read> {
@@ -136,7 +122,7 @@ impl LoadBalancerTraffic {
             age: self.lag,
             coverage: targets.coverage,
             tag: tag(pool, &balancer, &whose)?,
-            weights: weights(&fleet, pool, &balancer, &whose)?,
+            weights: in_force(weights(&fleet, pool, &balancer, &whose)?, &balancer),
             foreign: self.of_others(pool, &balancer, &whose, None)?.into_iter().map(|(theirs, _)| (theirs, 1)).collect(),
             targets: targets.seen,
             // "Source IP affinity" is a hash over the pool that the rule sends to: it keeps nobody in another.
@@ -205,6 +191,11 @@ fn weights(fleet: &FleetId, pool: &Pool, balancer: &Balancer, whose: &Whose) -> 
         (*generation, if has { (*weight).max(1) } else { 0 })
     });
     Ok(each.collect())
+}
+
+/// What of these weights may be told: of a load balancer whose last write has failed nobody knows where its rules send, so nobody has all. Whoever sees that has it written once more.
+pub(super) fn in_force(weights: BTreeMap<GenerationId, u16>, balancer: &Balancer) -> BTreeMap<GenerationId, u16> {
+    if balancer.failed() { weights.into_keys().map(|generation| (generation, 0)).collect() } else { weights }
 }
 
 /// Stands for all that a route is decided on: whom the rules are for, which call said so, so that it does not come back, and where they send. Not the load balancer's own etag, which is

@@ -41,7 +41,7 @@ const MOST: usize = 10;
 ///
 /// # Guarantees
 /// - What the profile and the load balancer have besides stays as it is: endpoints of others with their weights, other rules and pools, tags.
-/// - Whose the slots are is written first, under the etag of what was read: of two who change a pool at the same time one is refused, and changes nothing in the profile.
+/// - Whose the slots are is written first, under the etag of what was read: of two who change a pool at the same time one is refused, and gives nobody a weight.
 /// - A generation gets a slot that nobody uses any more: nobody's, or one whose former answers are believed by nobody and whose connections have had the time to end, or whose former generation
 ///   has no machine.
 /// - Who gets no requests is probed all the same, by its rule.
@@ -50,7 +50,8 @@ const MOST: usize = 10;
 /// - Weights divide DNS answers, not requests. Who has an answer keeps to it for as long as it lives, and some for longer: [`settle`](TrafficManagerTraffic::settle) covers the first, and
 ///   the second is told as a [residue](TrafficSeen::residue), for a [while](TrafficManagerTraffic::answers_outlive).
 /// - A profile has no etag, and its endpoints are written all at once. A write that is on its way when nobody waits for it any more may come late, and undo a later one: it is seen, and put right
-///   by the next route. So may one undo what somebody else changes in another endpoint in the moment between its read and its write.
+///   by the next route. So may one undo what somebody else changes in another endpoint between its read, before the load balancer is written, and its write after that: a profile in front of two
+///   load balancers is not for two pools.
 /// - Traffic Manager has probes of its own, and answers with no endpoint that it finds degraded, whatever its weight.
 /// - Who drains: as in [`LoadBalancerTraffic`](crate::LoadBalancerTraffic), and so is who starts.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use immutable_core::id::{NativeRef, PoolId};
 use immutable_core::{Applied, Error, ErrorKind, Result, Timestamp};
 
 use super::members::Party;
-use super::pools::{busy, overtaken};
+use super::pools::{busy, ended, overtaken};
+use super::route::in_force;
 use super::slots::{Slot, Slots};
 use super::tags;
 use super::traffic_manager::{Read, TrafficManagerTraffic, WeightedPool};
@@ -64,6 +65,9 @@ impl TrafficManagerTraffic {
         let claimed = read.slots.op == op.uuid();
         let is = weights(&op.fleet, pool, &read)?;
         if is == *route.weights() && !read.balancer.failed() && read.slots.fleet == op.fleet.name() {
+            if claimed {
+                ended(self.azure(), &pool.balancer).await?;
+            }
             return Ok(Some(seen));
         }
         if is != *route.weights() && seen != *route.seen() && !claimed {
@@ -90,7 +94,9 @@ impl TrafficManagerTraffic {
             *begun = true;
         }
         match self.claim(op, pool, &mut read, slots, &places).await {
-            Ok(written) => *begun |= written,
+            // What a copy of this call has claimed may still be on its way to the rules: nobody is led there before.
+            Ok(false) => ended(self.azure(), &pool.balancer).await?,
+            Ok(true) => *begun = true,
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 *begun |= overtaken(&error);
                 return Ok(None);
@@ -233,7 +239,7 @@ impl TrafficManagerTraffic {
             age: self.lag,
             coverage: targets.coverage,
             tag: tag(pool, &read)?,
-            weights: weights(&fleet, pool, &read)?,
+            weights: in_force(weights(&fleet, pool, &read)?, &read.balancer),
             foreign,
             targets: targets.seen,
             residue: self.residue(&read),

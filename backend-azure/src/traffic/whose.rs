@@ -47,6 +47,12 @@ impl Whose {
         if self.now.is_empty() { Ok(()) } else { tags::not_ours(pool, &self.fleet, fleet, &tag(rule)) }
     }
 
+    /// The same, of whom has left no longer ago than now.
+    pub(super) fn left_by(mut self, now: Timestamp) -> Self {
+        self.left.values_mut().for_each(|at| *at = (*at).max(now));
+        self
+    }
+
     /// What it is with these weights. Who left longer ago has nothing left to end.
     pub(super) fn with(
         &self,

@@ -17,7 +17,8 @@ pub(crate) fn scale_set(account: &Account) -> String {
 
 /// Acts as soon as a call has arrived.
 pub(crate) async fn after(account: &Account, call: &str, act: impl FnOnce()) {
-    while account.fake.count(call) == 0 {
+    let before = account.fake.count(call);
+    while account.fake.count(call) == before {
         account.wait(Duration::from_millis(1)).await;
     }
     act();

@@ -420,6 +420,18 @@ fn what_is_deprecated_is_nobodys_latest_and_is_so_again_when_it_is_active() {
 }
 
 #[test]
+fn what_is_past_its_end_may_still_be_the_latest_until_it_is_deprecated() {
+    with_image(async |account, images, image| {
+        publishing(account, &image, "endOfLifeDate", "2020-01-01T00:00:00Z".into());
+        assert_eq!(look(&images, &image).await.stage, ImageStage::Deprecated);
+        let unlisted = || account.fake.body(image.id().as_str())["properties"]["publishingProfile"]["excludeFromLatest"] == true;
+        assert!(!unlisted());
+        images.set_stage(&image, Availability::Deprecated).await.unwrap();
+        assert!(unlisted());
+    });
+}
+
+#[test]
 fn an_image_is_known_by_its_own_place_alone() {
     with_image(async |_, images, image| {
         for (elsewhere, kind) in [

@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::doubt::{after, scale_set};
 use crate::hand::{GENERATION, Hand, play};
 
-fn not_found() -> Fault {
+pub(crate) fn not_found() -> Fault {
     Fault::Error { code: "NotFound".to_owned(), status: 404 }
 }
 

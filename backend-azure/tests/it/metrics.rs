@@ -13,6 +13,7 @@ use immutable_core::{Digest, ErrorKind, Result, Timestamp};
 use serde_json::json;
 
 use crate::account::Account;
+use crate::lost::not_found;
 
 const CPU: &str = "Percentage CPU";
 const GATEWAY: &str = "Microsoft.Network/applicationGateways";
@@ -124,6 +125,23 @@ fn what_has_no_data_is_none_and_no_zero() {
         let wrong =
             AzureMetrics::new(&account.azure).metric("cpu", Measure::of_scale_sets("Percentage Luck", Aggregate::Average));
         assert_eq!(read(&wrong, &trial, &trial.new).await.unwrap_err().kind(), ErrorKind::Invalid);
+    });
+}
+
+#[test]
+fn who_is_in_no_scale_set_that_is_there_makes_it_no_reading() {
+    with_sides(async |account, trial| {
+        measured(account, &trial, 2, "a", 80, 7.0);
+        until_all_is_there(account, &trial).await;
+        let metrics = cpu(account);
+        let all = ["web-0002-0_a", "web-0002-1_a"].map(InstanceKey::named);
+        let error = read(&metrics, &trial, &trial.new.clone().instances(all)).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Unreachable && error.message().contains("of 2 instances 1"), "{error}");
+        let one = trial.new.clone().instances([InstanceKey::named("web-0002-0_a")]);
+        assert_eq!(read(&metrics, &trial, &one).await.unwrap().unwrap().value, 7.0);
+        // Azure does not know it yet, or no more.
+        account.fake.faults().next("metrics.list", not_found());
+        assert_eq!(read(&metrics, &trial, &one).await.unwrap_err().kind(), ErrorKind::NotFound);
     });
 }
 

@@ -259,6 +259,48 @@ fn a_write_that_failed_is_made_once_more() {
 }
 
 #[test]
+fn of_a_write_that_failed_nobody_is_told_to_have_all() {
+    for kind in [rules as fn(&Account) -> Arc<dyn TrafficSwitch>, weights] {
+        play(kind, async |turns| {
+            for number in [1, 2] {
+                turns.make(number, 1).await.unwrap();
+            }
+            turns.set(&[(1, 1)]).await.unwrap();
+            turns.account.wait(Duration::from_secs(60)).await;
+            let told = async || turns.look().await.weights.into_iter().map(|(id, weight)| (id.0, weight)).collect::<Vec<_>>();
+            assert_eq!(told().await, [(1, 1)]);
+            turns.account.fake.operation_fails("loadBalancers.createOrUpdate", "NetworkingInternalOperationError", "oh");
+            let error = turns.set(&[(1, 0), (2, 1)]).await.unwrap_err();
+            assert_eq!(error.applied(), Applied::Unknown, "{error}");
+            assert!(told().await.iter().all(|(_, weight)| *weight == 0), "it may be in force in part: {:?}", told().await);
+            // Whoever sees that writes it once more.
+            turns.set(&[(1, 0), (2, 1)]).await.unwrap();
+            turns.account.wait(Duration::from_secs(60)).await;
+            assert_eq!(told().await, [(1, 0), (2, 1)]);
+        });
+    }
+}
+
+#[test]
+fn who_was_told_to_drain_by_a_write_that_failed_is_told_again() {
+    play(rules, async |turns| {
+        turns.make(1, 2).await.unwrap();
+        turns.set(&[(1, 1)]).await.unwrap();
+        turns.account.wait(Duration::from_secs(60)).await;
+        let named: BTreeSet<InstanceKey> = turns.look().await.targets.into_iter().take(1).map(|target| target.key).collect();
+        let states = async || turns.look().await.targets.into_iter().map(|target| target.state).collect::<Vec<_>>();
+        turns.account.fake.operation_fails("loadBalancerBackendAddressPools.createOrUpdate", "InternalServerError", "oh");
+        drop(turns.traffic.drain(&turns.op(), &"web".into(), &named).await);
+        turns.account.wait(Duration::from_secs(10)).await;
+        assert_eq!(self::front(&turns.account).state, "Failed");
+        assert_eq!(states().await, [TargetState::Attached; 2], "nobody knows whether it is so");
+        turns.traffic.drain(&turns.op(), &"web".into(), &named).await.unwrap();
+        assert_eq!(self::front(&turns.account).state, "Succeeded");
+        assert!(states().await.contains(&TargetState::Draining));
+    });
+}
+
+#[test]
 fn who_waits_for_its_own_write_is_answered_when_it_is_done() {
     play(rules, async |turns| {
         turns.make(1, 1).await.unwrap();

@@ -10,6 +10,7 @@ use immutable_fakes::arm::Fault;
 use serde_json::json;
 
 use crate::account::{GROUP, REGION};
+use crate::doubt::after;
 use crate::images::{ELSEWHERE, definition, in_region, later, look, place, publishing, with_image};
 
 #[test]
@@ -41,6 +42,18 @@ fn an_image_that_is_protected_stays() {
         assert_eq!(images.delete(&image).await.unwrap(), Deleted::Gone);
         let bypass = |call: &immutable_fakes::arm::Call| call.query.get("bypassSoftDelete").is_some_and(|value| value == "true");
         assert!(account.fake.calls().iter().any(|call| call.method == "galleryImageVersions.delete" && bypass(call)));
+    });
+}
+
+/// The look for uses takes long: what is copied meanwhile is not deleted with what was looked for.
+#[test]
+fn what_is_copied_while_it_is_looked_for_stays() {
+    with_image(async |account, images, image| {
+        let copied = || publishing(account, &image, "targetRegions", json!([{ "name": REGION }, { "name": ELSEWHERE }]));
+        let (answer, ()) = futures_util::join!(images.delete(&image), after(account, "virtualMachines.listAll", copied));
+        let error = answer.unwrap_err();
+        assert!([ErrorKind::Busy, ErrorKind::Denied].contains(&error.kind()) && error.applied() == Applied::No, "{error}");
+        assert_eq!(account.fake.count("galleryImageVersions.update") + account.fake.count("galleryImageVersions.delete"), 0);
     });
 }
 
