@@ -20,15 +20,16 @@ pub(crate) fn id(azure: &Azure, load_balancer: &str, generation: &str) -> String
 /// How often a write of our own that goes on already is looked at again, a second apart.
 const LOOKS: u8 = 8;
 
-/// Waits until nothing is going on in a load balancer any more, of what an earlier copy of a call has begun.
-pub(super) async fn ended(azure: &Azure, load_balancer: &str) -> Result<()> {
+/// Waits until nothing is going on in a load balancer any more, of what an earlier copy of a call has begun. Whether all of it is in force.
+pub(super) async fn ended(azure: &Azure, load_balancer: &str) -> Result<bool> {
     for look in 0..LOOKS {
         if look > 0 {
             azure.pause(Duration::from_secs(1)).await;
         }
         let balancer = azure.balancer(load_balancer).await?;
-        if balancer.state().eq_ignore_ascii_case("Succeeded") || balancer.failed() {
-            return Ok(());
+        let succeeded = balancer.state().eq_ignore_ascii_case("Succeeded");
+        if succeeded || balancer.failed() {
+            return Ok(succeeded);
         }
     }
     let what = format!("the write of load balancer {load_balancer} that this call has begun goes on; ask again");

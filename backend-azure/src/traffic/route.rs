@@ -42,7 +42,7 @@ impl LoadBalancerTraffic {
         Err(self.azure().half_done(begun, busy(&pool.balancer)))
     }
 
-    /// The tag that it has then; nothing if somebody else was quicker, or has overtaken this, and it is to be looked at again.
+    /// The tag that it has then; nothing if somebody else was quicker, or has overtaken this, or it has failed, and it is to be looked at again.
     async fn try_route(&self, op: &Op, route: &Route, pool: &Pool, begun: &mut bool) -> Result<Option<RouteTag>> {
         let Read { balancer, whose } = self.read(pool).await?;
         whose.ours(route.pool(), &op.fleet, pool.first())?;
@@ -54,11 +54,8 @@ impl LoadBalancerTraffic {
         let tag = tag(pool, &balancer, &whose)?;
         let done = weights(&op.fleet, pool, &balancer, &whose)? == *route.weights() && whose.fleet == op.fleet.name();
         if done && !balancer.failed() {
-            return if whose.op == op.uuid() {
-                ended(self.azure(), &pool.balancer).await.map(|()| Some(tag))
-            } else {
-                Ok(Some(tag))
-            };
+            let done = whose.op != op.uuid() || ended(self.azure(), &pool.balancer).await?;
+            return Ok(done.then_some(tag));
         }
         if !done && tag != *route.seen() {
             let what = format!("pool {} has changed since it was looked at; look again", route.pool());

@@ -51,7 +51,7 @@ impl TrafficManagerTraffic {
         }
     }
 
-    /// The tag that it has then; nothing if somebody else was quicker, or has overtaken this, and it is to be looked at again.
+    /// The tag that it has then; nothing if somebody else was quicker, or has overtaken this, or it has failed, and it is to be looked at again.
     async fn try_route(&self, op: &Op, route: &Route, pool: &WeightedPool, begun: &mut bool) -> Result<Option<RouteTag>> {
         let mut read = self.read(pool).await?;
         read.slots.ours(route.pool(), &op.fleet, &pool.profile)?;
@@ -65,10 +65,8 @@ impl TrafficManagerTraffic {
         let claimed = read.slots.op == op.uuid();
         let is = weights(&op.fleet, pool, &read)?;
         if is == *route.weights() && !read.balancer.failed() && read.slots.fleet == op.fleet.name() {
-            if claimed {
-                ended(self.azure(), &pool.balancer).await?;
-            }
-            return Ok(Some(seen));
+            let done = !claimed || ended(self.azure(), &pool.balancer).await?;
+            return Ok(done.then_some(seen));
         }
         if is != *route.weights() && seen != *route.seen() && !claimed {
             let what = format!("pool {} has changed since it was looked at; look again", route.pool());
@@ -95,7 +93,11 @@ impl TrafficManagerTraffic {
         }
         match self.claim(op, pool, &mut read, slots, &places).await {
             // What a copy of this call has claimed may still be on its way to the rules: nobody is led there before.
-            Ok(false) => ended(self.azure(), &pool.balancer).await?,
+            Ok(false) => {
+                if !ended(self.azure(), &pool.balancer).await? {
+                    return Ok(None);
+                }
+            }
             Ok(true) => *begun = true,
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 *begun |= overtaken(&error);

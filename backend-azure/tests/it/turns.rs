@@ -316,6 +316,25 @@ fn who_waits_for_its_own_write_is_answered_when_it_is_done() {
 }
 
 #[test]
+fn a_write_that_fails_while_it_is_waited_for_is_made_once_more() {
+    for kind in [rules as fn(&Account) -> Arc<dyn TrafficSwitch>, weights] {
+        play(kind, async |turns| {
+            turns.make(1, 1).await.unwrap();
+            turns.account.fake.rivals(Rival::Retryable);
+            let (op, route) = (turns.op(), turns.to(&turns.look().await.tag, &[(1, 1)]));
+            turns.account.fake.operations_take(Duration::from_secs(15));
+            turns.account.fake.operation_fails("loadBalancers.createOrUpdate", "NetworkingInternalOperationError", "oh");
+            let error = turns.traffic.route(&op, &route).await.unwrap_err();
+            assert_eq!((error.kind(), error.applied()), (ErrorKind::Busy, Applied::Unknown), "{error}");
+            turns.account.fake.operations_take(Duration::from_secs(1));
+            let before = turns.writes();
+            turns.traffic.route(&op, &route).await.unwrap();
+            assert_eq!((turns.writes()[0], front(&turns.account).state.as_str()), (before[0] + 1, "Succeeded"));
+        });
+    }
+}
+
+#[test]
 fn who_is_named_gets_no_new_connections_and_has_drained_after_a_while() {
     play(rules, async |turns| {
         turns.make(1, 3).await.unwrap();

@@ -1,6 +1,7 @@
 //! One rollout, driven: look, decide, append, act, until it ends.
 
 mod looked;
+mod post;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -12,6 +13,8 @@ use futures_util::future::{AbortHandle, BoxFuture, Either, FutureExt, abortable,
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tracing::Instrument as _;
+
+pub(super) use post::{Hire, Post};
 
 use super::able::able;
 use super::execute::execute;
@@ -36,26 +39,6 @@ const AFTER_AN_ANSWER: Duration = Duration::from_secs(1);
 
 /// How many phases may follow on one another on one view; more is a bug in the rules.
 const PHASES_A_LOOK: usize = 16;
-
-/// On whose behalf a rollout is driven.
-#[derive(Clone)]
-pub(super) enum Post {
-    /// Of whoever asked for it, whoever drove it before.
-    Alone,
-    /// Of a worker: by its lease, until it leaves, if nobody has written to the fleet's stream since the version by which it was judged.
-    Worker(Hire),
-}
-
-/// What a worker drives a rollout by.
-#[derive(Clone)]
-pub(super) struct Hire {
-    pub(super) lease: Lease,
-    pub(super) leaves: watch::Receiver<bool>,
-    /// The version of the fleet's stream by which it was judged.
-    pub(super) judged: StreamVersion,
-    /// Whether nothing moves for now: it is paused, or waits at a gate.
-    pub(super) rests: Arc<AtomicBool>,
-}
 
 /// Drives a rollout to its end; nothing of that if its worker leaves before.
 pub(super) async fn drive(controller: &Controller, fleet: &FleetId, rollout: RolloutId, post: Post) -> Result<Option<Outcome>> {

@@ -168,12 +168,10 @@ impl Controller {
     ) -> Result<BTreeMap<GenerationId, (Vec<GroupSeen>, u16)>> {
         let until = self.clock.now() + self.call_timeout;
         let seen = in_time(&*self.clock, until, provider.fleets.observe(state.fleet(), &state.known_groups())).await?;
-        // What has been made since is known by now, and what is being adopted is no orphan.
-        let loaded = self.load(state.fleet()).await?;
-        let (known, adopting) = (loaded.state.known_groups(), loaded.state.adopting().map(|adopting| adopting.spec.id));
+        // What has been made since is known by now.
+        let known = self.load(state.fleet()).await?.state.known_groups();
         let orphans = seen.strangers.into_iter().filter_map(|stranger| stranger.orphan);
-        let orphans = orphans.filter(|group| !known.contains(group) && adopting != Some(group.generation));
-        let orphans: BTreeSet<GroupId> = orphans.collect();
+        let orphans: BTreeSet<GroupId> = orphans.filter(|group| !known.contains(group)).collect();
         if orphans.is_empty() {
             return Ok(BTreeMap::new());
         }

@@ -100,7 +100,7 @@ pub trait FleetProvider: Send + Sync {
     /// # Contract
     /// - Every group in `known` has one entry, and no other group has one.
     /// - Whatever else bears the fleet's name or mark is a [stranger](crate::fleet::Stranger); of a group that
-    ///   [`ensure_generation`](Self::ensure_generation) has made it says [which](crate::fleet::Stranger::orphan), for as long as it is there.
+    ///   [`ensure_generation`](Self::ensure_generation) has made it says [which](crate::fleet::Stranger::orphan), for as long as it is there, and of none that others made.
     /// - A view of [age](crate::fleet::GroupSeen::age) zero shows every effect of calls that were answered before it was asked for.
     /// - `Absent`, and an instance left out of a whole view, are certain: as long as the provider might only not show it, the view is
     ///   partial. An incarnation once gone never comes back.

@@ -59,6 +59,7 @@ enum Flaw {
     AdoptsWhateverItIs,
     RefusesTheSameAdoption,
     LetsWhatItAdoptsBe,
+    TellsOrphansOfOthers,
 }
 use Flaw::*;
 
@@ -113,6 +114,7 @@ const CAUGHT_OF_ADOPTION: &[(Flaw, &str)] = &[
     (RefusesTheSameAdoption, "what_is_adopted_again_stays_as_it_is"),
     (AdoptsWhatIsAnothers, "what_bears_other_marks_is_not_adopted"),
     (AdoptsWhateverItIs, "what_is_not_as_it_was_read_is_not_adopted"),
+    (TellsOrphansOfOthers, "a_group_of_others_is_adopted_as_it_is"),
     (LetsWhatItAdoptsBe, "what_is_adopted_is_resized_and_removed_as_any_other"),
 ];
 
@@ -329,6 +331,12 @@ impl FleetProvider for Broken {
         let mut state = self.seen.lock().unwrap();
         if self.flaw == LeavesAbsentGroupsOut {
             seen.groups.retain(|group| group.state != GroupState::Absent);
+        }
+        if self.flaw == TellsOrphansOfOthers {
+            let orphan = |stranger: &mut Stranger| {
+                stranger.orphan = stranger.claims.map(|generation| GroupId { generation, cell: 0 });
+            };
+            seen.strangers.iter_mut().for_each(orphan);
         }
         if self.flaw == TellsNoOrphans {
             seen.strangers.iter_mut().for_each(|stranger| stranger.orphan = None);

@@ -75,6 +75,10 @@ pub(super) async fn a_group_of_others_is_adopted_as_it_is(trial: &Trial) -> Verd
     require!(trial.kept_up(&seen, Upkeep::NONE), "its provider must do nothing by itself: {:?}", seen.state);
     let look = trial.look(&other.spec.fleet, &[group].into()).await?;
     require!(look.strangers.is_empty(), "what is adopted is no stranger: {:?}", look.strangers);
+    // Whose journal does not know it: somebody made it, and nobody removes it by its number.
+    let look = trial.look(&other.spec.fleet, &[GroupId { generation: GenerationId(2), cell: 0 }].into()).await?;
+    let strangers: Vec<_> = look.strangers.iter().map(|stranger| (stranger.claims, stranger.orphan)).collect();
+    require!(strangers == [(Some(group.generation), None)], "what others made must be no orphan: {:?}", look.strangers);
     Ok(())
 }
 
