@@ -32,9 +32,17 @@ pub(super) fn image(version: &str) -> String {
     format!("img-{version}")
 }
 
+fn built(version: &str) -> Built {
+    Built::new(Provenance::new("test", version)).image(ImageRef::new(place(), &*image(version)))
+}
+
 pub(super) fn artifact(version: &str) -> Artifact {
-    let built = Built::new(Provenance::new("test", version)).image(ImageRef::new(place(), &*image(version)));
-    Artifact::new("acmeinc/web".parse().unwrap(), version.parse().unwrap(), built).unwrap()
+    Artifact::new("acmeinc/web".parse().unwrap(), version.parse().unwrap(), built(version)).unwrap()
+}
+
+/// The same, marked: there is no way back from it.
+pub(super) fn irreversible(version: &str, mark: &str) -> Artifact {
+    Artifact::new("acmeinc/web".parse().unwrap(), version.parse().unwrap(), built(version).irreversible(mark)).unwrap()
 }
 
 pub(super) fn key(name: &str) -> InstanceKey {
@@ -191,9 +199,7 @@ impl Stage {
     /// As [`rolling`](Self::rolling), to a release from which there is no way back.
     pub(super) fn irreversible(mark: &str) -> Self {
         let mut stage = Self::proven_of(Self::fleet(3), Strategy::rolling());
-        let built = Built::new(Provenance::new("test", "1.1.0")).image(ImageRef::new(place(), &*image("1.1.0")));
-        let name = "acmeinc/web".parse().unwrap();
-        let artifact = Artifact::new(name, "1.1.0".parse().unwrap(), built.irreversible(mark)).unwrap();
+        let artifact = irreversible("1.1.0", mark);
         let capabilities = capabilities(stage.heals);
         let (fleet, strategy) = (&stage.fleet, &stage.strategy);
         let wish = PlanFor { fleet, artifact: &artifact, strategy, capabilities: &capabilities, switch: None };

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use immutable_core::fleet::{Finding, Fleet, FleetCapabilities, GenerationId, Heals, Placement};
+use immutable_core::fleet::{Finding, Fleet, FleetCapabilities, GenerationId, Heals, Placement, Split};
 use immutable_core::rollout::{
-    Ending, Event, FleetState, OnFirstFailure, Outcome, Percent, Phase, Plan, PlanFor, Strategy, Wanted,
+    Ending, Event, FleetState, Lint, OnFirstFailure, Outcome, Percent, Phase, Plan, PlanFor, Strategy, Wanted,
 };
-use immutable_core::{ErrorKind, LaunchTemplate, Result};
+use immutable_core::{Digest, ErrorKind, LaunchTemplate, Result};
 
-use super::kit::{MINUTE, Stage, artifact, capabilities, removed};
+use super::kit::{MINUTE, Stage, artifact, capabilities, irreversible, removed};
 
 fn idle() -> Stage {
     Stage::proven_of(Stage::fleet(3), Strategy::rolling())
@@ -278,4 +278,56 @@ fn no_time_and_no_size_is_too_large_to_be_planned() {
     let plan = stage.plan("1.1.0");
     assert_eq!(plan.envelope().takes.most, Some(ages), "{plan}");
     assert_eq!(plan.envelope().launches, 5_000_000);
+}
+
+#[test]
+fn the_old_that_are_kept_are_those_that_there_are() {
+    let kept = |from: u32, to: u32| {
+        let mut stage = Stage::proven_of(Stage::fleet(from), Strategy::rolling());
+        if from == 0 {
+            stage = Stage::empty(Stage::fleet(to), Strategy::rolling());
+        }
+        (stage.fleet, stage.switch) = (Stage::fleet(to).pool("web"), Some(super::kit::switch(Split::Binary)));
+        stage.strategy = Strategy::blue_green().keep_old(30 * 60 * MINUTE);
+        let plan = stage.plan("1.1.0");
+        let told = plan.warnings().iter().find(|warning| warning.lint == Lint::LongKeep).map(ToString::to_string);
+        let printed = plan.to_string().lines().find(|line| line.contains("then the old")).map(|line| line.trim().to_owned());
+        (printed, told)
+    };
+    for (from, to, old, hours) in [(3, 3, 3, 90), (3, 5, 3, 90), (5, 3, 3, 90)] {
+        let printed = format!("then the old are kept for 30h ({hours} machine-hours)");
+        let told = format!("{old} of the old are kept for 30h: {hours} machine-hours; keep them for less than a day");
+        assert_eq!(kept(from, to), (Some(printed), Some(told)), "{from} to {to}");
+    }
+    assert_eq!(kept(0, 3), (None, None), "a first release has no old");
+}
+
+#[test]
+fn what_has_nobody_is_not_replaced() {
+    let planned = |size| {
+        let mut stage = Stage::proven_of(Stage::fleet(size), Strategy::rolling());
+        (stage.fleet, stage.switch) = (Stage::fleet(3).pool("web"), Some(super::kit::switch(Split::Binary)));
+        stage.planned("1.1.0").map(drop).map_err(|error| error.to_string())
+    };
+    assert!(planned(1).unwrap_err().contains("so 3 old and 3 new must be ready at once"));
+    assert_eq!(planned(0), Ok(()), "where nobody is nobody has to be ready beside the new");
+}
+
+#[test]
+fn there_is_a_way_back_from_what_is_proven_whatever_its_mark() {
+    let says = |stage: &Stage| {
+        let (capabilities, fleet, strategy) = (capabilities(stage.heals), &stage.fleet, &stage.strategy);
+        let artifact = irreversible("1.1.0", "schema 12");
+        let wish = PlanFor { fleet, artifact: &artifact, strategy, capabilities: &capabilities, switch: None };
+        Plan::new(&stage.state, wish).unwrap().rollback().to_string()
+    };
+    assert_eq!(says(&idle()), "impossible: there is no way back from it, schema 12");
+    let never = Stage::empty(Stage::fleet(3), Strategy::rolling());
+    assert_eq!(says(&never), "impossible: no release is proven", "whatever it is marked with");
+    let mut stage = Stage::irreversible("schema 12");
+    stage.ready(2, "d e f");
+    stage.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: Digest::of(b"as read") });
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::Succeeded });
+    assert_eq!(says(&stage), "instant", "it is where it would go back to");
 }

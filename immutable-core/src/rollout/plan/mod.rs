@@ -434,9 +434,10 @@ impl Plan {
         &self.envelope
     }
 
-    /// How many of the old there still are behind the last step.
+    /// How many of the old there still are behind the last step: those that leave in none.
     pub(super) fn kept(&self) -> u32 {
-        self.steps.last().map_or(0, |step| step.leaving)
+        let in_steps = self.steps.iter().map(|step| step.envelope.terminations).fold(0, u32::saturating_add);
+        self.envelope.terminations.saturating_sub(in_steps)
     }
 
     /// What it sets right, of one that [keeps](Self::keeping) a fleet.

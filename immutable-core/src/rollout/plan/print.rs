@@ -103,8 +103,8 @@ impl fmt::Display for Plan {
         if let Some(pool) = self.fleet.traffic_pool() {
             writeln!(f, "  requests come from pool {pool}")?;
         }
-        if !self.strategy.keep_old.is_zero() {
-            let (kept, keep) = (self.kept(), self.strategy.keep_old);
+        let (kept, keep) = (self.kept(), self.strategy.keep_old);
+        if kept > 0 && !keep.is_zero() {
             writeln!(f, "  then the old are kept for {} ({} machine-hours)", Human(keep), lint::hours(kept, keep))?;
         }
         let Envelope { headroom, launches, terminations, calls, takes, .. } = self.envelope;
