@@ -186,9 +186,10 @@ fn zone_loss(case: &Case<'_>) -> Option<String> {
     let zones = u32::try_from(placements.iter().filter(|placement| matches!(placement, Placement::Zone(_))).count()).ok()?;
     let floor = case.plan.budget().floor;
     let zone = case.desired.div_ceil(zones.max(1));
+    // Of a fleet that is all in one zone nobody would be left in any case.
     let left = |ready: u32| ready.saturating_sub(zone);
     let half = case.desired.div_ceil(2);
-    let unwise = zones > 1 && case.strategy.overlaps() && case.replaces() && left(case.desired) >= half && left(floor) < half;
+    let unwise = case.strategy.overlaps() && case.replaces() && left(case.desired) >= half && left(floor) < half;
     unwise.then(|| {
         format!(
             "if one of {zones} zones fails while {floor} of {} are ready, {} are left, less than half; allow a max_unavailable of {}, and surge instead",
@@ -333,7 +334,8 @@ fn no_second_try(case: &Case<'_>) -> Option<String> {
 fn probes_cut_short(case: &Case<'_>) -> Option<String> {
     let Strategy { probe_attempts, progress_deadline, .. } = *case.strategy;
     let tries = progress_deadline.as_millis() / case.boot_deadline.as_millis().max(1);
-    (probe_attempts > 1 && u128::from(probe_attempts) > tries).then(|| {
+    // There is always time for one: it would be refused otherwise.
+    (u128::from(probe_attempts) > tries).then(|| {
         format!(
             "probe_attempts {probe_attempts}: a progress deadline of {} has time for {tries} that do not boot (boot deadline {}); allow fewer, or more time",
             Human(progress_deadline),
@@ -396,8 +398,7 @@ fn coarse_weights(case: &Case<'_>) -> Option<String> {
             "step {number}, {step}: its pool divides it into {parts} parts, so that is rounded; shift what is whole parts"
         ));
     }
-    let divided = case.replaces() && case.strategy.overlaps();
-    (divided && floor > u32::from(parts)).then(|| {
+    (case.replaces() && floor > u32::from(parts)).then(|| {
         format!("its pool divides the traffic into {parts} parts, each of them for {} of the {floor} that must be ready: shares may be so many instances short", floor.div_ceil(u32::from(parts)))
     })
 }

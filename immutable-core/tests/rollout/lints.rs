@@ -18,6 +18,10 @@ fn percent(percent: u32) -> Percent {
     Percent::new(percent).unwrap()
 }
 
+fn zones(fleet: Fleet) -> Fleet {
+    fleet.zones(["a".into(), "b".into(), "c".into()])
+}
+
 /// A plan that leads from 1.0.0 to 1.1.0.
 #[derive(Clone)]
 struct Wish {
@@ -54,7 +58,10 @@ impl Wish {
     }
 
     fn plan(&self) -> Plan {
-        let before = Stage::proven_of(Stage::fleet(5), Strategy::rolling());
+        self.plan_after(&Stage::proven_of(Stage::fleet(5), Strategy::rolling()))
+    }
+
+    fn plan_after(&self, before: &Stage) -> Plan {
         let built = Built::new(Provenance::new("test", "1.1.0")).image(ImageRef::new(place(), &*image("1.1.0")));
         let built = self.irreversible.iter().fold(built, |built, why| built.irreversible(*why));
         let artifact = Artifact::new("acmeinc/web".parse().unwrap(), "1.1.0".parse().unwrap(), built).unwrap();
@@ -73,7 +80,6 @@ fn rows() -> Vec<(Lint, Wish, &'static str, Wish)> {
     let rolling = Strategy::rolling;
     let canary = |first| Strategy::canary([percent(first), percent(50)]);
     let weighted = |parts| Some(Split::Weighted { generations: 5, parts });
-    let zones = |fleet: Fleet| fleet.zones(["a".into(), "b".into(), "c".into()]);
     let analyse = |lasting| rolling().gate(Analyse::by("slo").lasting(lasting));
     let shifting = |to| {
         let all = percent(100);
@@ -236,6 +242,38 @@ fn each_is_told_of_where_it_is_so_and_not_where_it_is_not() {
         assert_eq!(told, [says], "{lint:?} of {plan}");
         assert!(!quiet.lints().contains(&lint), "{lint:?} of {}", quiet.plan());
         assert!(plan.to_string().contains(&format!("\n  warn: {says}\n")), "{plan}");
+    }
+}
+
+#[test]
+fn what_is_meant_or_just_enough_is_told_nothing_of() {
+    let way_back = |boot| wish(12, Strategy::rolling().max_surge(1)).fleet(move |fleet| fleet.typical_boot(boot));
+    let just = 5 * MINUTE - Duration::from_secs(10);
+    for (lint, wish) in [
+        // Who empties the fleet has no half to lose.
+        (Lint::ZoneLoss, wish(12, Strategy::recreate()).fleet(zones)),
+        // None is none: it does not read as if some might.
+        (Lint::NoneMayFail, wish(9, Strategy::rolling().max_failed(percent(0)))),
+        (Lint::SlowWayBack, way_back(just)),
+    ] {
+        assert!(!wish.lints().contains(&lint), "{lint:?} of {}", wish.plan());
+    }
+    assert!(way_back(just + Duration::from_secs(1)).lints().contains(&Lint::SlowWayBack));
+}
+
+#[test]
+fn of_a_first_release_nothing_is_told_of_what_it_replaces_or_goes_back_to() {
+    let never = Stage::empty(Stage::fleet(5), Strategy::rolling());
+    let replaces = [Lint::Outage, Lint::ZoneLoss, Lint::CutOff, Lint::NoDraining, Lint::CoarseWeights, Lint::LongKeep];
+    let goes_back = [Lint::NoGate, Lint::SlowWayBack, Lint::NoWayBack];
+    for (lint, wish, says, _) in rows() {
+        if !replaces.contains(&lint) && !goes_back.contains(&lint) {
+            continue;
+        }
+        let plan = wish.plan_after(&never);
+        // A share that is rounded is so in any case.
+        let told = plan.warnings().iter().any(|warning| &*warning.why == says && !says.contains("shift what is whole parts"));
+        assert!(!told, "{lint:?} of {plan}");
     }
 }
 

@@ -211,6 +211,7 @@ fn what_is_unwise_of_zones_is_told() {
     assert_eq!(told(12, 3, by_zone().max_surge(1).max_unavailable(1)), []);
     assert_eq!(told(12, 3, by_zone().max_surge(1).max_unavailable(1).max_unavailable_per_zone(0)), slow(4));
     assert_eq!(told(12, 3, by_zone().max_surge(1).max_unavailable(1).max_unavailable_per_zone(1)), []);
+    assert_eq!(told(12, 3, by_zone().max_surge(2).max_unavailable_per_zone(0)), [], "two at a time");
     assert_eq!(told(12, 3, Strategy::rolling().max_surge(1)), []);
     let floor = |why: &str| vec![(Lint::NoZoneFloor, why.to_owned())];
     assert_eq!(

@@ -238,11 +238,11 @@ impl Strategy {
     /// How long each [`Bake`](Step::Bake) lasts; a list without any gets one at its end, before the release is proven. Zero leaves them out.
     #[must_use]
     pub fn bake(mut self, lasting: Duration) -> Self {
-        let mut bakes = 0;
+        let mut bakes = false;
         if let Some(zones) = self.each_zone() {
             for old in [&mut zones.first_bake, &mut zones.bake].into_iter().filter(|old| !old.is_zero()) {
                 *old = lasting;
-                bakes += 1;
+                bakes = true;
             }
         }
         if lasting.is_zero() {
@@ -252,10 +252,10 @@ impl Strategy {
         for step in &mut self.steps {
             if let Step::Bake { lasting: old } = step {
                 *old = lasting;
-                bakes += 1;
+                bakes = true;
             }
         }
-        if bakes == 0 {
+        if !bakes {
             self.steps.push(Step::bake(lasting));
         }
         self
@@ -469,5 +469,23 @@ impl Strategy {
     /// Whether the old and the new may run together.
     pub(crate) fn overlaps(&self) -> bool {
         !self.steps.iter().any(|step| matches!(step, Step::Scale { old: Old::First, .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shifted_is_not_what_is_added_and_otherwise_the_requests_follow_the_instances() {
+        let [tenth, half, all] = [10, 50, 100].map(Percent::known);
+        let shifts = Strategy::new([Step::scale_beside(half), Step::shift(tenth), Step::scale_beside(all), Step::shift(all)]);
+        let follows = Strategy::new([Step::scale(half), Step::scale(all)]);
+        for (strategy, step, desired, wanted, share) in
+            [(&shifts, 1, 20, 15, (10, 100)), (&follows, 0, 20, 15, (15, 20)), (&follows, 0, 0, 0, (1, 1))]
+        {
+            let goal = strategy.clone().on_resize(OnResize::NewFirst).goal_of(step, 10, desired);
+            assert_eq!((goal.wanted, goal.share), (wanted, share), "of 10, now {desired}");
+        }
     }
 }

@@ -135,3 +135,19 @@ impl Strategy {
 fn part(desired: u32, zones: usize) -> u32 {
     desired.checked_div(u32::try_from(zones).unwrap_or(u32::MAX)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn zone_by_zone_it_comes_to_all_of_the_fleet_also_before_its_zones_are_known() {
+        let strategy = Strategy::zone_by_zone(Duration::from_secs(300));
+        let planned = strategy.in_zones(&["a", "b", "c"].map(Into::into), "web").unwrap();
+        let goal = |strategy: &Strategy| strategy.goal(strategy.steps.len(), 12);
+        assert_eq!((goal(&planned).wanted, goal(&planned).others), (12, 0));
+        assert_eq!(goal(&strategy), goal(&planned));
+    }
+}
