@@ -266,6 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn spares_are_written_where_there_are_any() {
+        let none = Budget::of(4, amount("1"), amount("0"));
+        for (budget, json) in [
+            (none, r#"{"desired":4,"floor":4,"ceiling":5}"#),
+            (Budget { spares: 2, ..none }, r#"{"desired":4,"floor":4,"ceiling":5,"spares":2}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&budget).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Budget>(json).unwrap(), budget);
+        }
+    }
+
+    #[test]
     fn amounts_survive_json() {
         for text in ["3", "\"25%\""] {
             let amount: Amount = serde_json::from_str(text).unwrap();

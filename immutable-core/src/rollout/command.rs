@@ -322,3 +322,19 @@ fn abort(state: &FleetState, rollout: &RolloutState, to: AbortTo, now: Timestamp
         AbortTo::Nothing => Ok(tear_down(rollout, now)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_a_command_is_said() {
+        for (fate, says) in [
+            (Fate::CarriedOut, "carried out"),
+            (Fate::Refused("it is not paused".into()), "refused: it is not paused"),
+            (Fate::Unheard, "not heard before the rollout ended"),
+        ] {
+            assert_eq!(fate.to_string(), says);
+        }
+    }
+}

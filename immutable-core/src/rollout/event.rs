@@ -354,3 +354,25 @@ pub struct Refused {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub echo_until: Option<Timestamp>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn until_when_a_copy_may_arrive_is_told_by_the_clock_that_is_ahead() {
+        let said = |echo_until: Option<Timestamp>| {
+            let refused = Refused { kind: ErrorKind::Taken, retry: Retry::Never, what: "taken".into(), found: None, echo_until };
+            [
+                OpResult::Done { size: None, refused: Vec::new(), echo_until, removed: None },
+                OpResult::Accepted { ticket: Ticket("one".into()), echo_until },
+                OpResult::Failed(refused),
+                OpResult::Unknown { echo_until },
+            ]
+        };
+        let at = |minute: i64| Some(Timestamp::from_millis(minute * 60_000));
+        let ahead = Duration::from_secs(5 * 60);
+        assert_eq!(said(at(1)).map(|result| result.later(ahead)), said(at(6)));
+        assert_eq!(said(None).map(|result| result.later(ahead)), said(None));
+    }
+}

@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_told_from_what_is_newer() {
-        let cut = record(1, r#""watched""#);
-        for bytes in [&cut[..cut.len() - 1], b"", b"\xff", b"{}", b"[1]", br#"{"v":0}"#, br#"{"v":"1"}"#] {
+        let [cut, formatless] = [1, 0].map(|v| record(v, r#""watched""#));
+        for bytes in [&cut[..cut.len() - 1], &formatless, b"", b"\xff", b"{}", b"[1]", br#"{"v":0}"#, br#"{"v":"1"}"#] {
             let refused = Recorded::read(bytes).unwrap_err();
             assert_eq!(refused.what, "it is damaged; restore the journal from a copy", "{:?}", String::from_utf8_lossy(bytes));
             assert!(refused.source().is_some());

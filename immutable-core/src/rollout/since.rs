@@ -167,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn a_generation_that_is_not_there_may_be_there_only_where_something_is_not_seen() {
+        let none = Found { causes: [(Cause::Generation, Duration::from_secs(600))].into(), ..Found::default() };
+        let unseen = Found { unsure: Unsure { groups: [GROUP].into(), ..Unsure::default() }, ..Found::default() };
+        assert!(is_due(&[(0, none.clone()), (5, unseen), (10, none.clone())]));
+        assert!(!is_due(&[(0, none.clone()), (5, Found::default()), (10, none)]), "it was there between");
+    }
+
+    #[test]
     fn whoever_comes_makes_up_for_who_is_missing_longest() {
         assert!(is_due(&[(0, short(1, &["a", "b"])), (10, short(1, &["a", "b"]))]));
         assert!(!is_due(&[(0, short(1, &["a", "b"])), (9, short(1, &["b", "c"])), (18, short(1, &["b", "c"]))]), "another died");

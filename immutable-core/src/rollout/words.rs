@@ -217,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::GenerationId;
-    use crate::id::{Actor, OpId};
+    use crate::id::{Actor, Epoch, OpId};
     use crate::rollout::phase::Need;
 
     #[test]
@@ -259,6 +259,8 @@ mod tests {
         ] {
             assert_eq!(event.to_string(), line);
         }
+        let recorded = Recorded { v: Recorded::FORMAT, at: Default::default(), epoch: Epoch(3), event: Event::Watched };
+        assert_eq!(recorded.to_string(), "1970-01-01T00:00:00.000Z nothing is new");
         assert_eq!(What::Promote(StepIx(1)).to_string(), "promote step 2");
         assert_eq!(names(keys(4)), "i-0, i-1, i-2, i-3", "one more is said as well as counted");
     }

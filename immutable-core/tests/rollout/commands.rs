@@ -5,8 +5,8 @@ use std::time::Duration;
 use immutable_core::fleet::{FailureClass, GenerationId};
 use immutable_core::id::{Actor, RolloutId, StepIx, StreamVersion};
 use immutable_core::rollout::{
-    AbortTo, Approve, Charge, Command, CommandId, Ending, Event, Fate, FleetState, Hold, Need, Percent, Phase, RevertCause, Step,
-    StepState, Strategy, What, command,
+    AbortTo, Approve, Charge, Command, CommandId, Ending, Event, Explanation, Fate, FleetState, Hold, Need, Percent, Phase,
+    RevertCause, Step, StepState, Strategy, What, command,
 };
 
 use super::kit::{MINUTE, Stage, group, key, paused};
@@ -438,4 +438,15 @@ fn who_came_during_a_pause_boots_from_its_end_on_and_may_be_gone_by_then() {
     let gone = "noted gone 0002.0 d charged 0002.0 d unknown\nmoved back to 0001 until +3741s: its first instance failed: it was gone before it was \
                 healthy";
     row("it has gone", &stage, &look().group(1, 3, "a+ b+ c+").group(2, 1, ""), gone);
+}
+
+#[test]
+fn who_is_asked_is_told_once_also_of_what_cannot_be_seen() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    let says = |stage: &Stage| Explanation::of(&stage.state, Err("the network is down".into()), stage.now).to_string();
+    assert!(says(&stage).contains("\n  what it waits for is not known: the network is down\n"), "{}", says(&stage));
+    let resume = Box::new(stage.state.rollout().unwrap().phase.clone());
+    stage.moved(Phase::Held { why: Hold::Needs(Need::StuckLeaving { why: "it is protected".into() }), resume, since: stage.now });
+    let said = says(&stage);
+    assert!(said.contains("\n  and it cannot be seen now: the network is down\n") && !said.contains("is not known"), "{said}");
 }

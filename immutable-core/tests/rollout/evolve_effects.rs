@@ -88,11 +88,15 @@ fn what_had_to_be_left_alone_is_for_as_long_after_a_claim() {
         claimed.claim();
         assert_eq!(quiet(&claimed).since(claimed.now).as_secs(), left, "{clock} s later, or so the clock says");
     }
-    stage.pass(41);
-    stage.apply(Event::Watched);
-    let over = quiet(&stage);
-    stage.claim();
-    assert_eq!(quiet(&stage), over, "what is over is over");
+    for passed in [40, 41] {
+        let mut stage = stage.clone();
+        stage.pass(passed);
+        stage.apply(Event::Watched);
+        let over = quiet(&stage);
+        stage.pass(3600);
+        stage.claim();
+        assert_eq!(quiet(&stage), over, "what is over is over, {passed} s later");
+    }
 }
 
 #[test]
@@ -142,6 +146,21 @@ fn a_rollout_begins_without_charges_and_tries_and_blames_nobody_who_was_there() 
     stage.step();
     stage.appear(2, "g");
     assert_eq!((generation(&stage, 2).appeared, member(&stage, 2, "g").charged), (1, false));
+}
+
+#[test]
+fn what_is_there_of_the_wanted_release_is_launched_already() {
+    for (launch, launched) in [("", false), ("d", true)] {
+        let mut stage = rolling();
+        if !launch.is_empty() {
+            stage.launch(2, launch);
+        }
+        stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now });
+        stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+        stage.open("1.1.0");
+        assert_eq!(stage.state.rollout().unwrap().wanted, GenerationId(2));
+        assert_eq!(stage.state.rollout().unwrap().launched, launched, "{launch:?}");
+    }
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use immutable_core::Digest;
-use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, Resize, Split, Upkeep, Verdict};
-use immutable_core::rollout::{Amiss, Call, Ending, Event, Outcome, Phase, Standing, Strategy};
+use immutable_core::error::{ErrorKind, Retry};
+use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, POOL_CHECK, Resize, Split, Upkeep, Verdict};
+use immutable_core::rollout::{
+    Amiss, Call, Ending, Event, OpResult, Outcome, Phase, Plan, Refused, RevertCause, Standing, StepState, Strategy, Wanted,
+};
+use immutable_core::{Digest, Timestamp};
 
-use super::kit::{MINUTE, Stage, done, keys, route, switch};
+use super::kit::{MINUTE, Stage, capabilities, done, keys, route, switch};
 use super::sight::{Look, look};
 
 /// Generation 1 is proven and has `a b c`, all of them ready; no rollout runs.
@@ -119,6 +122,82 @@ fn a_group_that_is_not_seen_hides_nothing_of_the_others() {
 }
 
 #[test]
+fn a_group_that_somebody_deleted_is_amiss_unless_the_others_make_up_for_it() {
+    let stage = in_two_zones();
+    let zone_one_gone = look().absent(1);
+    let why = Some(("group 0001.0 was deleted by someone else", 0, 3));
+    row("one of two", &stage, &zone_one_gone.clone().group(1, 1, "c+").cell(1), why);
+    // Its provider would not make it again, so all are in zone two.
+    let mut refused = stage.clone();
+    refused.open("1.0.0");
+    refused.claim();
+    refused.not_mended(1);
+    refused.step();
+    let [first, second] = [0, 1].map(|cell| GroupId { generation: GenerationId(1), cell });
+    refused.note(|noted| noted.sizes.extend([(first, 0)]));
+    refused.owe(Call::Resize(Arc::new(Resize::Raise { group: second, from: 1, to: 3 })));
+    refused.settle(done(3));
+    refused.apply(Event::Proven { generation: GenerationId(1), instances: 3, evidence: Digest::of(b"as read") });
+    refused.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: refused.now + MINUTE });
+    refused.apply(Event::Ended { outcome: Outcome::Succeeded });
+    refused.pass(600);
+    well("made up for", &refused, &zone_one_gone.group(1, 3, "c+ d+ e+").cell(1));
+}
+
+/// 1.1.0 was tried as generation 2 and given up. The group is there, or was `refused`: somebody else's has its name.
+fn given_up(refused: bool) -> Stage {
+    let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling().max_surge(1));
+    stage.open("1.1.0");
+    stage.claim();
+    if refused {
+        let Wanted::New(spec) = stage.state.rollout().unwrap().plan.wanted().clone() else { panic!("the plan makes nothing") };
+        stage.owe(Call::Ensure(spec));
+        let (kind, retry) = (ErrorKind::Taken, Retry::Never);
+        stage.settle(OpResult::Failed(Refused { kind, retry, what: "taken".into(), found: None, echo_until: None }));
+    } else {
+        stage.make(2);
+        stage.step();
+    }
+    let (to, at) = (GenerationId(1), StepState::Moving { give_up_at: stage.now + MINUTE });
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to, at });
+    stage.moved(Phase::Finishing { ending: Ending::Back { to }, give_up_at: stage.now + MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::RolledBack });
+    stage.pass(600);
+    stage
+}
+
+#[test]
+fn what_runs_of_another_generation_is_amiss_if_it_could_be_removed() {
+    let stage = given_up(false);
+    let three = || three("a+ b+ c+", 3);
+    for (what, look) in [
+        ("nobody", three().group(2, 0, "")),
+        ("no group", three().absent(2)),
+        ("who leaves, and who is gone", three().group(2, 2, "d< ex")),
+        ("who is protected, or on standby", three().group(2, 2, "d* e=")),
+    ] {
+        well(what, &stage, &look);
+    }
+    let why = Some(("d of generation 0002 runs, which has nothing to run", 0, 3));
+    row("two that run", &stage, &three().group(2, 2, "d+ e-"), why);
+    row("beside one that is protected", &stage, &three().group(2, 2, "c* d+"), why);
+    unknown("it is not seen", &stage, &three());
+    unknown("seen in part", &stage, &three().group(2, 0, "").partly());
+    well("the group is somebody else's", &given_up(true), &three().group(2, 1, "d+"));
+}
+
+#[test]
+fn who_is_ready_when_the_pool_says_so_is_ill_when_a_view_that_is_young_enough_says_so() {
+    let stage = routed(Stage::fleet(3).required_sources([POOL_CHECK.into()]), Split::Pooled, |_| done(None), 100);
+    let says = |of_c| three("a? b? c?", 3).pool(&[(1, 1)]).target("a b", Verdict::Healthy).target("c", of_c);
+    let ill = Some(("of group 0001.0 1 of 3 are missing or ill", 610, 3));
+    well("all are", &stage, &says(Verdict::Healthy));
+    row("one is not", &stage, &says(Verdict::Unhealthy), ill);
+    row("by a view that is just young enough", &stage, &says(Verdict::Unhealthy).pool_aged(60), ill);
+    unknown("by one that is too old", &stage, &says(Verdict::Unhealthy).pool_aged(61));
+}
+
+#[test]
 fn who_does_not_come_up_is_amiss_once_their_time_to_boot_is_over() {
     for (heals, patience) in [(Heals::Switchable, 1210), (Heals::Never, 600)] {
         let mut stage = kept(Stage::fleet(3));
@@ -199,9 +278,9 @@ fn what_should_be_said_of_its_size_is() {
     row("more", &follows, &three("a+ b+ c+", 3).follows(20), Some(("its size should be 9, and is 3", 0, 9)));
     let mut resized = Stage::rolling(Strategy::rolling().max_surge(1).on_resize(immutable_core::rollout::OnResize::Freeze));
     resized.apply(Event::Resized { desired: 5 });
-    let moving = immutable_core::rollout::StepState::Moving { give_up_at: resized.now + 60 * MINUTE };
+    let moving = StepState::Moving { give_up_at: resized.now + 60 * MINUTE };
     let to = GenerationId(1);
-    resized.moved(Phase::Reverting { why: immutable_core::rollout::RevertCause::Asked, to, at: moving });
+    resized.moved(Phase::Reverting { why: RevertCause::Asked, to, at: moving });
     resized.moved(Phase::Finishing { ending: Ending::Back { to }, give_up_at: resized.now + MINUTE });
     resized.apply(Event::Ended { outcome: Outcome::RolledBack });
     row(
@@ -234,21 +313,41 @@ fn another_image_another_upkeep_and_what_is_gone_are_told() {
     row("all of it", &gone, &look(), Some(("no generation of acmeinc/web 1.0.0 is there", 0, 3)));
 }
 
-#[test]
-fn a_pool_that_does_not_give_all_to_the_one_is_told() {
+/// As [`kept`], behind a pool that was told to give all to generation 1 and has answered so, that many seconds ago.
+fn routed(fleet: Fleet, split: Split, answer: impl FnOnce(Timestamp) -> OpResult, seconds: u64) -> Stage {
     let mut stage = Stage::proven_of(Stage::fleet(3), Strategy::rolling());
-    (stage.strategy, stage.switch) =
-        (Strategy::rolling().max_surge(1), Some(switch(Split::Weighted { generations: 5, parts: 100 })));
-    stage.fleet = stage.fleet.pool("web");
+    (stage.strategy, stage.switch) = (Strategy::rolling().max_surge(1), Some(switch(split)));
+    stage.fleet = fleet.pool("web");
     stage.open("1.0.0");
     stage.claim();
     stage.owe(route(&[(1, 100)]));
-    stage.settle(done(None));
+    stage.settle(answer(stage.now));
     stage.step();
     stage.apply(Event::Proven { generation: GenerationId(1), instances: 3, evidence: Digest::of(b"as read") });
     stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + MINUTE });
     stage.apply(Event::Ended { outcome: Outcome::Succeeded });
-    stage.pass(100);
+    stage.pass(seconds);
+    stage
+}
+
+const WEIGHTED: Split = Split::Weighted { generations: 5, parts: 100 };
+
+#[test]
+fn weights_seen_before_the_last_route_or_while_a_copy_of_it_may_arrive_say_nothing() {
+    let nothing = || three("a+ b+ c+", 3).pool(&[]);
+    let told = Some(("pool web divides its requests as {}", 0, 3));
+    let answered = routed(Stage::fleet(3), WEIGHTED, |_| done(None), 30);
+    row("after it", &answered, &nothing().pool_aged(30), told);
+    unknown("before it", &answered, &nothing().pool_aged(31));
+    let echo = |now| OpResult::Done { size: None, refused: Vec::new(), echo_until: Some(now + MINUTE), removed: None };
+    let echoes = |seconds| routed(Stage::fleet(3), WEIGHTED, echo, seconds);
+    unknown("a copy may arrive", &echoes(59), &nothing());
+    row("none can any more", &echoes(60), &nothing(), told);
+}
+
+#[test]
+fn a_pool_that_does_not_give_all_to_the_one_is_told() {
+    let stage = routed(Stage::fleet(3), WEIGHTED, |_| done(None), 100);
     let three = || three("a+ b+ c+", 3);
     let told = |weights: &str| Some((format!("pool web divides its requests as {weights}"), 0, 3));
     well("all of it", &stage, &three().pool(&[(1, 100)]));
@@ -282,4 +381,18 @@ fn a_fleet_is_kept_by_the_terms_of_what_left_it_whole() {
     let by = immutable_core::id::RolloutId(3);
     replaced.apply(Event::Ended { outcome: Outcome::Superseded { by } });
     assert!(replaced.state.kept().is_some(), "until the other has ended");
+}
+
+#[test]
+fn a_plan_that_keeps_a_fleet_says_what_it_sets_right() {
+    let stage = kept(Stage::fleet(3));
+    let amiss = amiss(&stage, &three("a+ b+ c+ d%", 4)).unwrap();
+    let what = ["group 0001.0 has size 4, not 3", "d runs another image than its generation's"];
+    let plan = Plan::keeping(&stage.state, &amiss, &capabilities(stage.heals), None).unwrap();
+    assert_eq!(plan.sets_right().iter().map(|what| &**what).collect::<Vec<_>>(), what);
+    let begins = "rollout 2 begins: acmeinc/web 1.0.0 → acmeinc/web 1.0.0, 3 instances";
+    let opened = Event::Opened { rollout: stage.state.next_rollout(), plan: Box::new(plan.clone()) };
+    assert_eq!(opened.to_string(), format!("{begins}; it sets right: {}; it sets right: {}", what[0], what[1]));
+    let lines: String = what.map(|what| format!("\n! {what}: this sets it right")).concat();
+    assert!(plan.to_string().contains(&lines), "{plan}");
 }

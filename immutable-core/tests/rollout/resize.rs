@@ -120,6 +120,9 @@ fn a_size_that_the_plan_cannot_have_is_refused_with_why() {
     stage.claim();
     stage.make(2);
     stage.step();
+    let mut full = stage.clone();
+    resize(&mut full, 2);
+    assert_eq!(resize(&mut full, 3), "heard and carried out; resized to 3", "with the one on its way as many as it holds");
     let why =
         "heard it cannot have 4 instances, 5 with those on their way: generation 0002 holds at most 4; plan it anew at that size";
     assert_eq!(resize(&mut stage, 4), why);
