@@ -66,7 +66,7 @@ pub(crate) fn evidence(keys: &[&InstanceKey], image: Option<&ImageId>) -> Digest
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
@@ -75,7 +75,7 @@ mod tests {
     use crate::artifact::{ImageRef, Place};
     use crate::fleet::{Evidence, Fleet, GenerationId, GroupId, GroupSpec, Health, LaunchTemplate, Placement, Release};
 
-    fn spec() -> GenerationSpec {
+    pub(in crate::rollout) fn spec() -> GenerationSpec {
         let place = Place::memory();
         let fleet = Fleet::new("web", place.clone());
         GenerationSpec {

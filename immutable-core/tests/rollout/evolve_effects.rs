@@ -1,10 +1,12 @@
 //! What each event leaves behind, to the number.
 
 use immutable_core::Timestamp;
+use immutable_core::error::{ErrorKind, Retry};
 use immutable_core::fleet::{FailureClass, GenerationId};
 use immutable_core::id::{OwnerId, RolloutId, StepIx};
 use immutable_core::rollout::{
-    Charge, Ending, Event, GenerationState, Hold, Member, Need, OpResult, Outcome, Phase, RevertCause, StepState, Strategy,
+    Charge, Ending, Event, GenerationState, Hold, Member, Need, OpResult, Outcome, Phase, Refused, RevertCause, StepState,
+    Strategy,
 };
 
 use super::kit::{MINUTE, Stage, done, give_up, group, key, keys, lower, paused, raise};
@@ -330,5 +332,18 @@ fn who_was_told_to_finish_while_nobody_watched_has_its_time_too() {
         stage.pass(silence);
         stage.apply(Event::Claimed { owner: OwnerId::new("two"), echo_until: stage.now });
         assert_eq!(told(&stage).since(before).as_secs(), given, "after {silence} s");
+    }
+}
+
+#[test]
+fn who_was_told_to_finish_in_vain_serves_on_unless_a_copy_may_tell_it_yet() {
+    let mut stage = Stage::routed(3, Strategy::rolling().max_surge(1), immutable_core::fleet::Split::Pooled);
+    stage.owe(super::kit::drain(1, "a"));
+    let now = stage.now;
+    for (echo_until, drains) in [(None, false), (Some(now), false), (Some(now + MINUTE), true)] {
+        let mut refused = stage.clone();
+        let (kind, retry) = (ErrorKind::Unreachable, Retry::Backoff);
+        refused.settle(OpResult::Failed(Refused { kind, retry, what: "no answer".into(), found: None, echo_until }));
+        assert_eq!(member(&refused, 1, "a").draining.is_some(), drains, "a copy may arrive until {echo_until:?}");
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use immutable_core::error::{ErrorKind, Retry};
-use immutable_core::fleet::{Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, POOL_CHECK, Resize, Split, Upkeep, Verdict};
+use immutable_core::fleet::{
+    Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, POOL_CHECK, Placement, Resize, Split, Upkeep, Verdict,
+};
 use immutable_core::rollout::{
     Amiss, Call, Ending, Event, OpResult, Outcome, Phase, Plan, Refused, RevertCause, Standing, StepState, Strategy, Wanted,
 };
@@ -142,6 +144,16 @@ fn a_group_that_somebody_deleted_is_amiss_unless_the_others_make_up_for_it() {
     refused.apply(Event::Ended { outcome: Outcome::Succeeded });
     refused.pass(600);
     well("made up for", &refused, &zone_one_gone.group(1, 3, "c+ d+ e+").cell(1));
+}
+
+#[test]
+fn what_is_all_gone_is_made_anew_where_it_was() {
+    let stage = in_two_zones();
+    let gone = amiss(&stage, &look().absent(1).absent(1).cell(1)).unwrap();
+    let plan = Plan::keeping(&stage.state, &gone, &capabilities(stage.heals), None).unwrap();
+    let Wanted::New(spec) = plan.wanted() else { panic!("{plan}") };
+    let placed: Vec<_> = spec.groups.iter().map(|group| group.placement.clone()).collect();
+    assert_eq!(placed, ["one", "two"].map(|zone| Placement::Zone(zone.into())));
 }
 
 /// 1.1.0 was tried as generation 2 and given up. The group is there, or was `refused`: somebody else's has its name.

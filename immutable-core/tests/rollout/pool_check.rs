@@ -1,6 +1,6 @@
 //! A fleet whose instances are ready when its pool says so.
 
-use immutable_core::fleet::{POOL_CHECK, Split, TrafficCapabilities, Verdict};
+use immutable_core::fleet::{GenerationId, POOL_CHECK, Split, TrafficCapabilities, Verdict};
 use immutable_core::rollout::{Percent, Strategy};
 
 use super::kit::{Stage, switch};
@@ -102,19 +102,29 @@ fn a_verdict_that_cannot_come_is_not_waited_for() {
         assert_eq!(refused(&first), why("and the first that are attached to it are ready"), "{split:?}");
     }
     // All is given to the old: what comes is attached beside them.
-    let mut given = checked(WEIGHTED);
-    let fleet = given.fleet.clone();
-    given.fleet = Stage::fleet(3).pool("web");
-    given.open("1.1.0");
-    given.claim();
-    given.owe(super::kit::route(&[(1, 1000)]));
-    given.settle(super::kit::done(None));
-    given.moved(immutable_core::rollout::Phase::Finishing {
-        ending: immutable_core::rollout::Ending::Refused { why: "so".into() },
-        give_up_at: given.now,
-    });
-    given.apply(immutable_core::rollout::Event::Ended { outcome: immutable_core::Outcome::Refused("so".into()) });
-    given.fleet = fleet;
+    let given = |weight: Option<u16>| {
+        let mut given = checked(WEIGHTED);
+        let fleet = given.fleet.clone();
+        given.fleet = Stage::fleet(3).pool("web");
+        given.open("1.1.0");
+        given.claim();
+        given.owe(super::kit::route(&[(1, 1000)]));
+        given.settle(super::kit::done(None));
+        if let Some(weight) = weight {
+            given.note(|noted| noted.weights = Some([(GenerationId(1), weight)].into()));
+        }
+        given.moved(immutable_core::rollout::Phase::Finishing {
+            ending: immutable_core::rollout::Ending::Refused { why: "so".into() },
+            give_up_at: given.now,
+        });
+        given.apply(immutable_core::rollout::Event::Ended { outcome: immutable_core::Outcome::Refused("so".into()) });
+        given.fleet = fleet;
+        given
+    };
+    let mut none = given(Some(0));
+    none.strategy = none.strategy.max_surge(Percent::new(100).unwrap());
+    assert_eq!(refused(&none), why("and the first that are attached to it are ready"), "others have taken everything from it");
+    let mut given = given(None);
     assert_eq!(refused(&given), Ok(()));
     given.switch = unrouted(false);
     assert_eq!(refused(&given), why("and it checks only who gets requests"));

@@ -98,3 +98,18 @@ pub(super) fn groups(fleet: &Fleet, ceiling: u32, capabilities: &FleetCapabiliti
     });
     Ok(placed.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::baseline::tests::spec;
+
+    #[test]
+    fn each_zone_counts_once_where_it_comes_first() {
+        let placed =
+            ["b", "", "a", "b", "a"].map(|zone| if zone.is_empty() { Placement::Region } else { Placement::Zone(zone.into()) });
+        let groups = (0..).zip(placed).map(|(cell, placement)| GroupSpec { cell, placement, max: 1 }).collect();
+        assert_eq!(zones(&GenerationSpec { groups, ..spec() }), ["b", "a"].map(Zone::from));
+        assert_eq!(zones(&spec()), []);
+    }
+}

@@ -195,10 +195,7 @@ impl Strategy {
                     ),
                 });
             }
-            if !self.shifts() || step.is_gate() {
-                continue;
-            }
-            // A share that its instances could not carry would never be given, or never be taken away.
+            // A share that its instances could not carry would never be given, or never be taken away; where requests follow the instances there is none.
             let carried = |share: u32, by: u32| u64::from(by) * u64::from(whole) >= u64::from(share) * u64::from(floor);
             ensure(carried(part, wanted), || {
                 format!(

@@ -228,6 +228,7 @@ fn a_pool_divides_only_so_finely() {
     let why = "step 2: 9% of the traffic is less than one of the 10 parts that its pool divides it into; shift at least 10%";
     refused(&beside(9), tenths(5, 10), why);
     assert_eq!(check(&beside(10), tenths(5, 10)), Ok(()));
+    assert_eq!(check(&beside(0), tenths(5, 10)), Ok(()), "nothing at all is no part");
     for (generations, parts) in [(1, 10), (5, 1)] {
         let why = format!(
             "its pool divides traffic into {parts} parts among {generations} releases, and to go from one to another takes two; call its split \
