@@ -11,7 +11,9 @@ mod rollout {
     mod decide_leftovers;
     mod decide_reports;
     mod decide_traffic;
+    mod decide_unseen;
     mod drift;
+    mod drift_weights;
     mod evolve;
     mod evolve_any;
     mod evolve_effects;
@@ -31,6 +33,7 @@ mod rollout {
     mod sight;
     mod supersede;
     mod upkeep;
+    mod zone_floors;
     mod zones;
     mod zones_whole;
 }

@@ -422,6 +422,21 @@ fn nobody_goes_back_across_a_mark_unasked() {
     row("what was launched and deleted was launched", &deleted, &look().group(1, 3, "a+ b+ c+"), because);
 }
 
+#[test]
+fn what_others_launched_may_have_done_what_cannot_be_undone() {
+    let stage = Stage::irreversible("schema 12");
+    let digest = stage.state.rollout().unwrap().plan.to().digest;
+    let revoked = |look: super::sight::Look| look.revoked_as(digest);
+    let asks = "moved held: going back is not possible (schema 12), and there is cause to: the release was revoked: it leaks";
+    let mut asked = stage.clone();
+    asked.note(|noted| _ = noted.sizes.insert(group(2), 1));
+    row("one may be coming", &asked, &revoked(look().group(1, 3, "a+ b+ c+").group(2, 1, "")), asks);
+    let mut came = stage;
+    came.appear(2, "d");
+    came.gone(2, "d");
+    row("one was there", &came, &revoked(seen_fresh()), asks);
+}
+
 /// What was seen during a pause was not seen after it.
 #[test]
 fn who_came_during_a_pause_boots_from_its_end_on_and_may_be_gone_by_then() {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use immutable_core::analysis::Judgement;
-use immutable_core::fleet::GenerationId;
+use immutable_core::fleet::{GenerationId, Verdict};
 use immutable_core::id::{Actor, StepIx};
 use immutable_core::rollout::{Analyse, Approve, Check, Event, Otherwise, Percent, Phase, Step, StepState, Strategy};
 
-use super::kit::{MINUTE, Stage};
+use super::kit::{MINUTE, Stage, done, raise};
 use super::sight::{Look, look, row, tells};
 
 /// A third of the fleet is new and waits at this gate, since now.
@@ -145,6 +145,10 @@ fn a_bake_begins_anew_for_who_came_unseen_and_goes_on_for_who_is_not_seen() {
     for (name, unseen) in [
         ("a part of the view", look().group(1, 2, "b+ c+").group(2, 1, "").partly()),
         ("no word on its health", look().group(1, 2, "b+ c+").group(2, 1, "d?")),
+        (
+            "nor on that of one who is protected",
+            look().group(1, 2, "b+ c+").group(2, 1, "d*").says(&[("check", Verdict::Unknown)]),
+        ),
         ("an old view", look().group(1, 2, "b+ c+").group(2, 1, "").aged(50)),
     ] {
         row(name, &all, &unseen, "");
@@ -162,6 +166,24 @@ fn who_comes_ready_at_the_very_end_was_not_watched() {
     let other = look().group(1, 2, "b+ c+").group(2, 1, "e+");
     let noted = "noted appeared 0002.0 e healthy 0002.0 e gone 0002.0 d";
     row("it has all of its time", &stage, &other, &format!("{noted}\nmoved lost at gate 1 until +1540s"));
+}
+
+#[test]
+fn who_is_first_seen_as_it_begins_is_watched_from_its_beginning() {
+    let steps = [Step::scale(1), Step::bake(5 * MINUTE), Step::scale(Percent::new(100).unwrap())];
+    let strategy = Strategy::new(steps).max_surge(0).max_unavailable(1);
+    let mut stage = Stage::rolling_of(Stage::fleet(3).min_ready(Duration::ZERO), strategy);
+    stage.retire(1, "a");
+    stage.gone(1, "a");
+    stage.owe(raise(2, 0, 1));
+    stage.settle(done(1));
+    let noted = "noted appeared 0002.0 d healthy 0002.0 d exercised 0002 progress 1";
+    row("it is ready at once", &stage, &held(), &format!("{noted}\nmoved gate 1 until +330s"));
+    moves(&mut stage, &held());
+    row("it did not come since", &stage, &held(), "noted progress 1");
+    moves(&mut stage, &held());
+    stage.pass(300);
+    row("and the bake is over when its time is", &stage, &held(), "moved step 2 until +1530s");
 }
 
 #[test]
@@ -192,6 +214,16 @@ fn a_gate_may_be_the_first_step_and_the_last() {
     stage.make(2);
     let fresh = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
     row("nothing is launched before it is open", &stage, &fresh, "moved gate 0");
+    let mut empty = Stage::empty(Stage::fleet(0), stage.strategy.clone().max_surge(1));
+    empty.open("1.0.0");
+    empty.claim();
+    empty.make(1);
+    let nothing = look().group(1, 0, "");
+    moves(&mut empty, &nothing);
+    row("nor is one tried of an empty fleet", &empty, &nothing, "");
+    empty.apply(Event::Approved { step: StepIx(0), by: Actor::new("ann") });
+    moves(&mut empty, &nothing);
+    row("once it is open it is", &empty, &nothing, "owed 2 raise 0001.0 0 to 1");
     let all = look().group(1, 0, "").group(2, 3, "d+ e+ f+");
     let mut last = at_last(Step::bake(MINUTE));
     row("nothing is proven while it is closed", &last, &all, "");

@@ -3,7 +3,9 @@
 use immutable_core::ErrorKind;
 use immutable_core::error::Retry;
 use immutable_core::fleet::{GenerationId, Heals, Split, Upkeep};
-use immutable_core::rollout::{Call, Ending, Event, OpResult, Outcome, Percent, Phase, Refused, Step, Strategy};
+use immutable_core::rollout::{
+    Call, Ending, Event, OpResult, Outcome, Percent, Phase, Refused, RevertCause, Step, StepState, Strategy,
+};
 
 use super::kit::{MINUTE, Stage, done, group, key, route, upkeep};
 use super::sight::{look, row};
@@ -127,6 +129,13 @@ fn what_was_left_over_and_heals_is_healed_no_more() {
     refused.settle(OpResult::Failed(refusal()));
     refused.pass(10);
     row("who may not say so removes what is there", &refused, &ill(), "owed 9 lower 0002.0 1 by d");
+    let mut copies = stage.clone();
+    copies.owe(upkeep(2));
+    let echo_until = Some(copies.now + MINUTE);
+    copies.settle(OpResult::Done { size: None, refused: Vec::new(), echo_until, removed: None });
+    row("as long as a copy of a call may arrive nothing is written", &copies, &ill(), "");
+    copies.pass(60);
+    row("and then it is", &copies, &ill(), "owed 9 upkeep 0002 heal false");
     let mut always = stage.clone();
     always.heals = Heals::Always;
     row("nor where nobody can", &always, &ill(), "owed 8 lower 0002.0 1 by d");
@@ -142,10 +151,32 @@ fn the_proven_heals_until_its_corpses_leave_no_room() {
     stage.note(|noted| drop(noted.appeared.insert(group(1), ["x", "y"].map(key).into())));
     let said = corpses().says_decide(&stage);
     assert!(said.contains("upkeep 0001 heal false"), "none for the fix: {said}");
+    let mut asked = stage.clone();
+    asked.owe(super::kit::raise(2, 0, 3));
+    asked.settle(done(3));
+    let said = look().group(1, 3, "a- b- c- x< y<").group(2, 3, "").says_decide(&asked);
+    assert!(!said.contains("upkeep"), "there is room for all that is to come: {said}");
     stage.owe(off(1));
     stage.settle(done(None));
     let said = corpses().says_decide(&stage);
     assert!(!said.contains("upkeep"), "once: {said}");
+}
+
+#[test]
+fn of_what_is_left_over_no_group_heals_and_each_may_what_any_of_them_may() {
+    let zones = Stage::fleet(3).zones(["a".into(), "b".into()]);
+    let stage = Stage::rolling_of(zones, Strategy::rolling().max_surge(1));
+    let stage = next(left_mixed(stage), Strategy::rolling().max_surge(1), "1.2.0", Some(3));
+    let first = Upkeep { heal: true, autoscale: true, ..Upkeep::NONE };
+    let second = Upkeep { rebalance: true, ..Upkeep::NONE };
+    let old = look().group(1, 3, "a+ b+ c+").group(1, 0, "").cell(1);
+    let left = old.group(2, 0, "").may(first).group(2, 0, "").cell(1).may(second);
+    let decided = left.group(3, 0, "").group(3, 0, "").cell(1).good("1.2.0").decide(&stage);
+    let calls = decided.events.iter().filter_map(|event| match event {
+        Event::Owed { call: Call::Upkeep(id, upkeep), .. } => Some((id.0, *upkeep)),
+        _ => None,
+    });
+    assert_eq!(calls.collect::<Vec<_>>(), [(2, Upkeep { heal: false, rebalance: true, autoscale: true })]);
 }
 
 #[test]
@@ -206,11 +237,30 @@ fn who_was_named_in_vain_is_counted_once() {
     let mut later = stage.clone();
     later.pass(20);
     assert_eq!(part.decide(&later).report.counts.live, 5, "and by a part");
-    // Raised since, its size may be that of others.
+    // Raised since, or perhaps since, its size may be that of others.
+    let mut at_once = named(ErrorKind::Throttled);
+    at_once.owe(super::kit::raise(1, 2, 3));
+    at_once.settle(done(3));
+    at_once.pass(60);
+    assert_eq!(look().group(1, 3, "b+ c+").group(2, 2, "d+ e:").decide(&at_once).report.counts.live, 6);
     stage.pass(30);
     stage.owe(super::kit::raise(1, 2, 3));
     stage.settle(done(3));
     stage.pass(1);
     let raised = look().group(1, 3, "b+ c+").group(2, 2, "d+ e:").decide(&stage).report.counts.live;
     assert_eq!(raised, 6);
+}
+
+#[test]
+fn what_is_gone_back_to_and_all_there_is_not_what_a_person_is_asked_about() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    let at = StepState::Moving { give_up_at: stage.now + 60 * MINUTE };
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to: GenerationId(1), at });
+    stage.owe(upkeep(1));
+    stage.pass(60 * 60);
+    let asks = |old: &str| look().group(1, 3, old).group(2, 0, "").says_decide(&stage);
+    let unanswered = "no answer to call 5, the upkeep of generation 0001, for 1h";
+    assert!(asks("a+ b+ c+").ends_with(&format!("its deadline: {unanswered}")), "{}", asks("a+ b+ c+"));
+    let one = format!("its deadline: 2 of 3 of generation 0001 are ready; {unanswered}");
+    assert!(asks("a+ b+ c?").ends_with(&one), "{}", asks("a+ b+ c?"));
 }

@@ -1,6 +1,6 @@
 //! `decide` over traffic: who is attached, who gets which share, who may leave for it, and who finishes their requests first.
 
-use immutable_core::fleet::{Split, TargetState};
+use immutable_core::fleet::{Split, TargetState, Verdict};
 use immutable_core::id::StepIx;
 use immutable_core::rollout::{Amount, Ending, Percent, Phase, RevertCause, Step, StepState, Strategy};
 
@@ -323,7 +323,9 @@ fn the_first_of_all_passes_its_canary_without_traffic() {
     stage.step();
     stage.ready(1, "a");
     stage.note(|noted| noted.progress = Some(1));
-    row("nobody else could have the rest", &stage, &look().group(1, 1, "a+").pool(&[]), "moved gate 1 until +310s");
+    let nobody = look().group(1, 1, "a+").pool(&[]);
+    row("nobody else could have the rest", &stage, &nobody, "moved gate 1 until +310s");
+    assert_eq!(nobody.decide(&stage).report.share, None, "of nothing there is no share");
 }
 
 #[test]
@@ -346,6 +348,14 @@ fn who_serves_finishes_its_requests_and_then_leaves() {
     row("then it leaves", &stage, &drained, "owed 9 lower 0001.0 3 by a");
     stage.pass(300);
     row("or when its time is over", &stage, &draining(), "owed 9 lower 0001.0 3 by a");
+    let unseen = look().group(1, 3, "b+ c+").partly().group(2, 1, "d+").pool(&weights).target("a", Verdict::Healthy);
+    let unseen = unseen.targets("a", TargetState::Draining);
+    row("though it is not seen", &stage, &unseen, "owed 9 lower 0001.0 3 by a");
+    let mut later = with_one(surge(1), WEIGHTED, &weights);
+    later.pass(400);
+    later.owe(super::kit::drain(1, "a"));
+    later.settle(done(None));
+    row("and not before", &later, &unseen, "");
     let down = with_one(surge(1), WEIGHTED, &weights);
     let stopped = look().group(1, 3, "a! b+ c+").group(2, 1, "d+").pool(&weights);
     row("who serves nobody need not", &down, &stopped, "owed 8 lower 0001.0 3 by a");

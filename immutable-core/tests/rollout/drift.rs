@@ -316,6 +316,18 @@ fn what_is_seen_at_every_look_is_asked_about_once() {
 }
 
 #[test]
+fn who_leaves_and_runs_another_image_has_its_chance_where_a_person_is_to_decide() {
+    let leaves = |fleet: Fleet| {
+        let mut stage = Stage::rolling_of(fleet, Strategy::rolling().max_surge(0).max_unavailable(1));
+        stage.gone(1, "c");
+        stage.appear(1, "z");
+        look().group(1, 3, "a+ b? z~").runs_in("z", "img-other").group(2, 0, "").says_decide(&stage)
+    };
+    assert_eq!(leaves(Stage::fleet(3)), "owed 5 lower 0001.0 3 by z", "another is to take its place");
+    assert_eq!(leaves(Stage::fleet(3).on_drift(Drift::Image, OnDrift::Pause)), "", "it may serve yet, and the floor is broken");
+}
+
+#[test]
 fn a_person_is_asked_about_all_that_was_changed_at_once() {
     let fleet = Stage::fleet(3).on_drift(Drift::Image, OnDrift::Pause).on_drift(Drift::Size, OnDrift::Pause);
     row(

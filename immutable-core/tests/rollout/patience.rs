@@ -604,6 +604,12 @@ fn a_zone_that_refuses_is_told_of_and_a_share_that_is_no_more_than_that_is_not()
     let two = zones([(2, "a+ d:"), (0, ""), (1, "c+")]).busy();
     larger.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2), from: 1, to: 2 })));
     assert!(!said(&larger, &two).contains("no machines"), "{}", said(&larger, &two));
+    let mut uneven = Stage::first(waits.fleet.clone(), Strategy::rolling().max_surge(1));
+    uneven.ready(1, "a d");
+    uneven.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2), from: 0, to: 1 })));
+    uneven.settle(done(1));
+    let elsewhere = zones([(2, "a+ d+"), (0, ""), (1, "")]);
+    assert!(!said(&uneven, &elsewhere).contains("no machines"), "nobody was asked for there: {}", said(&uneven, &elsewhere));
     let mut refused = Stage::empty(waits.fleet.clone(), Strategy::rolling().max_surge(1).on_shortage(Shortage::Wait));
     refused.open("1.0.0");
     refused.claim();

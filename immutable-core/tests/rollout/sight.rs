@@ -28,6 +28,7 @@ pub(super) struct Look {
     pool: Option<TrafficSeen>,
     answer: Option<Answer>,
     size: Option<u32>,
+    failed: Option<&'static str>,
 }
 
 /// A look at which the registry says that 1.0.0 and 1.1.0 are good.
@@ -44,6 +45,7 @@ pub(super) fn look() -> Look {
         pool: None,
         answer: None,
         size: None,
+        failed: None,
     }
 }
 
@@ -202,9 +204,14 @@ impl Look {
     }
 
     /// What the last group may do by itself is reported: it heals, or does not.
-    pub(super) fn heals(mut self, heal: bool) -> Self {
+    pub(super) fn heals(self, heal: bool) -> Self {
+        self.may(Upkeep { heal, ..Upkeep::NONE })
+    }
+
+    /// What the last group may do by itself is reported.
+    pub(super) fn may(mut self, may: Upkeep) -> Self {
         if let GroupState::Present { upkeep, .. } = &mut self.last().state {
-            *upkeep = Some(Upkeep { heal, ..Upkeep::NONE });
+            *upkeep = Some(may);
         }
         self
     }
@@ -260,6 +267,12 @@ impl Look {
         self
     }
 
+    /// The look itself failed, for this reason; what it shows is from before.
+    pub(super) fn failed(mut self, why: &'static str) -> Self {
+        self.failed = Some(why);
+        self
+    }
+
     /// The whole look was asked for so long ago.
     pub(super) fn asked(mut self, seconds_ago: u64) -> Self {
         self.age = Duration::from_secs(seconds_ago);
@@ -273,7 +286,7 @@ impl Look {
         let asked = |answer: &Answer| Timestamp::from_millis(stage.now.as_millis() + answer.asked.as_millis());
         let answer = self.answer.as_ref().map(|answer| Answer { asked: asked(answer), ..answer.clone() });
         (seen.switch, seen.pool, seen.answer) = (stage.switch.as_ref(), self.pool.as_ref(), answer.as_ref());
-        seen.size = self.size;
+        (seen.size, seen.unseen) = (self.size, self.failed);
         decide(&stage.state, &seen.heals(stage.heals), stage.now)
     }
 

@@ -11,7 +11,7 @@ use immutable_core::rollout::{
 use super::kit::{MINUTE, Stage, artifact, capabilities, done, keys, route, switch};
 use super::sight::{Look, look};
 
-fn percent(percent: u32) -> Percent {
+pub(super) fn percent(percent: u32) -> Percent {
     Percent::new(percent).unwrap()
 }
 
@@ -232,7 +232,7 @@ fn what_is_unwise_of_zones_is_told() {
 }
 
 /// On the way to 1.1.0 as generation 2, in zones a, b and c: these many of 1.0.0 are ready in each, called by their zone and a number.
-fn rolling(sizes: [u32; 3], strategy: Strategy) -> Stage {
+pub(super) fn rolling(sizes: [u32; 3], strategy: Strategy) -> Stage {
     let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
     (stage.fleet, stage.strategy) = (fleet(sizes.iter().sum(), 3), strategy);
     stage.open("1.1.0");
@@ -257,7 +257,7 @@ fn names(generation: u32, cell: u16, from: u32, to: u32) -> String {
 }
 
 /// A group has so many, who are ready.
-fn fill(stage: &mut Stage, generation: u32, at: u16, from: u32, to: u32) {
+pub(super) fn fill(stage: &mut Stage, generation: u32, at: u16, from: u32, to: u32) {
     if to > from {
         let id = cell(generation, at);
         let group = std::sync::Arc::new(Resize::Raise { group: id, from, to });
@@ -271,7 +271,7 @@ fn fill(stage: &mut Stage, generation: u32, at: u16, from: u32, to: u32) {
 }
 
 /// Six groups, each with so many who are healthy.
-fn see(old: [u32; 3], new: [u32; 3]) -> Look {
+pub(super) fn see(old: [u32; 3], new: [u32; 3]) -> Look {
     let all = (0..3_u16).map(|at| (1, at, old[usize::from(at)])).chain((0..3).map(|at| (2, at, new[usize::from(at)])));
     all.fold(look(), |look, (generation, at, size)| {
         let spelled: Vec<_> = names(generation, at, 0, size).split_whitespace().map(|name| format!("{name}+")).collect();
@@ -280,7 +280,7 @@ fn see(old: [u32; 3], new: [u32; 3]) -> Look {
 }
 
 /// What is decided about sizes.
-fn sizes(stage: &Stage, look: &Look) -> Vec<String> {
+pub(super) fn sizes(stage: &Stage, look: &Look) -> Vec<String> {
     let said = look.says_decide(stage);
     let sizes = said.lines().filter(|line| line.starts_with("owed"));
     sizes.map(|line| line.split_once(' ').unwrap().1.split_once(' ').unwrap().1.to_owned()).collect()
@@ -619,12 +619,12 @@ fn a_call_that_was_right_is_judged_by_its_zone_again() {
     assert!(holds(Strategy::rolling().max_surge(1), &zone("b0+ b1-")));
 }
 
-fn look_of(a: &str, b: &str, c: &str) -> Look {
+pub(super) fn look_of(a: &str, b: &str, c: &str) -> Look {
     look().group(1, 2, a).group(1, 2, b).cell(1).group(1, 2, c).cell(2)
 }
 
 /// Behind a pool that gives generation 1 everything, with so many ready of generation 2.
-fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
+pub(super) fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
     let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
     (stage.fleet, stage.strategy, stage.switch) = (fleet(6, 3).pool("web"), strategy, Some(switch(split)));
     stage.open("1.1.0");
@@ -642,7 +642,7 @@ fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
     stage
 }
 
-fn routes(stage: &Stage, look: &Look) -> Vec<String> {
+pub(super) fn routes(stage: &Stage, look: &Look) -> Vec<String> {
     let said = look.says_decide(stage);
     said.lines().filter_map(|line| line.split_once("route ").map(|(_, weights)| weights.to_owned())).collect()
 }

@@ -141,9 +141,9 @@ fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
         // More than the goal, made by others or spares, are not waited for where the floor does not let them go, or that of their zone.
         let pot = view.pot(wanted, None);
         let floors = Floors::of(view, &aim, None);
-        let of_zone = || aim.zone_floor > 0 && view.generation(wanted).all(|(_, group)| floors.spare(group.zone, wanted) == 0);
+        let of_zone = || view.generation(wanted).all(|(_, group)| floors.spare(group.zone, wanted) == 0);
         let kept = !end && (view.ready_in(pot) <= view.needed_in(pot, aim.floor, None) || of_zone());
-        let is_goal = |number: u32| number == aim.goal || (kept && number > aim.goal);
+        let is_goal = |number: u32| if kept { number >= aim.goal } else { number == aim.goal };
         let sum = |of: fn(&super::view::GroupView<'_>) -> u32| view.sum(wanted, of);
         let leavers = if end { sum(|group| group.leavers) } else { 0 };
         let size = sum(|group| group.size);

@@ -47,8 +47,7 @@ pub(in crate::rollout) fn stranger(stranger: &Stranger) -> Drifted {
 /// nobody is asked.
 pub(super) fn replaces(rollout: &RolloutState, key: &InstanceKey) -> bool {
     let back = matches!(rollout.phase.under(), Phase::Reverting { .. } | Phase::Finishing { ending: Ending::Back { .. }, .. });
-    back || rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace
-        || (!rollout.decided.is_empty() && rollout.decided.contains(&another_image(key)))
+    back || rollout.plan.fleet().drift(Drift::Image) == OnDrift::Replace || rollout.decided.contains(&another_image(key))
 }
 
 /// What is seen while nothing moves is not yet known, where a person is to be asked about it: once it goes on it is seen anew. Nor are weights while a

@@ -141,13 +141,12 @@ impl<'a> View<'a> {
         let again = !known.once || known.ill.is_some_and(|noted| group.as_of > noted);
         let ill = verdict == Verdict::Unhealthy && !was_healthy && again;
         let heard = is_heard(instance, verdict);
-        let late = known.healthy.is_none() && !known.once && heard && self.now >= deadline();
+        let late = !known.once && heard && self.now >= deadline();
         let stopped = instance.life == Life::Stopped;
         if let Some(held) = instance.held {
             group.holding.push((key, held));
         }
         if let Some(told) = known.told() {
-            self.wake(told + rollout.plan.strategy().leave_deadline);
             group.told.push((key, told));
         }
         if leaves(instance, Some(&known)) {

@@ -29,5 +29,5 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
 }
 
 fn writable(view: &View<'_>, proposal: &Proposal, id: GenerationId) -> bool {
-    !view.state.generation_busy(id) && view.generation(id).all(|(group, _)| proposal.may_write(view, *group))
+    view.generation(id).all(|(group, _)| proposal.may_write(view, *group))
 }

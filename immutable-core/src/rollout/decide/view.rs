@@ -206,9 +206,7 @@ pub(in crate::rollout) fn is_worked_on(state: &GroupState) -> bool {
 
 /// In which of these zones a group is, by its place among them.
 fn place(spec: &GenerationSpec, cell: u16, zones: &[Zone]) -> Option<u16> {
-    // Where it is looked up by its cell, that is where it mostly is.
-    let at = spec.groups.get(usize::from(cell)).filter(|group| group.cell == cell);
-    let group = at.or_else(|| spec.groups.iter().find(|group| group.cell == cell))?;
+    let group = spec.groups.iter().find(|group| group.cell == cell)?;
     let Placement::Zone(zone) = &group.placement else { return None };
     zones.iter().position(|other| other == zone).and_then(|at| u16::try_from(at).ok())
 }

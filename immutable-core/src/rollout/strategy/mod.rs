@@ -424,7 +424,8 @@ impl Strategy {
         goal.share = match shifted {
             Some(to) => (to.get(), 100),
             None if self.shifts() => (0, 100),
-            None if desired == 0 => (1, 1),
+            // Of an empty fleet too nobody is tried before the first step that launches: a gate before it may say no.
+            None if desired == 0 => (u32::from(self.steps.iter().take(step + 1).any(Step::launches)), 1),
             None => (goal.wanted, desired),
         };
         goal

@@ -200,6 +200,8 @@ fn a_goal_is_the_sum_of_the_steps_before() {
     assert_eq!(goals, [(2, 12, 0), (2, 12, 5), (2, 12, 5), (6, 6, 5), (6, 6, 50), (12, 6, 50)]);
     assert_eq!(Strategy::canary([percent(25)]).goal(0, 12), Goal { wanted: 3, others: 9, first: false, share: (3, 12) });
     assert_eq!(Strategy::rolling().goal(0, 0), Goal { wanted: 0, others: 0, first: false, share: (1, 1) });
+    let gated = Strategy::new([Approve::by(["ann"]).into(), Step::scale(percent(100))]);
+    assert_eq!([0, 1].map(|step| gated.goal(step, 0).share), [(0, 1), (1, 1)], "nobody is tried at a gate before it all");
     assert!(Strategy::recreate().goal(0, 3).first);
 }
 
