@@ -10,6 +10,7 @@ mod rollout {
     mod decide_health;
     mod decide_leftovers;
     mod decide_reports;
+    mod decide_routes;
     mod decide_traffic;
     mod drift;
     mod evolve;
@@ -32,5 +33,6 @@ mod rollout {
     mod supersede;
     mod upkeep;
     mod zones;
+    mod zones_amiss;
     mod zones_whole;
 }

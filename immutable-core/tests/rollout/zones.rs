@@ -231,7 +231,7 @@ fn what_is_unwise_of_zones_is_told() {
 }
 
 /// On the way to 1.1.0 as generation 2, in zones a, b and c: these many of 1.0.0 are ready in each, called by their zone and a number.
-fn rolling(sizes: [u32; 3], strategy: Strategy) -> Stage {
+pub(super) fn rolling(sizes: [u32; 3], strategy: Strategy) -> Stage {
     let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
     (stage.fleet, stage.strategy) = (fleet(sizes.iter().sum(), 3), strategy);
     stage.open("1.1.0");
@@ -245,7 +245,7 @@ fn rolling(sizes: [u32; 3], strategy: Strategy) -> Stage {
     stage
 }
 
-fn cell(generation: u32, cell: u16) -> GroupId {
+pub(super) fn cell(generation: u32, cell: u16) -> GroupId {
     GroupId { generation: GenerationId(generation), cell }
 }
 
@@ -256,7 +256,7 @@ fn names(generation: u32, cell: u16, from: u32, to: u32) -> String {
 }
 
 /// A group has so many, who are ready.
-fn fill(stage: &mut Stage, generation: u32, at: u16, from: u32, to: u32) {
+pub(super) fn fill(stage: &mut Stage, generation: u32, at: u16, from: u32, to: u32) {
     if to > from {
         let id = cell(generation, at);
         let group = std::sync::Arc::new(Resize::Raise { group: id, from, to });
@@ -270,7 +270,7 @@ fn fill(stage: &mut Stage, generation: u32, at: u16, from: u32, to: u32) {
 }
 
 /// Six groups, each with so many who are healthy.
-fn see(old: [u32; 3], new: [u32; 3]) -> Look {
+pub(super) fn see(old: [u32; 3], new: [u32; 3]) -> Look {
     let all = (0..3_u16).map(|at| (1, at, old[usize::from(at)])).chain((0..3).map(|at| (2, at, new[usize::from(at)])));
     all.fold(look(), |look, (generation, at, size)| {
         let spelled: Vec<_> = names(generation, at, 0, size).split_whitespace().map(|name| format!("{name}+")).collect();
@@ -279,14 +279,14 @@ fn see(old: [u32; 3], new: [u32; 3]) -> Look {
 }
 
 /// What is decided about sizes.
-fn sizes(stage: &Stage, look: &Look) -> Vec<String> {
+pub(super) fn sizes(stage: &Stage, look: &Look) -> Vec<String> {
     let said = look.says_decide(stage);
     let sizes = said.lines().filter(|line| line.starts_with("owed"));
     sizes.map(|line| line.split_once(' ').unwrap().1.split_once(' ').unwrap().1.to_owned()).collect()
 }
 
 /// So many more, none fewer, and none fewer in any zone.
-fn strict(surge: u32) -> Strategy {
+pub(super) fn strict(surge: u32) -> Strategy {
     Strategy::rolling().max_surge(surge).max_unavailable_per_zone(0)
 }
 
@@ -368,7 +368,7 @@ fn a_zone_in_which_nothing_can_come_has_no_floor() {
     assert_eq!(sizes(&stage, &lost(old(2).group(2, 2, "na0+ na1+"))), ["lower 0001.2 2 by c0"]);
 }
 
-fn by_zone(surge: u32) -> Strategy {
+pub(super) fn by_zone(surge: u32) -> Strategy {
     Strategy::zone_by_zone(MINUTE).max_surge(surge)
 }
 
@@ -452,7 +452,7 @@ fn a_resize_moves_each_zone_to_its_part_of_it() {
 }
 
 /// Group a of both generations is seen only in part, and was seen wholly before.
-fn a_unseen(old: [u32; 3], new: [u32; 3]) -> Look {
+pub(super) fn a_unseen(old: [u32; 3], new: [u32; 3]) -> Look {
     let spelled = |generation, at: u16, size| {
         let spelled: Vec<_> = names(generation, at, 0, size).split_whitespace().map(|name| format!("{name}+")).collect();
         spelled.join(" ")
@@ -493,7 +493,7 @@ fn what_a_zone_is_to_get_waits_for_it() {
 }
 
 /// Of what was asked for in a group one did not come.
-fn short(stage: &mut Stage, generation: u32, at: u16, from: u32) {
+pub(super) fn short(stage: &mut Stage, generation: u32, at: u16, from: u32) {
     stage.owe(Call::Resize(std::sync::Arc::new(Resize::Raise { group: cell(generation, at), from, to: from + 1 })));
     stage.settle(done(from));
 }
@@ -623,7 +623,7 @@ fn look_of(a: &str, b: &str, c: &str) -> Look {
 }
 
 /// Behind a pool that gives generation 1 everything, with so many ready of generation 2.
-fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
+pub(super) fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
     let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
     (stage.fleet, stage.strategy, stage.switch) = (fleet(6, 3).pool("web"), strategy, Some(switch(split)));
     stage.open("1.1.0");
@@ -641,7 +641,7 @@ fn routed(new: [u32; 3], strategy: Strategy, split: Split) -> Stage {
     stage
 }
 
-fn routes(stage: &Stage, look: &Look) -> Vec<String> {
+pub(super) fn routes(stage: &Stage, look: &Look) -> Vec<String> {
     let said = look.says_decide(stage);
     said.lines().filter_map(|line| line.split_once("route ").map(|(_, weights)| weights.to_owned())).collect()
 }
