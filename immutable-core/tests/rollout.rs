@@ -10,6 +10,7 @@ mod rollout {
     mod decide_health;
     mod decide_leftovers;
     mod decide_reports;
+    mod decide_routes;
     mod decide_traffic;
     mod decide_unseen;
     mod drift;
@@ -35,5 +36,6 @@ mod rollout {
     mod upkeep;
     mod zone_floors;
     mod zones;
+    mod zones_amiss;
     mod zones_whole;
 }

@@ -440,3 +440,11 @@ fn of_those_in_doubt_who_boots_goes_before_who_may_serve() {
     let doubted = look().group(1, 4, "a? b+ c+ x:").group(2, 0, "");
     row("one too many", &stage, &doubted, "owed 5 lower 0001.0 4 by x");
 }
+
+#[test]
+fn on_probation_no_size_that_others_have_lowered_is_set_back() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.launch(2, "d");
+    let lowered = look().group(1, 3, "a+ b+ c+").group(2, 0, "d:");
+    row("it would be another launch", &stage, &lowered, "noted size 0002.0 0");
+}

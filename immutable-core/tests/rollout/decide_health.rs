@@ -313,3 +313,15 @@ fn who_was_named_and_has_gone_made_room_and_did_not_fail() {
     let left = look().group(1, 3, "a+ b+ c+").group(2, 1, "d+");
     row("of the new, before it was healthy", &stage, &left, "noted gone 0002.0 e progress 1\nowed 8 lower 0001.0 3 by a");
 }
+
+#[test]
+fn who_has_failed_goes_also_while_nobodys_health_can_be_told() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(3));
+    stage.ready(2, "d e");
+    stage.note(|noted| noted.progress = Some(2));
+    stage.note(|noted| drop(noted.unhealthy.insert(group(2), keys("e").into_iter().collect())));
+    stage.pass(10);
+    let fallen = look().group(1, 3, "a- b- c-").group(2, 2, "d+ e-");
+    let decided = "noted unhealthy 0001.0 a,b,c\nowed 6 lower 0002.0 2 by e";
+    row("what is launched in its place serves, as others of the release do", &stage, &fallen, decided);
+}

@@ -92,6 +92,18 @@ fn what_is_not_proven_leaves_first() {
 }
 
 #[test]
+fn who_serves_stays_while_who_does_not_could_make_the_room_for_a_probe() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
+    stage.ready(2, "d");
+    let mut stage = next(left_mixed(stage), Strategy::rolling().max_surge(0).max_unavailable(1), "1.2.0", Some(3));
+    let fallen = |old: &str| look().group(1, 3, old).group(2, 1, "d!").group(3, 0, "").good("1.2.0");
+    row("it goes itself", &stage, &fallen("a+ b+ c+"), "owed 7 lower 0002.0 1 by d");
+    stage.owe(upkeep(2));
+    row("once it can be told to", &stage, &fallen("a+ b+ c+"), "");
+    row("nor does who may serve leave in its place", &stage, &fallen("a+ b+ c?"), "");
+}
+
+#[test]
 fn traffic_that_others_gave_to_too_few_goes_back() {
     for (split, before, after, back) in [
         (Split::Binary, [(1, 1), (2, 0)], [(1, 0), (2, 1)], "0001:1,0002:0"),

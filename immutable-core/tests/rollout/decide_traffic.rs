@@ -396,6 +396,9 @@ fn the_old_leave_first_where_nothing_may_run_twice() {
     let stage = Stage::rolling(Strategy::recreate());
     let fresh = look().group(1, 3, "a+ b+ c+").group(2, 0, "");
     row("all of them", &stage, &fresh, "owed 5 lower 0001.0 3 by a,b,c");
+    let lowered = look().group(1, 2, "a+ b+ c+").group(2, 0, "");
+    let all = "noted size 0001.0 2\nowed 5 lower 0001.0 2 by a,b,c";
+    row("also who is there beyond a size that others have set", &stage, &lowered, all);
     let mut leaving = stage.clone();
     leaving.retire(1, "a b c");
     let last = look().group(1, 0, "c<").group(2, 0, "");
@@ -439,6 +442,11 @@ fn nobody_who_may_serve_leaves_while_the_pool_is_not_seen() {
         .map(|switch| immutable_core::fleet::TrafficCapabilities { drains: immutable_core::fleet::Drains::Never, ..switch });
     row("seen", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]), "owed 8 lower 0001.0 3 by a");
     row("unseen", &stage, &one_of_four(), "");
+    let said = one_of_four().decide(&stage).report.to_string();
+    assert!(
+        said.starts_with("waiting for a whole view (of pool web), a whole view (of the pool), 2 of 3 to be ready;"),
+        "{said}"
+    );
     row("in part", &stage, &one_of_four().pool(&[(1, 1), (2, 1)]).pool_partly(), "");
 }
 

@@ -246,7 +246,7 @@ pub(super) fn rolling(sizes: [u32; 3], strategy: Strategy) -> Stage {
     stage
 }
 
-fn cell(generation: u32, cell: u16) -> GroupId {
+pub(super) fn cell(generation: u32, cell: u16) -> GroupId {
     GroupId { generation: GenerationId(generation), cell }
 }
 
@@ -287,7 +287,7 @@ pub(super) fn sizes(stage: &Stage, look: &Look) -> Vec<String> {
 }
 
 /// So many more, none fewer, and none fewer in any zone.
-fn strict(surge: u32) -> Strategy {
+pub(super) fn strict(surge: u32) -> Strategy {
     Strategy::rolling().max_surge(surge).max_unavailable_per_zone(0)
 }
 
@@ -369,7 +369,7 @@ fn a_zone_in_which_nothing_can_come_has_no_floor() {
     assert_eq!(sizes(&stage, &lost(old(2).group(2, 2, "na0+ na1+"))), ["lower 0001.2 2 by c0"]);
 }
 
-fn by_zone(surge: u32) -> Strategy {
+pub(super) fn by_zone(surge: u32) -> Strategy {
     Strategy::zone_by_zone(MINUTE).max_surge(surge)
 }
 
@@ -453,7 +453,7 @@ fn a_resize_moves_each_zone_to_its_part_of_it() {
 }
 
 /// Group a of both generations is seen only in part, and was seen wholly before.
-fn a_unseen(old: [u32; 3], new: [u32; 3]) -> Look {
+pub(super) fn a_unseen(old: [u32; 3], new: [u32; 3]) -> Look {
     let spelled = |generation, at: u16, size| {
         let spelled: Vec<_> = names(generation, at, 0, size).split_whitespace().map(|name| format!("{name}+")).collect();
         spelled.join(" ")
@@ -494,7 +494,7 @@ fn what_a_zone_is_to_get_waits_for_it() {
 }
 
 /// Of what was asked for in a group one did not come.
-fn short(stage: &mut Stage, generation: u32, at: u16, from: u32) {
+pub(super) fn short(stage: &mut Stage, generation: u32, at: u16, from: u32) {
     stage.owe(Call::Resize(std::sync::Arc::new(Resize::Raise { group: cell(generation, at), from, to: from + 1 })));
     stage.settle(done(from));
 }

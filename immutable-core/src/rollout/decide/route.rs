@@ -67,8 +67,6 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
     let enough = match traffic.mode {
         // Nobody is to serve yet, or at all.
         _ if aim.goal == 0 && !end => true,
-        // Whoever is the first gets everything, and that not before the end.
-        _ if total == 0 => part < whole || aim.goal == 0,
         Mode::Together => current.contains_key(&wanted),
         Mode::One { .. } => part < whole || has == total,
         Mode::Weights { .. } if part == whole => has == total,
@@ -76,7 +74,7 @@ pub(super) fn reached(view: &View<'_>, aim: &Aim, end: bool) -> bool {
         Mode::Weights { .. } => (has + 1) * whole >= part * total,
     };
     let alone = !end || current.keys().all(|id| *id == wanted);
-    // More than its share is as little what the step says as less.
+    // More than its share is as little what the step says as less, and where nobody has any it is to have all.
     let meant = target(view, traffic, aim).is_none_or(|target| target == *current);
     enough && meant && alone && traffic.seen.is_some() && (traffic.is_settled(view) || traffic.state.weights.is_empty())
 }
