@@ -36,7 +36,7 @@ impl Floors {
     /// those who leave it.
     pub(super) fn of(view: &View<'_>, aim: &Aim, proposed: Option<&Weights>) -> Self {
         let needed = aim.zone_floor;
-        let Some(wanted) = aim.wanted else { return Self::default() };
+        let Some(wanted) = aim.wanted.filter(|_| needed > 0) else { return Self::default() };
         let mut zones: Vec<u16> =
             view.generation(wanted).filter(|(_, group)| !group.absent).filter_map(|(_, group)| group.zone).collect();
         zones.sort_unstable();
