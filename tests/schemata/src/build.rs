@@ -40,8 +40,8 @@ impl Tree<'_> {
         cargo
     }
 
-    /// Writes all into the copy that can be compiled, and says which those are.
-    pub(crate) fn embed(&self, mutants: &[Mutant]) -> Result<BTreeSet<usize>, String> {
+    /// Writes all into the copy that can be compiled, and says which those are, and which the compiler refused.
+    pub(crate) fn embed(&self, mutants: &[Mutant]) -> Result<(BTreeSet<usize>, BTreeSet<usize>), String> {
         self.copy().map_err(|why| format!("{}: {why}", self.at.display()))?;
         let template = include_str!("mutation.rs.in").replace("COUNT", &(mutants.len() + 1).to_string());
         write(&self.home().join("src/mutation.rs"), &template)?;
@@ -60,7 +60,7 @@ impl Tree<'_> {
             }
             let wrong = self.wrong(mutants)?;
             if wrong.is_empty() {
-                return Ok(embedded);
+                return Ok((embedded, unfit));
             }
             unfit.extend(wrong);
         }

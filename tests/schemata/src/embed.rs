@@ -181,12 +181,13 @@ fn binds(expr: &Expr) -> bool {
 }
 
 /// Whether nothing gets past it: `_`, or a name that is no constant's.
-fn takes_all(pattern: &Pat) -> bool {
-    match pattern {
+fn takes_all(arm: &Arm) -> bool {
+    let all = match &arm.pat {
         Pat::Wild(_) => true,
         Pat::Ident(name) => name.ident.to_string().starts_with(char::is_lowercase),
         _ => false,
-    }
+    };
+    all && arm.guard.is_none()
 }
 
 impl<'ast> Visit<'ast> for Finder<'_> {
@@ -234,14 +235,13 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr_match(&mut self, expr: &'ast ExprMatch) {
-        let others = |arm: &Arm| arm.guard.is_none() && takes_all(&arm.pat);
-        self.arms_stay.push(!expr.arms.iter().any(others));
+        self.arms_stay.push(!expr.arms.iter().any(takes_all));
         visit::visit_expr_match(self, expr);
         self.arms_stay.pop();
     }
 
     fn visit_arm(&mut self, arm: &'ast Arm) {
-        let stays = self.arms_stay.last() == Some(&true);
+        let stays = self.arms_stay.last() == Some(&true) || takes_all(arm);
         let gone = if stays { Vec::new() } else { self.at(arm.span(), "MatchArm") };
         match &arm.guard {
             Some((_, guard)) if !binds(guard) => {
@@ -298,19 +298,20 @@ mod tests {
 
     #[test]
     fn an_arm_goes_where_another_takes_its_place() {
-        let source = "fn a() { match b { C if d => 1, E => 2, _ => 3 }; match f { G => 4, _ if h => 5, I => 6 } }";
+        let source = "fn a() { match b { C if d => 1, E => 2, _ => 3 }; match f { G => 4, _ if h => 5, I => 6 }; match j { K if l => 7, m => 8 } }";
         let mutants = [
             mutant(1, "MatchArm", (1, 20), ""),
             mutant(2, "MatchArmGuard", (1, 25), "true"),
             mutant(3, "MatchArmGuard", (1, 25), "false"),
             mutant(4, "MatchArm", (1, 33), ""),
-            // Nothing else would take what it takes.
+            // Nothing else would take what they take.
             mutant(5, "MatchArm", (1, 61), ""),
+            mutant(6, "MatchArm", (1, 115), ""),
         ];
         assert_eq!(
             embedded(source, &mutants),
             "fn a() { match b { C if (!on(1) && ((on(2) || (!on(3) && (d))))) => 1, E if !on(4) => 2, _ => 3 }; \
-             match f { G => 4, _ if h => 5, I => 6 } }"
+             match f { G => 4, _ if h => 5, I => 6 }; match j { K if l => 7, m => 8 } }"
         );
     }
 

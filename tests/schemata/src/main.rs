@@ -4,7 +4,7 @@
 //!
 //! `schemata MUTANTS.json FROM INTO PACKAGE SKIP,… CARGO-ARG…`: `FROM` is the workspace, `INTO` a folder for a copy of it and what is built of it, `SKIP` parts of the
 //! names of tests that are not asked. Prints a line for each mutant, what became of it and its name: `caught`, `timeout`, `missed`, `unreached` if no test
-//! comes by it, or `alone` if it has to be compiled by itself, should it compile at all.
+//! comes by it, `unviable` if it does not compile, or `alone` if it has to be compiled by itself, should it compile at all.
 
 mod build;
 mod embed;
@@ -53,14 +53,16 @@ fn run() -> Result<(), String> {
     let mutants: Option<Vec<_>> = said.iter().enumerate().map(|(at, said)| Mutant::of(at + 1, said)).collect();
     let mutants = mutants.ok_or_else(|| format!("{list} is no list of cargo-mutants"))?;
     let tree = build::Tree { from: from.into(), at: into.into(), package, cargo };
-    let embedded = tree.embed(&mutants)?;
+    let (embedded, unfit) = tree.embed(&mutants)?;
     eprintln!("{} of {} mutants are in one build", embedded.len(), mutants.len());
     let skip: Vec<_> = skip.split(',').filter(|part| !part.is_empty()).collect();
     let judge = judge::Judge::of(&tree, &skip)?;
     let names = |id: usize| &mutants[id - 1].name;
     judge.each(&embedded, |id, verdict| println!("{verdict}\t{}", names(id)));
     for mutant in mutants.iter().filter(|mutant| !embedded.contains(&mutant.id)) {
-        println!("alone\t{}", mutant.name);
+        // What a function cannot return here it cannot return by itself.
+        let never = unfit.contains(&mutant.id) && mutant.genre == "FnValue";
+        println!("{}\t{}", if never { "unviable" } else { "alone" }, mutant.name);
     }
     Ok(())
 }
