@@ -272,8 +272,9 @@ fn what_is_proven_is_kept_by_nobody() {
 fn an_envelope_counts_whom_it_must() {
     let mut emptied = Stage::proven_of(Stage::fleet(5), Strategy::rolling().max_surge(1));
     emptied.fleet = Stage::fleet(0);
-    let tries = |version| emptied.plan(version).envelope().launches;
-    assert_eq!((tries("1.0.0"), tries("1.1.0")), (0, 1), "what is proven is not tried");
+    let moves = |version| emptied.plan(version).steps()[0].envelope;
+    assert_eq!((moves("1.0.0").terminations, moves("1.0.0").launches), (5, 0), "of what is proven none is left to be tried");
+    assert_eq!((moves("1.1.0").terminations, moves("1.1.0").launches), (5, 1));
     // Of 7 parts 5 that must be ready lose one to each of 7 that shares them: to one of 5 and one that comes, and to nobody who has no instance.
     let split = immutable_core::fleet::Split::Weighted { generations: 5, parts: 7 };
     let mut stage = Stage::routed(5, Strategy::rolling(), split);
