@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use immutable_core::fleet::{Life, Split, Verdict};
 use immutable_core::memory::{Delay, Effect, MemoryOptions, What};
-use immutable_core::rollout::{AbortTo, Envelope, Event, Percent, Phase};
+use immutable_core::rollout::{AbortTo, Amount, Envelope, Event, Old, Percent, Phase, Step};
 use immutable_core::time::{Clock, VirtualClock};
 use immutable_core::{Fleet, MemoryCloud, Outcome, Plan, Strategy, Timestamp};
 
@@ -17,6 +17,7 @@ const fn seconds(seconds: u64) -> Duration {
 const BOOT: Duration = seconds(60);
 const CHECK: Duration = seconds(5);
 
+const SPLITS: [Option<Split>; 4] = [None, WEIGHTED, Some(Split::Pooled), Some(Split::Binary)];
 const WEIGHTED: Option<Split> = Some(Split::Weighted { generations: 5, parts: 1000 });
 
 fn percent(percent: u32) -> Percent {
@@ -35,15 +36,18 @@ struct Row {
     leaves: Duration,
     boot: Delay,
     zones: &'static [&'static str],
-    /// Whether a rollout to the same release was left half done before.
-    left_mixed: bool,
+    /// The rollout to the same release that was left half done before, if one was, and after how many seconds.
+    left_mixed: Option<(Strategy, u64)>,
+    /// How long a route takes to be in force.
+    settle: Duration,
 }
 
 /// What was so during a step, or all along.
 #[derive(Clone, Debug, Default)]
 struct Took {
-    /// How many there were before.
+    /// How many there were before, and how many of them were ready.
     began: u32,
+    began_ready: u32,
     ready: u32,
     live: u32,
     launches: u32,
@@ -70,7 +74,8 @@ fn turns(effects: &[Effect], min_ready: Duration) -> Vec<(Timestamp, i64, i64)> 
         }
     }
     turns.extend(healthy.into_values().map(|ready| (ready, 1, 0)));
-    turns.sort_by_key(|(at, ready, _)| (*at, *ready));
+    // Of the same moment: who is ready may be the reason for another to leave.
+    turns.sort_by_key(|(at, ready, _)| (*at, -*ready));
     turns
 }
 
@@ -82,11 +87,10 @@ fn count(effects: &[Effect], what: impl Fn(&What) -> bool) -> u32 {
 fn took(effects: &[Effect], min_ready: Duration, from: Timestamp, until: Timestamp) -> Took {
     let (mut ready, mut live) = (0_i64, 0_i64);
     let mut took = Took { time: until.since(from), ..Took::default() };
-    let (mut least, mut most) = (i64::MAX, 0);
+    let (mut least, mut most, mut began) = (i64::MAX, 0, (0, 0));
     for (at, readier, more) in turns(effects, min_ready) {
         if at >= from && least == i64::MAX {
-            (least, most) = (ready, live);
-            took.began = u32::try_from(live).unwrap();
+            (least, most, began) = (ready, live, (ready, live));
         }
         if at >= until {
             break;
@@ -97,8 +101,9 @@ fn took(effects: &[Effect], min_ready: Duration, from: Timestamp, until: Timesta
         }
     }
     if least == i64::MAX {
-        (least, most) = (ready, live);
+        (least, most, began) = (ready, live, (ready, live));
     }
+    (took.began_ready, took.began) = (u32::try_from(began.0).unwrap(), u32::try_from(began.1).unwrap());
     (took.ready, took.live) = (u32::try_from(least).unwrap(), u32::try_from(most).unwrap());
     let within: Vec<_> = effects.iter().filter(|effect| effect.at >= from && effect.at < until).cloned().collect();
     took.launches = count(&within, |what| matches!(what, What::Launched(_)));
@@ -108,11 +113,25 @@ fn took(effects: &[Effect], min_ready: Duration, from: Timestamp, until: Timesta
 }
 
 impl Row {
+    /// Of so many and to be so many, without a pool, zones or a past.
+    fn of(name: &'static str, sizes: [u32; 2], strategy: Strategy) -> Self {
+        let (leaves, boot, settle) = (seconds(10), Delay::Constant(BOOT), seconds(10));
+        Self { name, sizes, strategy, split: None, leaves, boot, zones: &[], left_mixed: None, settle }
+    }
+
+    /// Runs it by a plan for a fleet that says how long a boot takes, and looks whether what was planned held.
+    fn play(&self) -> (Plan, Vec<Took>, Took) {
+        let (plan, steps, all) = self.run(Some(BOOT + CHECK));
+        self.holds(&plan, &steps, &all);
+        (plan, steps, all)
+    }
+
     /// Runs it, by a plan for a fleet that says how long a boot takes, or does not: the plan, what each step took, and what all of it did.
     fn run(&self, typical: Option<Duration>) -> (Plan, Vec<Took>, Took) {
         let clock = VirtualClock::new(Timestamp::from_millis(1_795_233_600_000));
         let options =
-            MemoryOptions::seeded(7).clock(clock.clone()).boot(self.boot).check(CHECK).drain(self.leaves).effects(1_000_000);
+            MemoryOptions::seeded(7).clock(clock.clone()).boot(self.boot).check(CHECK).drain(self.leaves).settle(self.settle);
+        let options = options.effects(1_000_000);
         let cloud = MemoryCloud::with(self.split.map_or(options.clone(), |split| options.split(split)));
         let fleet = Fleet::new("web", cloud.place()).size(self.sizes[0]).zones(self.zones.iter().map(|zone| (*zone).into()));
         let fleet = if self.split.is_some() { fleet.pool(cloud.pool("web")) } else { fleet };
@@ -125,10 +144,10 @@ impl Row {
                 let plan = controller.plan(&fleet, &first, everything).await.unwrap();
                 assert_eq!(controller.run(plan).await.unwrap(), Outcome::Succeeded);
             }
-            if self.left_mixed {
-                let plan = controller.plan(&fleet, &next, Strategy::rolling()).await.unwrap();
+            if let Some((strategy, after)) = &self.left_mixed {
+                let plan = controller.plan(&fleet, &next, strategy.clone()).await.unwrap();
                 let rollout = controller.start(plan).await.unwrap();
-                let soon = clock.sleep_until(clock.now() + seconds(240));
+                let soon = clock.sleep_until(clock.now() + seconds(*after));
                 drop(futures_util::future::select(std::pin::pin!(rollout.drive()), soon).await);
                 rollout.abort(AbortTo::Mixed, "ann").await.unwrap();
                 assert_eq!(rollout.drive().await.unwrap(), Outcome::LeftMixed);
@@ -173,14 +192,14 @@ impl Row {
             let Envelope { ready_at_least, live_at_most, headroom, launches, terminations, routes, calls, takes, .. } = planned;
             // Who finishes its requests may do so into the next step.
             (named, may) = (named + took.terminations, may + terminations);
-            let within = took.ready.min(plan.budget().desired) >= ready_at_least
+            let within = took.ready.min(plan.budget().desired) >= ready_at_least.min(all.began_ready)
                 && took.live <= live_at_most
                 && took.live.saturating_sub(all.began) <= headroom
-                && (took.launches == launches || (self.left_mixed && took.launches < launches))
+                && (took.launches == launches || (self.left_mixed.is_some() && took.launches < launches))
                 && (named <= may || at == steps.len())
                 && (took.terminations == terminations
                     || at < steps.len()
-                    || (self.left_mixed && took.terminations < terminations))
+                    || (self.left_mixed.is_some() && took.terminations < terminations))
                 && took.routes <= routes
                 && took.calls <= u64::from(calls)
                 && took.time >= takes.least
@@ -193,8 +212,7 @@ impl Row {
 fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     let mut add = |name, sizes, strategy, split, leaves| {
-        let boot = Delay::Constant(BOOT);
-        rows.push(Row { name, sizes, strategy, split, leaves: seconds(leaves), boot, zones: &[], left_mixed: false });
+        rows.push(Row { split, leaves: seconds(leaves), ..Row::of(name, sizes, strategy) });
     };
     let canary = || Strategy::canary([percent(10), percent(50)]);
     for leaves in [10, 90] {
@@ -239,10 +257,8 @@ fn it_holds_zone_by_zone_and_where_zones_have_floors() {
                     let strategy = if by_zone { Strategy::zone_by_zone(seconds(60)) } else { Strategy::rolling() };
                     let strategy = strategy.max_surge(surge).max_unavailable(unavailable).drain_deadline(patient);
                     let strategy = per_zone.map_or(strategy.clone(), |fewer| strategy.max_unavailable_per_zone(fewer));
-                    let (name, boot) = (if by_zone { "zone by zone" } else { "zones" }, Delay::Constant(BOOT));
-                    let row = Row { name, sizes, strategy, split, leaves: seconds(10), boot, zones, left_mixed: false };
-                    let (plan, steps, all) = row.run(Some(BOOT + CHECK));
-                    row.holds(&plan, &steps, &all);
+                    let name = if by_zone { "zone by zone" } else { "zones" };
+                    Row { split, zones, ..Row::of(name, sizes, strategy) }.play();
                 }
             }
         }
@@ -257,8 +273,7 @@ const WIDER: f64 = 1.9;
 #[test]
 fn what_is_planned_holds_and_is_no_wider_than_it_must_be() {
     for row in rows() {
-        let (plan, steps, all) = row.run(Some(BOOT + CHECK));
-        row.holds(&plan, &steps, &all);
+        let (plan, steps, all) = row.play();
         let (envelope, name) = (plan.envelope(), format!("{} {:?} {:?}", row.name, row.sizes, row.split));
         let exact = (envelope.ready_at_least, envelope.live_at_most);
         assert_eq!(exact, (all.ready.min(row.sizes[1]), all.live), "{name}");
@@ -274,6 +289,13 @@ fn what_is_planned_holds_and_is_no_wider_than_it_must_be() {
         } else if row.leaves == seconds(90) {
             let most = envelope.takes.most.unwrap();
             assert!(ratio(most, all.time) < WIDER, "{name}: {} took {:?}", envelope.takes, all.time);
+        }
+        for (step, took) in plan.steps().iter().zip(&steps).filter(|(step, _)| step.envelope.launches > 0) {
+            let (takes, step) = (step.envelope.takes, &step.step);
+            let least = row.leaves == seconds(90) || shrinks || ratio(took.time, takes.least) < WIDER;
+            // Whoever is let go by the end of a step need not be gone by then.
+            let most = row.leaves == seconds(10) || ratio(takes.most.unwrap(), took.time) < 1.0 + WIDER;
+            assert!(least && most, "{name}, {step}: {takes} took {:?}", took.time);
         }
         // Where several go at once they are one call.
         let (slack, calls) = (f64::from(plan.budget().slack().min(row.sizes[1])), f64::from(envelope.calls));
@@ -300,14 +322,107 @@ fn without_a_typical_boot_it_is_a_range_up_to_the_boot_deadline() {
 #[test]
 fn of_an_empty_fleet_one_is_tried_if_there_is_room() {
     for sizes in [[0, 0], [5, 0]] {
-        for (surge, split) in [(0, None), (1, None), (1, WEIGHTED), (1, Some(Split::Pooled))] {
-            let strategy = Strategy::rolling().max_surge(surge).max_unavailable(percent(100)).drain_deadline(seconds(20));
-            let (boot, leaves) = (Delay::Constant(BOOT), seconds(10));
-            let row = Row { name: "empty", sizes, strategy, split, leaves, boot, zones: &[], left_mixed: false };
-            let (plan, steps, all) = row.run(Some(BOOT + CHECK));
-            row.holds(&plan, &steps, &all);
-            assert_eq!(plan.envelope().launches, surge);
+        for (surge, split) in [0, 1].into_iter().flat_map(|surge| SPLITS.map(|split| (surge, split))) {
+            // All for which there is a pool may also be shifted.
+            let shifts = split.map(|_| Strategy::blue_green().bake(seconds(60)).keep_old(Duration::ZERO));
+            for strategy in [Strategy::rolling(), Strategy::canary([percent(50)])].into_iter().chain(shifts) {
+                let strategy = strategy.max_surge(surge).max_unavailable(percent(100)).drain_deadline(seconds(20));
+                let row = Row { split, settle: seconds(60), ..Row::of("empty", sizes, strategy) };
+                let (plan, _, all) = row.play();
+                assert_eq!(plan.envelope().launches, surge);
+                assert!(plan.envelope().routes <= all.routes + 2, "{sizes:?} {split:?}: {plan}\n{all:?}");
+            }
         }
+    }
+}
+
+#[test]
+fn it_holds_of_what_was_left_half_done() {
+    let (once, twice) = (percent(25), percent(100));
+    let all_at_once = || Strategy::rolling().max_surge(twice);
+    let canary = |shares: [u32; 2]| Strategy::canary(shares.map(percent));
+    let blue_green = || Strategy::blue_green().bake(seconds(60)).keep_old(Duration::ZERO);
+    let by_zone = || Strategy::zone_by_zone(seconds(60));
+    let (zones, three) = (&["a", "b"][..], &["a", "b", "c"][..]);
+    let pooled = Some(Split::Pooled);
+    for (name, sizes, strategy, split, zones, [leaves, settle, after]) in [
+        // One of them is there, and was not yet ready: the others need not wait for it.
+        ("canary", [13; 2], canary([30, 50]), pooled, &[][..], [1, 10, 20]),
+        ("canary", [3; 2], canary([25, 30]), None, &[], [1, 10, 20]),
+        ("recreate", [12, 5], Strategy::recreate().max_surge(4), pooled, &[], [1, 0, 20]),
+        // Of the last step's requests some are taken back, or none.
+        ("blue/green", [3; 2], blue_green(), WEIGHTED, &[], [1, 200, 240]),
+        ("blue/green", [1; 2], blue_green(), Some(Split::Binary), three, [1, 60, 100]),
+        ("blue/green", [13, 20], blue_green(), pooled, &[], [90, 200, 240]),
+        ("blue/green", [2, 3], blue_green(), WEIGHTED, zones, [10, 200, 240]),
+        ("all at once", [6, 10], all_at_once(), Some(Split::Binary), &[], [1, 200, 240]),
+        // Nobody was attached yet, or who is there no more still is.
+        ("recreate", [3, 12], Strategy::recreate(), Some(Split::Binary), &[], [1, 10, 20]),
+        ("recreate", [1; 2], Strategy::recreate().max_surge(once), pooled, &[], [1, 200, 100]),
+        ("recreate", [1, 12], Strategy::recreate(), WEIGHTED, &[], [10, 200, 100]),
+        // Who is more than the step says stays, because the floor needs them.
+        ("zone by zone", [5; 2], by_zone(), None, three, [90, 10, 400]),
+        ("zone by zone", [5; 2], by_zone(), None, three, [90, 10, 20]),
+    ] {
+        let strategy = strategy.drain_deadline(seconds(leaves + 10));
+        let left_mixed = Some((strategy.clone(), after));
+        let (leaves, settle) = (seconds(leaves), seconds(settle));
+        Row { split, zones, left_mixed, leaves, settle, ..Row::of(name, sizes, strategy) }.play();
+    }
+}
+
+#[test]
+fn who_leaves_may_be_in_the_way_of_the_next_step_and_of_the_end() {
+    let scales = |shares: &[u32]| Strategy::new(shares.iter().map(|share| Step::scale(percent(*share))));
+    let rolling = || Strategy::rolling().drain_deadline(seconds(100));
+    let by_zone = || Strategy::zone_by_zone(seconds(60)).max_unavailable_per_zone(2);
+    let baked = || Strategy::new([Step::scale(percent(50)), Step::scale(percent(100)), Step::bake(seconds(60))]);
+    for (name, sizes, strategy, split, zones) in [
+        ("rolling", [2, 12], rolling().bake(seconds(60)), Some(Split::Pooled), &[][..]),
+        ("rolling", [1, 1], rolling().bake(seconds(60)), WEIGHTED, &[]),
+        ("zone by zone", [10; 2], by_zone(), None, &["a", "b", "c"]),
+        ("in steps", [12; 2], scales(&[25, 50, 75, 100]), None, &[]),
+        ("in steps", [12; 2], baked(), None, &[]),
+    ] {
+        Row { split, zones, leaves: seconds(90), ..Row::of(name, sizes, strategy) }.play();
+    }
+}
+
+#[test]
+fn a_route_that_takes_long_is_waited_for_where_it_must_be() {
+    let beside = |share| Step::scale_beside(percent(share));
+    let shift = |share| Step::shift(percent(share));
+    let halves = || Strategy::new([beside(50), shift(50), beside(100), shift(100)]).max_surge(percent(100));
+    let twice = || Strategy::blue_green().bake(seconds(60)).keep_old(Duration::ZERO);
+    let first = |share: u32| Step::Scale { to: Amount::Percent(percent(share)), old: Old::First };
+    let emptied = || Strategy::new([first(100), shift(100)]).max_surge(1).max_unavailable(percent(100));
+    let canary = |shares: [u32; 2]| Strategy::canary(shares.map(percent)).bake(seconds(60));
+    let some = || canary([10, 90]).max_surge(percent(100)).max_unavailable(percent(25));
+    // As many rounds of 75 s as it launches, what it bakes, and each route that is waited for; and how many routes more than it takes.
+    for (name, sizes, strategy, split, least, more) in [
+        ("rolling", [1; 2], Strategy::rolling(), WEIGHTED, 75 + 200, 0),
+        ("rolling", [3; 2], Strategy::rolling(), WEIGHTED, 3 * 75 + 200, 0),
+        ("rolling", [3; 2], Strategy::rolling(), Some(Split::Pooled), 3 * 75, 0),
+        ("canary", [10; 2], canary([10, 50]), WEIGHTED, (1 + 2 + 2) * 75 + 3 * 200 + 2 * 60, 7),
+        ("blue/green", [3; 2], twice(), WEIGHTED, 2 * 75 + 200 + 60, 0),
+        ("blue/green", [3; 2], twice(), Some(Split::Binary), 2 * 75 + 200 + 60, 0),
+        ("blue/green", [3; 2], twice(), Some(Split::Pooled), 2 * 75 + 200 + 60, 0),
+        ("halves", [4; 2], halves(), WEIGHTED, (2 + 1) * 75 + 2 * 200, 0),
+        // Nothing is set before all are there, and by then nobody else has any.
+        ("first", [0, 3], Strategy::rolling(), WEIGHTED, 2 * 75, 0),
+        ("first", [0, 10], canary([50, 50]), WEIGHTED, (2 + 1) * 75 + 2 * 60, 0),
+        ("first", [0, 4], halves(), WEIGHTED, (2 + 1) * 75, 1),
+        ("first", [0, 4], twice(), Some(Split::Binary), 2 * 75 + 60, 0),
+        // Where fewer may carry all it is set while others boot.
+        ("recreate", [2; 2], Strategy::recreate(), WEIGHTED, 2 * 75, 0),
+        ("emptied", [5, 2], emptied(), WEIGHTED, 2 * 75, 2),
+        ("some fewer", [12, 10], some(), WEIGHTED, (1 + 1 + 1) * 75 + 2 * 60, 8),
+    ] {
+        let strategy = strategy.drain_deadline(seconds(20));
+        let row = Row { split, settle: seconds(200), leaves: seconds(1), ..Row::of(name, sizes, strategy) };
+        let (plan, _, all) = row.play();
+        let Envelope { routes, takes, .. } = plan.envelope();
+        assert_eq!((takes.least, *routes), (seconds(least), all.routes + more), "{name} {sizes:?} {split:?}");
     }
 }
 
@@ -323,11 +438,8 @@ fn it_holds_in_zones_with_coarse_weights_and_of_what_was_left_half_done() {
             for (zones, split, left_mixed) in
                 [(&["a", "b", "c"][..], None, false), (&[], coarse, false), (&[], WEIGHTED, true), (&["a", "b"], None, true)]
             {
-                let boot = Delay::Constant(BOOT);
-                let row =
-                    Row { name: "other", sizes, strategy: strategy.clone(), split, leaves: seconds(10), boot, zones, left_mixed };
-                let (plan, steps, all) = row.run(Some(BOOT + CHECK));
-                row.holds(&plan, &steps, &all);
+                let left_mixed = left_mixed.then(|| (Strategy::rolling(), 240));
+                Row { split, zones, left_mixed, ..Row::of("other", sizes, strategy.clone()) }.play();
             }
         }
     }

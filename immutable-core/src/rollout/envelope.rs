@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fleet::{Drains, Fleet, Release, Split, TrafficCapabilities};
+use crate::fleet::{Drains, Fleet, GenerationId, Release, Split, TrafficCapabilities};
 use crate::rollout::budget::Budget;
 use crate::rollout::plan::Wanted;
 use crate::rollout::state::{FleetState, GenerationState};
@@ -96,7 +96,7 @@ impl fmt::Display for Takes {
 
 /// How many rounds so many launches need at least, if so many may be on their way at once; the first of them alone, if it is a probe.
 pub(super) fn rounds(launches: u32, at_once: u32, probe: bool) -> u32 {
-    let first = u32::from(probe && launches > 0);
+    let first = launches.min(u32::from(probe));
     first + (launches - first).div_ceil(at_once.max(1))
 }
 
@@ -139,9 +139,23 @@ impl Course<'_> {
         let mine = self.state.generations.get(&id).map_or(0, GenerationState::size);
         let now = old.saturating_add(mine);
         let sharing = others().filter(|(_, generation)| generation.size() > 0).count() + 1;
-        let share = (mine == 0).then_some((0, 1));
-        let mut at =
-            At { mine, old, began: old, live: now, ready: now, now, sharing, probe: !self.exercised(), share, surplus: false };
+        // Where one gets everything, and that is the wanted one already, nobody waits for who else is there.
+        let alone = matches!(self.routing(), Routing::Switch | Routing::Flip) && !self.detached(0);
+        let mut at = At {
+            mine,
+            old,
+            began: old,
+            live: now,
+            ready: if alone { mine } else { now },
+            now,
+            sharing,
+            probe: !self.exercised(),
+            detached: self.detached(old),
+            others: old > 0 || self.weights().any(|(other, _)| other != id),
+            share: (mine == 0).then_some(0),
+            surplus: false,
+            leaving: 0,
+        };
         let steps: Vec<_> =
             self.strategy.steps.iter().enumerate().map(|(number, step)| self.step(&mut at, number, step)).collect();
 
@@ -179,9 +193,13 @@ impl Course<'_> {
         }
     }
 
-    /// Whether each instance that is ready makes a difference to the weights.
-    fn each_counts(&self) -> bool {
-        matches!(self.switch.map(|switch| switch.split), Some(Split::Weighted { parts, .. }) if u32::from(parts) >= self.fleet.desired())
+    /// Whether each instance that is ready makes a difference to the weights: where fewer may carry all of it, the last ones make none.
+    fn each_counts(&self, budget: Budget) -> bool {
+        let parts = match self.switch.map(|switch| switch.split) {
+            Some(Split::Weighted { parts, .. }) => u32::from(parts),
+            _ => 0,
+        };
+        budget.floor == budget.desired && parts >= budget.desired
     }
 
     fn settle(&self) -> Duration {
@@ -218,8 +236,10 @@ impl Course<'_> {
     /// How many routes it takes at most for the requests to follow the instances in a step that begins with so many of the wanted.
     fn follow(&self, routing: Routing, launches: u32, (number, before): (usize, u32), first: bool) -> u32 {
         match routing {
+            // What was shifted before is taken back.
+            Routing::Weights if self.strategy.shifts() => u32::from(number == 0 && before > 0),
             _ if self.strategy.shifts() => 0,
-            Routing::Flip if launches > 0 => 1,
+            Routing::Flip => 1,
             // What is lost to rounding is made good once there is a larger share to give, and so is what was left half done.
             Routing::Weights => {
                 let more = if before > 0 { 1 + u32::from(number == 0) } else { 0 };
@@ -229,6 +249,17 @@ impl Course<'_> {
         }
     }
 
+    /// Whether the wanted generation gets nothing: where others get the requests it may be attached, and gets none of them.
+    fn detached(&self, old: u32) -> bool {
+        let id = self.wanted.id();
+        !self.weights().any(|(other, weight)| other == id && (weight > 0 || old > 0))
+    }
+
+    /// Who is attached to the pool, and gets how much.
+    fn weights(&self) -> impl Iterator<Item = (GenerationId, u16)> {
+        self.state.pool.iter().flat_map(|pool| pool.weights.iter().map(|(id, weight)| (*id, *weight)))
+    }
+
     fn boot(&self) -> Takes {
         let typical = self.fleet.boots_in();
         Takes::of(typical.unwrap_or_default(), typical.unwrap_or(self.fleet.health().boot_deadline))
@@ -236,25 +267,41 @@ impl Course<'_> {
 
     /// The wanted generation is made, and attached where it gets nothing yet.
     fn before(&self) -> Envelope {
-        let calls = u32::from(matches!(self.wanted, Wanted::New(_)));
+        let id = self.wanted.id();
+        let proven = self.state.proven.as_ref().map(|proven| proven.spec.release);
+        // Who leaves is not replaced by the provider, nor is who was never ready here; what is proven is until it has left.
+        let leaves =
+            |other: GenerationId, release: Release| if other == id { !self.exercised() } else { proven != Some(release) };
+        let heal = |(other, generation): &(&GenerationId, &GenerationState)| {
+            generation.upkeep.heal && leaves(**other, generation.release())
+        };
+        let quiets = u32::try_from(self.state.generations.iter().filter(heal).count()).unwrap_or(u32::MAX);
+        let calls = quiets.saturating_add(u32::from(matches!(self.wanted, Wanted::New(_))));
         Envelope { calls, takes: Takes::of(Duration::ZERO, sum([self.settle(), 2 * LOOK])), ..Envelope::default() }
     }
 
     fn step(&self, at: &mut At, number: usize, step: &Step) -> Envelope {
         let desired = self.fleet.desired();
         let budget = self.strategy.budget(desired);
-        let Goal { wanted, others, first, share } = self.strategy.goal(number, desired);
+        let Goal { wanted, others, first, share: (share, whole) } = self.strategy.goal(number, desired);
         // Of an empty fleet one is tried.
-        let tried = desired == 0 && budget.ceiling > 0 && share.0 > 0 && !self.is_proven();
+        let tried = desired == 0 && budget.ceiling > 0 && share > 0 && !self.is_proven();
         let (wanted, old) = (wanted.max(u32::from(tried)), others.min(at.old));
         let launches = wanted.saturating_sub(at.mine);
         let terminations = at.mine.saturating_sub(wanted).saturating_add(at.old - old);
         let start = at.mine.saturating_add(at.old);
         at.surplus |= at.mine > wanted;
 
-        let most = if first { wanted } else { budget.ceiling.min(wanted.saturating_add(at.began)) };
-        // Beside one that is tried alone there is none.
-        let most = if launches > u32::from(at.probe) { most.saturating_add(budget.spares) } else { most };
+        let most = match first {
+            true => wanted,
+            // Who stays because the floor needs them is one more.
+            false if at.surplus => budget.ceiling,
+            false => budget.ceiling.min(wanted.saturating_add(at.began)),
+        };
+        // Where some are there already one of these may be the one that is tried.
+        let by_itself = at.probe && at.mine == 0;
+        // Beside one that is tried alone there is no spare.
+        let most = if launches > u32::from(by_itself) { most.saturating_add(budget.spares) } else { most };
         let live = if launches > 0 { at.live.max(most) } else { at.live };
         let stay = wanted.min(at.mine).saturating_add(old).min(desired);
         let ready = self.held(budget.floor, at.sharing).max(stay).min(at.ready).min(desired);
@@ -269,36 +316,54 @@ impl Course<'_> {
         // Those for whom there is room, and then as others leave.
         let fits = rest <= at_once;
         let slack = self.slack(number, budget).max(1);
-        let turns = match rest.saturating_sub(at_once) {
-            _ if fits => u32::from(rest > 0),
-            more if start >= desired => rest.div_ceil(slack).min(u32::from(at_once > 0) + more.div_ceil(slack)),
-            more => u32::from(at_once > 0) + more.div_ceil(slack),
-        };
-        let same = |(a, b): (u32, u32), (c, d): (u32, u32)| u64::from(a) * u64::from(d) == u64::from(c) * u64::from(b);
-        let shifts = at.began > 0 && at.share.is_some_and(|before| !same(before, share));
-        let takes = match step {
-            Step::Scale { .. } | Step::EachZone(_) | Step::Zone { .. } => {
-                let (boot, settle) = (self.boot(), self.settle());
-                let min_ready = self.fleet.health().min_ready;
-                let one = sum([boot.most.unwrap_or_default(), min_ready, settle, settle, 4 * LOOK]);
-                let boots = turns + u32::from(probe);
-                let mut leave = if terminations > 0 && !fits { boots } else { 0 };
-                // Who is in the way leaves before, who is let go behind it, and at the end all are waited for.
-                let last = number + 1 == self.strategy.steps.len();
-                leave += u32::from(fits && terminations > 0)
-                    + u32::from(start > desired || (last && terminations == 0 && at.began > 0));
-                let leaving = sum([self.leaving(), settle, settle]).saturating_mul(leave);
-                let longest = one.saturating_mul(boots).saturating_add(leaving);
-                let rounds = if at.surplus { 0 } else { rounds(launches, live - ready.min(live), probe) };
-                let mut shortest = sum([boot.least, min_ready]).saturating_mul(rounds);
-                if launches > 0 && shifts && self.each_counts() && !self.strategy.shifts() {
-                    shortest = shortest.saturating_add(settle);
-                }
-                Takes::of(shortest, longest.saturating_add(2 * LOOK))
+        let turns = rest.div_ceil(slack).min(1 + rest.saturating_sub(at_once).div_ceil(slack));
+        let shifts = at.began > 0 && desired > 0 && at.share.is_some_and(|before| before != share);
+        let last = number + 1 == self.strategy.steps.len();
+        let leaving = sum([self.leaving(), self.settle(), self.settle()]);
+        // At the end all are waited for who were let go before.
+        let behind = if last && terminations == 0 && at.leaving > 0 { leaving } else { Duration::ZERO };
+        let routing = self.routing();
+        let routes = match step {
+            Step::Shift { .. } => 1,
+            _ if !step.launches() || routing == Routing::None => 0,
+            _ => {
+                // Whoever is the first gets everything, and that not before the end.
+                let now = routing == Routing::Membership || at.began > 0 || share == whole;
+                let attached = at.detached && now && routing != Routing::Switch && (wanted > 0 || desired == 0);
+                at.detached &= !attached;
+                // Who has nobody left is not attached any more, and what they had is taken over.
+                let lost = match routing {
+                    _ if !at.others || old > 0 => 0,
+                    Routing::Weights if launches == 0 || self.strategy.shifts() => 2,
+                    _ => 1,
+                };
+                at.others &= old > 0;
+                let follow = if at.began > 0 { self.follow(routing, launches, (number, at.mine), first) } else { 0 };
+                follow.saturating_add(u32::from(attached) + lost)
             }
+        };
+        let moves = || {
+            let (boot, settle) = (self.boot(), self.settle());
+            let min_ready = self.fleet.health().min_ready;
+            let one = sum([boot.most.unwrap_or_default(), min_ready, settle, settle, 4 * LOOK]);
+            let boots = turns + u32::from(probe);
+            // Who is in the way leaves before, and who is let go behind it, also of those who stayed for the floor.
+            let crowded = launches > 0 && rest.saturating_add(at.leaving) > at_once;
+            let leave = if fits { u32::from(terminations > 0) + u32::from(crowded) } else { boots }
+                + u32::from(start > desired)
+                + u32::from(at.surplus);
+            let routed = if launches > 0 { Duration::ZERO } else { settle.saturating_mul(routes) };
+            let longest = sum([one.saturating_mul(boots), leaving.saturating_mul(leave), routed, 2 * LOOK]);
+            let rounds = if at.surplus { 0 } else { rounds(launches, live - ready.min(live), by_itself) };
+            let in_force = if shifts && self.each_counts(budget) { settle } else { Duration::ZERO };
+            Takes::of(sum([boot.least, min_ready]).saturating_mul(rounds).saturating_add(in_force), longest)
+        };
+        let takes = match step {
+            Step::Scale { .. } | Step::EachZone(_) | Step::Zone { .. } => moves(),
             Step::Shift { .. } => {
                 let least = if shifts { self.settle() } else { Duration::ZERO };
-                Takes::of(least, sum([self.settle(), self.settle(), 4 * LOOK]))
+                let shift = Takes::of(least, sum([self.settle(), self.settle(), 4 * LOOK]));
+                if tried { moves().and(shift) } else { shift }
             }
             Step::Bake { lasting } => Takes::of(*lasting, lasting.saturating_add(2 * LOOK)),
             Step::Check(Check { timeout, .. }) => Takes::of(Duration::ZERO, timeout.saturating_add(2 * LOOK)),
@@ -310,23 +375,21 @@ impl Course<'_> {
                 Takes { least: Duration::ZERO, most: timeout.map(|timeout| timeout.saturating_add(2 * LOOK)) }
             }
         };
-        let routes = match (self.routing(), step) {
-            (Routing::None | Routing::Switch, _) if step.launches() => 0,
-            // Who comes is attached, who has nobody left is not any more.
-            (routing, _) if step.launches() => {
-                let attached = u32::from(launches > 0 && at.mine == 0);
-                let alone = u32::from(at.old > 0 && old == 0);
-                let follow = if at.began > 0 { self.follow(routing, launches, (number, at.mine), first) } else { 0 };
-                follow.saturating_add(attached + alone)
-            }
-            (Routing::None, _) => 0,
-            (_, Step::Shift { .. }) => 1,
-            _ => 0,
+        let takes = takes.and(Takes::of(Duration::ZERO, behind));
+        // What somebody else had is theirs at once; and what was left half done is not what a step before it says.
+        let share = match step {
+            _ if old == 0 => Some(whole),
+            Step::Shift { .. } => Some(share),
+            _ => at.share.map(|_| share),
         };
         // All for whom there is room are asked for at once, in each group.
         let raises = if fits { u32::from(probe) + rest.min(self.groups()) } else { launches };
         let retires = self.retiring(terminations, first);
-        (at.mine, at.old, at.live, at.share) = (wanted, old, live, Some(share));
+        (at.mine, at.old, at.live, at.share) = (wanted, old, live, share);
+        at.leaving = match step {
+            Step::Bake { lasting } if *lasting >= leaving => 0,
+            _ => at.leaving.max(terminations),
+        };
         at.ready = wanted.saturating_add(old).min(desired);
         at.probe &= !probe;
         Envelope {
@@ -410,6 +473,12 @@ struct At {
     probe: bool,
     /// Whether there are more of the wanted than a step says: some stay if the floor needs them.
     surplus: bool,
-    /// Which part of the requests the wanted have, if that is known.
-    share: Option<(u32, u32)>,
+    /// Whether the wanted are still to be attached.
+    detached: bool,
+    /// Whether others are attached, if only such as have nobody left.
+    others: bool,
+    /// Which part of the requests the wanted have, of a whole that is the same all along, if that is known.
+    share: Option<u32>,
+    /// How many may still be leaving who were let go before.
+    leaving: u32,
 }

@@ -269,6 +269,32 @@ fn what_is_proven_is_kept_by_nobody() {
 }
 
 #[test]
+fn an_envelope_counts_whom_it_must() {
+    let mut emptied = Stage::proven_of(Stage::fleet(5), Strategy::rolling().max_surge(1));
+    emptied.fleet = Stage::fleet(0);
+    let moves = |version| emptied.plan(version).steps()[0].envelope;
+    assert_eq!((moves("1.0.0").terminations, moves("1.0.0").launches), (5, 0), "of what is proven none is left to be tried");
+    assert_eq!((moves("1.1.0").terminations, moves("1.1.0").launches), (5, 1));
+    // Of 7 parts 5 that must be ready lose one to each of 7 that shares them: to one of 5 and one that comes, and to nobody who has no instance.
+    let split = immutable_core::fleet::Split::Weighted { generations: 5, parts: 7 };
+    let mut stage = Stage::routed(5, Strategy::rolling(), split);
+    leave_mixed(&mut stage);
+    assert_eq!(stage.plan("1.2.0").envelope().ready_at_least, 4);
+    // All of the surge is on its way at once, also where no zone may have one fewer.
+    let mut zones = Stage::empty(Stage::fleet(12).zones(["a", "b"].map(Into::into)), Strategy::rolling());
+    zones.open("1.0.0");
+    zones.claim();
+    zones.make(1);
+    zones.step();
+    zones.launch(1, "a b c d e f g h i j k l");
+    leave_mixed(&mut zones);
+    let most = |stage: &Stage| stage.plan("1.1.0").envelope().takes.most;
+    let without = most(&zones);
+    zones.strategy = Strategy::rolling().max_unavailable_per_zone(0);
+    assert_eq!(most(&zones), without);
+}
+
+#[test]
 fn no_time_and_no_size_is_too_large_to_be_planned() {
     let (long, ages) = (Duration::from_secs(u64::MAX / 4), Duration::MAX);
     let mut stage = Stage::proven_of(Stage::fleet(5), Strategy::rolling());
