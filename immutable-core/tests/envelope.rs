@@ -377,14 +377,60 @@ fn who_leaves_may_be_in_the_way_of_the_next_step_and_of_the_end() {
     let rolling = || Strategy::rolling().drain_deadline(seconds(100));
     let by_zone = || Strategy::zone_by_zone(seconds(60)).max_unavailable_per_zone(2);
     let baked = || Strategy::new([Step::scale(percent(50)), Step::scale(percent(100)), Step::bake(seconds(60))]);
+    let briefly = || Strategy::new([50, 100].map(|share| Step::scale(percent(share)))).bake(seconds(20)).bake(seconds(1));
     for (name, sizes, strategy, split, zones) in [
         ("rolling", [2, 12], rolling().bake(seconds(60)), Some(Split::Pooled), &[][..]),
         ("rolling", [1, 1], rolling().bake(seconds(60)), WEIGHTED, &[]),
         ("zone by zone", [10; 2], by_zone(), None, &["a", "b", "c"]),
         ("in steps", [12; 2], scales(&[25, 50, 75, 100]), None, &[]),
         ("in steps", [12; 2], baked(), None, &[]),
+        ("briefly", [12; 2], briefly(), None, &[]),
     ] {
         Row { split, zones, leaves: seconds(90), ..Row::of(name, sizes, strategy) }.play();
+    }
+}
+
+#[test]
+fn a_step_takes_no_more_than_what_it_does() {
+    let [first, scale] =
+        [Old::First, Old::Follow].map(|old| move |share: u32| Step::Scale { to: Amount::Percent(percent(share)), old });
+    let play = |steps: &[Step], surge: u32| {
+        let strategy = Strategy::new(steps.iter().cloned()).max_surge(surge).max_unavailable(percent(100));
+        let row = Row::of("steps", [12; 2], strategy.drain_deadline(seconds(20)));
+        Row { split: WEIGHTED, ..row }.play()
+    };
+    let (plan, _, all) = play(&[first(100), scale(100)], 3);
+    assert_eq!(plan.envelope().live_at_most, all.live, "whose step launches nobody needs no room");
+    let (plan, steps, _) = play(&[first(0), first(100)], 0);
+    let routes = |at: usize| (plan.steps()[at].envelope.routes, steps[at].routes);
+    assert_eq!((routes(0), routes(1)), ((3, 3), (0, 0)), "who comes is attached, and gets all, while nobody is left");
+    let (plan, ..) = play(&[scale(50), Step::bake(seconds(20)), scale(100)], 3);
+    assert_eq!(plan.steps()[1].envelope.takes.most, Some(seconds(20 + 10)), "who leaves is not waited for before the end");
+}
+
+#[test]
+fn a_step_takes_as_many_rounds_as_is_documented() {
+    let (min_ready, drain, looks) = (seconds(10), seconds(20), seconds(6 * 5));
+    for split in [None, WEIGHTED] {
+        // Where there is room for all, and one or two at a time.
+        for (surge, shares) in [(12, [25, 50, 100]), (1, [10, 50, 100]), (2, [25, 75, 100])] {
+            let strategy = Strategy::new(shares.map(|share| Step::scale(percent(share)))).max_surge(surge).drain_deadline(drain);
+            let row = Row { split, settle: seconds(200), ..Row::of("rounds", [12; 2], strategy) };
+            let (plan, ..) = row.play();
+            let (routes, finish) = split.map_or_else(Default::default, |_| (4 * row.settle, drain));
+            let round = BOOT + CHECK + min_ready + routes + finish + seconds(90) + looks;
+            let mut tried = 1;
+            for step in plan.steps() {
+                let Envelope { launches, takes, .. } = step.envelope;
+                let rounds = tried + (launches - tried).div_ceil(surge);
+                assert!(
+                    takes.most.unwrap() <= rounds * round + looks,
+                    "{surge} {split:?}, {}: {takes}, {rounds} of {round:?}",
+                    step.step
+                );
+                tried = 0;
+            }
+        }
     }
 }
 

@@ -140,7 +140,7 @@ impl Course<'_> {
         let now = old.saturating_add(mine);
         let sharing = others().filter(|(_, generation)| generation.size() > 0).count() + 1;
         // Where one gets everything, and that is the wanted one already, nobody waits for who else is there.
-        let alone = matches!(self.routing(), Routing::Switch | Routing::Flip) && !self.detached(0);
+        let alone = matches!(self.routing(), Routing::Switch | Routing::Flip) && !self.detached();
         let mut at = At {
             mine,
             old,
@@ -150,8 +150,8 @@ impl Course<'_> {
             now,
             sharing,
             probe: !self.exercised(),
-            detached: self.detached(old),
-            others: old > 0 || self.weights().any(|(other, _)| other != id),
+            detached: self.detached(),
+            others: others().next().is_some(),
             share: (mine == 0).then_some(0),
             surplus: false,
             leaving: 0,
@@ -178,9 +178,8 @@ impl Course<'_> {
 
     /// Whether the release was ever ready in this fleet: then none is tried alone.
     fn exercised(&self) -> bool {
-        let proven = self.state.proven.as_ref().is_some_and(|proven| proven.spec.release == self.release);
         let ready = |generation: &GenerationState| generation.release() == self.release && generation.first_ready.is_some();
-        proven || self.state.generations.values().any(ready)
+        self.is_proven() || self.state.generations.values().any(ready)
     }
 
     fn routing(&self) -> Routing {
@@ -249,15 +248,9 @@ impl Course<'_> {
         }
     }
 
-    /// Whether the wanted generation gets nothing: where others get the requests it may be attached, and gets none of them.
-    fn detached(&self, old: u32) -> bool {
-        let id = self.wanted.id();
-        !self.weights().any(|(other, weight)| other == id && (weight > 0 || old > 0))
-    }
-
-    /// Who is attached to the pool, and gets how much.
-    fn weights(&self) -> impl Iterator<Item = (GenerationId, u16)> {
-        self.state.pool.iter().flat_map(|pool| pool.weights.iter().map(|(id, weight)| (*id, *weight)))
+    /// Whether the wanted generation gets nothing, attached or not.
+    fn detached(&self) -> bool {
+        !self.state.pool.as_ref().is_some_and(|pool| pool.weights.get(&self.wanted.id()).is_some_and(|weight| *weight > 0))
     }
 
     fn boot(&self) -> Takes {
@@ -329,7 +322,7 @@ impl Course<'_> {
             _ => {
                 // Whoever is the first gets everything, and that not before the end.
                 let now = routing == Routing::Membership || at.began > 0 || share == whole;
-                let attached = at.detached && now && routing != Routing::Switch && (wanted > 0 || desired == 0);
+                let attached = at.detached && now && routing != Routing::Switch;
                 at.detached &= !attached;
                 // Who has nobody left is not attached any more, and what they had is taken over.
                 let lost = match routing {
@@ -348,7 +341,7 @@ impl Course<'_> {
             let one = sum([boot.most.unwrap_or_default(), min_ready, settle, settle, 4 * LOOK]);
             let boots = turns + u32::from(probe);
             // Who is in the way leaves before, and who is let go behind it, also of those who stayed for the floor.
-            let crowded = launches > 0 && rest.saturating_add(at.leaving) > at_once;
+            let crowded = rest.saturating_add(at.leaving) > at_once;
             let leave = if fits { u32::from(terminations > 0) + u32::from(crowded) } else { boots }
                 + u32::from(start > desired)
                 + u32::from(at.surplus);
@@ -377,11 +370,7 @@ impl Course<'_> {
         };
         let takes = takes.and(Takes::of(Duration::ZERO, behind));
         // What somebody else had is theirs at once; and what was left half done is not what a step before it says.
-        let share = match step {
-            _ if old == 0 => Some(whole),
-            Step::Shift { .. } => Some(share),
-            _ => at.share.map(|_| share),
-        };
+        let share = if old == 0 { Some(whole) } else { at.share.map(|_| share) };
         // All for whom there is room are asked for at once, in each group.
         let raises = if fits { u32::from(probe) + rest.min(self.groups()) } else { launches };
         let retires = self.retiring(terminations, first);
@@ -475,7 +464,7 @@ struct At {
     surplus: bool,
     /// Whether the wanted are still to be attached.
     detached: bool,
-    /// Whether others are attached, if only such as have nobody left.
+    /// Whether others may be attached, if only such as have nobody left.
     others: bool,
     /// Which part of the requests the wanted have, of a whole that is the same all along, if that is known.
     share: Option<u32>,

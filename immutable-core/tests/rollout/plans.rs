@@ -8,7 +8,7 @@ use immutable_core::rollout::{
 };
 use immutable_core::{Digest, ErrorKind, LaunchTemplate, Result};
 
-use super::kit::{MINUTE, Stage, artifact, capabilities, irreversible, removed};
+use super::kit::{MINUTE, Stage, artifact, capabilities, done, irreversible, removed, route};
 
 fn idle() -> Stage {
     Stage::proven_of(Stage::fleet(3), Strategy::rolling())
@@ -292,6 +292,28 @@ fn an_envelope_counts_whom_it_must() {
     let without = most(&zones);
     zones.strategy = Strategy::rolling().max_unavailable_per_zone(0);
     assert_eq!(most(&zones), without);
+}
+
+#[test]
+fn an_envelope_goes_on_from_what_was_left_half_done() {
+    let twice = || Strategy::rolling().max_surge(Percent::new(100).unwrap());
+    let most = |begin: fn(&mut Stage, u32, &str)| {
+        let mut stage = Stage::rolling_of(Stage::fleet(5), twice());
+        begin(&mut stage, 2, "f");
+        leave_mixed(&mut stage);
+        stage.plan("1.1.0").envelope().takes.most
+    };
+    assert!(most(Stage::ready) < most(Stage::launch), "of what was ready once none is tried alone");
+    // The old serve until who is attached gets something.
+    let ready = |weights: &[(u32, u16)]| {
+        let mut stage = Stage::routed(5, twice(), Split::Binary);
+        stage.ready(2, "f g");
+        stage.owe(route(weights));
+        stage.settle(done(None));
+        leave_mixed(&mut stage);
+        stage.plan("1.1.0").envelope().ready_at_least
+    };
+    assert_eq!((ready(&[(1, 1), (2, 0)]), ready(&[(1, 0), (2, 1)])), (5, 2));
 }
 
 #[test]
