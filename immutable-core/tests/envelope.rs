@@ -377,14 +377,18 @@ fn who_leaves_may_be_in_the_way_of_the_next_step_and_of_the_end() {
     let rolling = || Strategy::rolling().drain_deadline(seconds(100));
     let by_zone = || Strategy::zone_by_zone(seconds(60)).max_unavailable_per_zone(2);
     let baked = || Strategy::new([Step::scale(percent(50)), Step::scale(percent(100)), Step::bake(seconds(60))]);
-    let briefly = || Strategy::new([50, 100].map(|share| Step::scale(percent(share)))).bake(seconds(20)).bake(seconds(1));
+    let briefly = || Strategy::new([Step::scale(percent(100)), Step::bake(seconds(20)), Step::bake(seconds(1))]);
+    let shift = |share| [Step::scale(percent(share)), Step::shift(percent(share))];
+    let shifts = || Strategy::new([shift(75), shift(100)].concat()).max_surge(0).max_unavailable(3);
     for (name, sizes, strategy, split, zones) in [
         ("rolling", [2, 12], rolling().bake(seconds(60)), Some(Split::Pooled), &[][..]),
         ("rolling", [1, 1], rolling().bake(seconds(60)), WEIGHTED, &[]),
         ("zone by zone", [10; 2], by_zone(), None, &["a", "b", "c"]),
         ("in steps", [12; 2], scales(&[25, 50, 75, 100]), None, &[]),
         ("in steps", [12; 2], baked(), None, &[]),
-        ("briefly", [12; 2], briefly(), None, &[]),
+        ("briefly", [12; 2], briefly().max_surge(12), None, &[]),
+        // Whoever is left has all before it is shifted.
+        ("shifts", [5, 3], shifts().drain_deadline(seconds(100)), WEIGHTED, &[]),
     ] {
         Row { split, zones, leaves: seconds(90), ..Row::of(name, sizes, strategy) }.play();
     }
@@ -396,8 +400,7 @@ fn a_step_takes_no_more_than_what_it_does() {
         [Old::First, Old::Follow].map(|old| move |share: u32| Step::Scale { to: Amount::Percent(percent(share)), old });
     let play = |steps: &[Step], surge: u32| {
         let strategy = Strategy::new(steps.iter().cloned()).max_surge(surge).max_unavailable(percent(100));
-        let row = Row::of("steps", [12; 2], strategy.drain_deadline(seconds(20)));
-        Row { split: WEIGHTED, ..row }.play()
+        Row { split: WEIGHTED, ..Row::of("steps", [12; 2], strategy.drain_deadline(seconds(20))) }.play()
     };
     let (plan, _, all) = play(&[first(100), scale(100)], 3);
     assert_eq!(plan.envelope().live_at_most, all.live, "whose step launches nobody needs no room");
@@ -409,27 +412,30 @@ fn a_step_takes_no_more_than_what_it_does() {
 }
 
 #[test]
+fn the_new_are_attached_and_who_is_too_many_goes_while_the_first_step_waits() {
+    for (sizes, split) in [[3, 3], [13, 1], [3, 0], [0, 3]].into_iter().flat_map(|sizes| SPLITS.map(|split| (sizes, split))) {
+        let strategy = Strategy::new([Step::bake(seconds(20)), Step::scale(percent(100))]).drain_deadline(seconds(70));
+        let row = Row::of("waits first", sizes, strategy.max_surge(percent(100)));
+        let (plan, steps, _) = Row { split, settle: seconds(60), leaves: seconds(60), ..row }.play();
+        assert!(plan.steps()[0].envelope.routes <= steps[0].routes + 2, "{sizes:?} {split:?}: {plan}");
+    }
+}
+
+#[test]
 fn a_step_takes_as_many_rounds_as_is_documented() {
-    let (min_ready, drain, looks) = (seconds(10), seconds(20), seconds(6 * 5));
-    for split in [None, WEIGHTED] {
-        // Where there is room for all, and one or two at a time.
-        for (surge, shares) in [(12, [25, 50, 100]), (1, [10, 50, 100]), (2, [25, 75, 100])] {
-            let strategy = Strategy::new(shares.map(|share| Step::scale(percent(share)))).max_surge(surge).drain_deadline(drain);
-            let row = Row { split, settle: seconds(200), ..Row::of("rounds", [12; 2], strategy) };
-            let (plan, ..) = row.play();
-            let (routes, finish) = split.map_or_else(Default::default, |_| (4 * row.settle, drain));
-            let round = BOOT + CHECK + min_ready + routes + finish + seconds(90) + looks;
-            let mut tried = 1;
-            for step in plan.steps() {
-                let Envelope { launches, takes, .. } = step.envelope;
-                let rounds = tried + (launches - tried).div_ceil(surge);
-                assert!(
-                    takes.most.unwrap() <= rounds * round + looks,
-                    "{surge} {split:?}, {}: {takes}, {rounds} of {round:?}",
-                    step.step
-                );
-                tried = 0;
-            }
+    // Where there is room for all, and one or two at a time.
+    let rows = [(12, [25, 50, 100]), (1, [10, 50, 100]), (2, [25, 75, 100])];
+    for (split, (surge, shares)) in [None, WEIGHTED].into_iter().flat_map(|split| rows.map(|row| (split, row))) {
+        let strategy = Strategy::new(shares.map(|share| Step::scale(percent(share)))).max_surge(surge);
+        let row = Row::of("rounds", [12; 2], strategy.drain_deadline(seconds(20)));
+        let (plan, ..) = Row { split, settle: seconds(200), ..row }.play();
+        let (pool, looks) = (split.map_or(0, |_| 4 * 200 + 20), 6 * 5);
+        let (round, mut tried) = (BOOT + CHECK + seconds(10 + 90 + pool + looks), 1);
+        for step in plan.steps() {
+            let Envelope { launches, takes, .. } = step.envelope;
+            let rounds = tried + (launches - tried).div_ceil(surge);
+            assert!(takes.most.unwrap() <= rounds * round + seconds(looks), "{surge} {split:?}, {}: {takes}", step.step);
+            tried = 0;
         }
     }
 }

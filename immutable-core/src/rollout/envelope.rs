@@ -286,9 +286,9 @@ impl Course<'_> {
         at.surplus |= at.mine > wanted;
 
         let most = match first {
+            // Who stays because the floor needs them is one more, and so is who leaves.
+            _ if at.surplus => budget.ceiling,
             true => wanted,
-            // Who stays because the floor needs them is one more.
-            false if at.surplus => budget.ceiling,
             false => budget.ceiling.min(wanted.saturating_add(at.began)),
         };
         // Where some are there already one of these may be the one that is tried.
@@ -297,20 +297,24 @@ impl Course<'_> {
         let most = if launches > u32::from(by_itself) { most.saturating_add(budget.spares) } else { most };
         let live = if launches > 0 { at.live.max(most) } else { at.live };
         let stay = wanted.min(at.mine).saturating_add(old).min(desired);
-        let ready = self.held(budget.floor, at.sharing).max(stay).min(at.ready).min(desired);
+        let held = self.held(budget.floor, at.sharing);
+        // Where some more stay for the floor others may go in their place, and who is to get fewer requests is not needed for them.
+        let ready = if at.surplus { held.min(stay) } else { held.max(stay) }.min(at.ready).min(desired);
 
-        let probe = at.probe && launches > 0;
+        let probe = at.probe && wanted > 0;
         let room = match first {
             true => wanted,
             false => budget.ceiling.saturating_sub(start.min(desired.max(at.mine.saturating_add(old)))),
         };
-        let rest = launches - u32::from(probe);
+        let rest = launches.saturating_sub(u32::from(probe));
         let at_once = room.saturating_sub(u32::from(probe));
         // Those for whom there is room, and then as others leave.
         let fits = rest <= at_once;
         let slack = self.slack(number, budget).max(1);
         let turns = rest.div_ceil(slack).min(1 + rest.saturating_sub(at_once).div_ceil(slack));
-        let shifts = at.began > 0 && desired > 0 && at.share.is_some_and(|before| before != share);
+        // What somebody else had is theirs at once.
+        let has = if old == 0 { whole } else { share };
+        let shifts = at.began > 0 && desired > 0 && at.share.is_some_and(|before| before != has);
         let last = number + 1 == self.strategy.steps.len();
         let leaving = sum([self.leaving(), self.settle(), self.settle()]);
         // At the end all are waited for who were let go before.
@@ -318,7 +322,9 @@ impl Course<'_> {
         let routing = self.routing();
         let routes = match step {
             Step::Shift { .. } => 1,
-            _ if !step.launches() || routing == Routing::None => 0,
+            _ if routing == Routing::None => 0,
+            // The first one attaches, also if it only waits.
+            _ if number > 0 && !step.launches() => 0,
             _ => {
                 // Whoever is the first gets everything, and that not before the end.
                 let now = routing == Routing::Membership || at.began > 0 || share == whole;
@@ -327,7 +333,8 @@ impl Course<'_> {
                 // Who has nobody left is not attached any more, and what they had is taken over.
                 let lost = match routing {
                     _ if !at.others || old > 0 => 0,
-                    Routing::Weights if launches == 0 || self.strategy.shifts() => 2,
+                    Routing::Weights if launches == 0 => 2,
+                    _ if self.strategy.shifts() => 2,
                     _ => 1,
                 };
                 at.others &= old > 0;
@@ -352,11 +359,10 @@ impl Course<'_> {
             Takes::of(sum([boot.least, min_ready]).saturating_mul(rounds).saturating_add(in_force), longest)
         };
         let takes = match step {
-            Step::Scale { .. } | Step::EachZone(_) | Step::Zone { .. } => moves(),
+            Step::Scale { .. } | Step::EachZone(_) | Step::Zone { .. } => Takes::default(),
             Step::Shift { .. } => {
                 let least = if shifts { self.settle() } else { Duration::ZERO };
-                let shift = Takes::of(least, sum([self.settle(), self.settle(), 4 * LOOK]));
-                if tried { moves().and(shift) } else { shift }
+                Takes::of(least, sum([self.settle(), self.settle(), 4 * LOOK]))
             }
             Step::Bake { lasting } => Takes::of(*lasting, lasting.saturating_add(2 * LOOK)),
             Step::Check(Check { timeout, .. }) => Takes::of(Duration::ZERO, timeout.saturating_add(2 * LOOK)),
@@ -368,13 +374,15 @@ impl Course<'_> {
                 Takes { least: Duration::ZERO, most: timeout.map(|timeout| timeout.saturating_add(2 * LOOK)) }
             }
         };
-        let takes = takes.and(Takes::of(Duration::ZERO, behind));
-        // What somebody else had is theirs at once; and what was left half done is not what a step before it says.
-        let share = if old == 0 { Some(whole) } else { at.share.map(|_| share) };
+        let moved = match step {
+            Step::Shift { .. } => tried,
+            _ => step.launches() || terminations > 0 || routes > 0,
+        };
+        let takes = if moved { moves().and(takes) } else { takes }.and(Takes::of(Duration::ZERO, behind));
         // All for whom there is room are asked for at once, in each group.
         let raises = if fits { u32::from(probe) + rest.min(self.groups()) } else { launches };
         let retires = self.retiring(terminations, first);
-        (at.mine, at.old, at.live, at.share) = (wanted, old, live, share);
+        (at.mine, at.old, at.live, at.share) = (wanted, old, live, at.share.map(|_| has));
         at.leaving = match step {
             Step::Bake { lasting } if *lasting >= leaving => 0,
             _ => at.leaving.max(terminations),
