@@ -250,7 +250,7 @@ impl Course<'_> {
 
     /// Whether the wanted generation gets nothing, attached or not.
     fn detached(&self) -> bool {
-        !self.state.pool.as_ref().is_some_and(|pool| pool.weights.get(&self.wanted.id()).is_some_and(|weight| *weight > 0))
+        self.state.pool.as_ref().and_then(|pool| pool.weights.get(&self.wanted.id())).is_none_or(|weight| *weight == 0)
     }
 
     fn boot(&self) -> Takes {
