@@ -168,6 +168,10 @@ const FOUND: &[(&str, &str)] = &[
         "one that was not seen now, and had served, made room for a first instance that another who served nobody was about to make",
         r#"{"seed":17346,"cloud":{"boot":[9,69],"drain":90,"latency_ms":200,"operations_take":0,"heals":"always"},"fleet":{"zones":2,"min_ready":10,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":2,"max_failed":"25%","probe_attempts":1,"progress_deadline":"38m","rollback_deadline":"54m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"on_shortage":"wait"},"rollouts":[{"size":1,"release":"never_healthy"},{"size":4,"release":"good","after":169},{"size":2,"release":"good","after":93}],"disturbances":[{"rollout":1,"at":48,"what":{"silence":49}}],"wire":{"until":727,"error":47,"throttled":106,"lost_request":0,"lost_reply":140,"late":122,"doubled":0,"slow":0,"stale":83,"partial":182,"late_by":60,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":19},"down":0},{"rollout":1,"at":{"after":104},"down":230}]}"#,
     ),
+    (
+        "somebody had deleted the group of a zone: the same look made it again, and let the last that was ready in its zone go",
+        r#"{"seed":7011151,"cloud":{"boot":[24,24],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true},"fleet":{"zones":2,"min_ready":30,"boot_deadline":600,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"50%","max_failed":1,"probe_attempts":2,"progress_deadline":"22m","rollback_deadline":"59m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"max_unavailable_per_zone":0},"rollouts":[{"size":0,"release":"good"},{"size":3,"release":"good"},{"size":6,"release":"good"}],"disturbances":[{"rollout":2,"at":128,"what":{"delete_group":2}}]}"#,
+    ),
 ];
 
 #[test]
