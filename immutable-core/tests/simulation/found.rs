@@ -172,6 +172,10 @@ const FOUND: &[(&str, &str)] = &[
         "somebody had deleted the group of a zone: the same look made it again, and let the last that was ready in its zone go",
         r#"{"seed":7011151,"cloud":{"boot":[24,24],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true},"fleet":{"zones":2,"min_ready":30,"boot_deadline":600,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"50%","max_failed":1,"probe_attempts":2,"progress_deadline":"22m","rollback_deadline":"59m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"max_unavailable_per_zone":0},"rollouts":[{"size":0,"release":"good"},{"size":3,"release":"good"},{"size":6,"release":"good"}],"disturbances":[{"rollout":2,"at":128,"what":{"delete_group":2}}]}"#,
     ),
+    (
+        "one who left was blamed for a floor that was broken later: its call was long in being done, and those who had replaced it were torn down meanwhile",
+        r#"{"seed":7004402,"cloud":{"boot":[53,53],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"10%","max_unavailable":"25%","max_failed":0,"probe_attempts":1,"progress_deadline":"19m","rollback_deadline":"20m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"each_zone":{"first_bake":"39s","bake":"20s","gates":[{"approve":{"by":["ann","bob","eve"],"least":1,"timeout":"7m 21s","otherwise":"hold"}},{"analyse":{"judge":"judge","for":"3m","every":"20s","otherwise":"back"}}]}}],"leave_deadline":"12m","rollout_deadline":"20m"},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"good","after":212},{"size":2,"release":"good","after":199}],"disturbances":[{"rollout":2,"at":319,"what":{"approve":1}},{"rollout":2,"at":602,"what":{"operations_hang":[1,991]}}]}"#,
+    ),
 ];
 
 #[test]
