@@ -176,6 +176,10 @@ const FOUND: &[(&str, &str)] = &[
         "one who left was blamed for a floor that was broken later: its call was long in being done, and those who had replaced it were torn down meanwhile",
         r#"{"seed":7004402,"cloud":{"boot":[53,53],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"10%","max_unavailable":"25%","max_failed":0,"probe_attempts":1,"progress_deadline":"19m","rollback_deadline":"20m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"each_zone":{"first_bake":"39s","bake":"20s","gates":[{"approve":{"by":["ann","bob","eve"],"least":1,"timeout":"7m 21s","otherwise":"hold"}},{"analyse":{"judge":"judge","for":"3m","every":"20s","otherwise":"back"}}]}}],"leave_deadline":"12m","rollout_deadline":"20m"},"rollouts":[{"size":0,"release":"good"},{"size":1,"release":"good","after":212},{"size":2,"release":"good","after":199}],"disturbances":[{"rollout":2,"at":319,"what":{"approve":1}},{"rollout":2,"at":602,"what":{"operations_hang":[1,991]}}]}"#,
     ),
+    (
+        "requests that came back to whom alone was known to be ready were blamed on those who had become healthy in a black-out, of whom nothing was heard yet",
+        r#"{"seed":7018914,"cloud":{"boot":[46,128],"drain":90,"latency_ms":3000,"operations_take":10,"heals":"never","pool":{"divides":{"weighted":999},"settle":10}},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":5},"strategy":{"max_surge":3,"max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"1h 18m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"2m 9s"}},"rollouts":[{"size":7,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":236,"what":{"black_out":742}},{"rollout":1,"at":886,"what":{"black_out_of_new":334}},{"rollout":1,"at":192,"what":{"sicken":[9,132]}},{"rollout":1,"at":196,"what":{"sicken":[13,87]}},{"rollout":1,"at":232,"what":{"sicken":[13,16]}}]}"#,
+    ),
 ];
 
 #[test]
