@@ -432,6 +432,9 @@ fn who_was_to_leave_at_once_and_serves_by_now_finishes_first() {
     let attached = serves().targets("a b c d x", TargetState::Attached);
     row("who serves may not", &stage, &attached, &format!("noted healthy 0001.0 x\nsettled 9 {withdrawn}"));
     row("who has finished may", &stage, &serves().targets("x", TargetState::Drained), "noted healthy 0001.0 x\nrenewed 9 +160s");
+    let unseen = |x: &str| look().group(1, 4, &format!("a+ b+ c+ {x}")).group(2, 1, "d+");
+    row("where the pool is not seen that is not known", &stage, &unseen("x+"), "noted healthy 0001.0 x");
+    row("but of who boots still", &stage, &unseen("x:"), "renewed 9 +160s");
 }
 
 #[test]

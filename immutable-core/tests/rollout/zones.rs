@@ -360,12 +360,15 @@ fn a_zone_that_is_not_seen_keeps_what_it_has() {
 fn a_zone_in_which_nothing_can_come_has_no_floor() {
     let mut stage = rolling([2, 2, 2], strict(1));
     fill(&mut stage, 2, 0, 0, 2);
-    stage.not_mended(2);
+    stage.pass(30);
     let lost = |look: Look| look.absent(2).cell(1).absent(2).cell(2);
     let old = |c: u32| {
         let all = look().group(1, 1, "a1+").group(1, 2, "b0+ b1+").cell(1);
         all.group(1, c, if c == 2 { "c0+ c1+" } else { "" }).cell(2)
     };
+    let made_again = ["ensure 0002 of 1.1.0 heal false"];
+    assert_eq!(sizes(&stage, &lost(old(2).group(2, 2, "na0+ na1+"))), made_again, "what is made again has it still");
+    stage.not_mended(2);
     assert_eq!(sizes(&stage, &lost(old(2).group(2, 2, "na0+ na1+"))), ["lower 0001.2 2 by c0"]);
 }
 

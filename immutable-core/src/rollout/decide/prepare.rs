@@ -65,11 +65,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     }
 }
 
-/// Makes again what of a generation was deleted, unless its provider would not have it: then the other groups do.
+/// Makes again what of a generation was deleted.
 fn mend(view: &View<'_>, proposal: &mut Proposal, id: GenerationId) {
-    let Some(generation) =
-        view.state.generations.get(&id).filter(|generation| view.is_present(id) && generation.refused.is_none())
-    else {
+    let Some(generation) = view.mends(id) else {
         return;
     };
     let deleted = view.generation(id).any(|(_, group)| group.absent);

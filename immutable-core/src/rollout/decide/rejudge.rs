@@ -80,7 +80,11 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // What it asks for is counted as live already.
             wanted && good && view.live <= view.budget.ceiling.saturating_add(spares)
         }
-        Resize::Lower { leave, .. } => holds(view, id, aim) && !leave.iter().any(|key| serves(view, id, key)),
+        Resize::Lower { .. } if !holds(view, id, aim) => false,
+        Resize::Lower { leave, .. } => {
+            let serve = leave.iter().map(|key| serves(view, id, key)).collect::<Option<Vec<_>>>()?;
+            !serve.contains(&true)
+        }
         Resize::GiveUp { to, .. } => group.idle && group.members() <= *to,
     })
 }
@@ -94,16 +98,16 @@ fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
     !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None) && zone_holds
 }
 
-/// Whether one that was named to leave at once, since it served nobody, gets requests by now.
-fn serves(view: &View<'_>, group: GroupId, key: &InstanceKey) -> bool {
+/// Whether one that was named to leave at once, since it served nobody, gets requests by now; `None` if it may, and the pool is not seen.
+fn serves(view: &View<'_>, group: GroupId, key: &InstanceKey) -> Option<bool> {
     let Some(traffic) = view.traffic.as_ref().filter(|traffic| traffic.capabilities.drains == Drains::Named) else {
-        return false;
+        return Some(false);
     };
     let noted = |noted: &BTreeMap<GroupId, Vec<InstanceKey>>| noted.get(&group).is_some_and(|keys| keys.contains(key));
     let member = view.state.slots(group).and_then(|slots| slots.members.get(key)).filter(|member| member.draining.is_none());
     let well =
         member.is_some_and(|member| member.healthy.is_some() || noted(&view.noted.healthy)) && !noted(&view.noted.unhealthy);
-    well && traffic.seen.and_then(|seen| seen.target(key)) == Some(TargetState::Attached)
+    if well { traffic.seen.map(|seen| seen.target(key) == Some(TargetState::Attached)) } else { Some(false) }
 }
 
 /// What a call came to, once no copy of it can arrive any more, and none that was accepted is still being done. What was not done is withdrawn.

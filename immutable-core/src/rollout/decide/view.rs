@@ -266,6 +266,11 @@ impl<'a> View<'a> {
         life == Some(GenerationLife::Present) && !self.noted.absent.contains(&id)
     }
 
+    /// The generation, if what somebody deletes of it is made again: unless its provider would not have it, when the other groups do.
+    pub(super) fn mends(&self, id: GenerationId) -> Option<&'a GenerationState> {
+        self.state.generations.get(&id).filter(|generation| self.is_present(id) && generation.refused.is_none())
+    }
+
     /// The groups of one generation.
     pub(super) fn generation(&self, id: GenerationId) -> impl Iterator<Item = (&GroupId, &GroupView<'a>)> {
         self.groups.iter().filter(move |(group, _)| group.generation == id)

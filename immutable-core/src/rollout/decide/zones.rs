@@ -32,13 +32,15 @@ impl Serve {
 }
 
 impl Floors {
-    /// By a route that is proposed too. A zone in which what is wanted has no group, or none any more, has no floor: nobody could ever make up for
-    /// those who leave it.
+    /// By a route that is proposed too. A zone in which what is wanted has no group, and gets none, has no floor: nobody could ever make up for those
+    /// who leave it.
     pub(super) fn of(view: &View<'_>, aim: &Aim, proposed: Option<&Weights>) -> Self {
         let needed = aim.zone_floor;
         let Some(wanted) = aim.wanted.filter(|_| needed > 0) else { return Self::default() };
+        // One that somebody has deleted is made again.
+        let again = view.mends(wanted).is_some();
         let mut zones: Vec<u16> =
-            view.generation(wanted).filter(|(_, group)| !group.absent).filter_map(|(_, group)| group.zone).collect();
+            view.generation(wanted).filter(|(_, group)| !group.absent || again).filter_map(|(_, group)| group.zone).collect();
         zones.sort_unstable();
         zones.dedup();
         let maps = view.traffic.iter().flat_map(|traffic| &traffic.maps).copied();

@@ -349,6 +349,10 @@ impl Book {
                         chapter.desired = chapter.plan.basis().desired;
                     }
                     chapter.gate = Gate::follow(chapter.gate.take(), &chapter.phase, to, recorded.at);
+                    // What is torn down has no floor: who was named before, and leaves beside it, had theirs from those who are torn down.
+                    if matches!(to, Phase::Finishing { ending: Ending::Nothing, .. }) {
+                        self.ops.values_mut().for_each(|journaled| (journaled.floor, journaled.zone_floor) = (0, 0));
+                    }
                     chapter.phase = to.clone();
                     chapter.give_up_at = to.give_up_at();
                 }

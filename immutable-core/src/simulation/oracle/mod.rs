@@ -22,7 +22,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::artifact::Digest;
-use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Observation, Release, TrafficSeen};
+use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Instance, Observation, Release, TrafficSeen, Verdict as Health};
 use crate::memory::{Cause, Effect, What};
 use crate::rollout::{Command, FleetState, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
@@ -216,6 +216,10 @@ impl Scene {
         for seen in &observed.groups {
             let sight = self.book.sights.entry(seen.group).or_default();
             let as_of = Some(asked - seen.age);
+            let healthy = |instance: &&Instance| instance.health.iter().any(|health| health.verdict == Health::Healthy);
+            for instance in seen.instances.iter().filter(|instance| self.traffic.divides.is_some() && healthy(instance)) {
+                self.truth.shown(&instance.key, asked - seen.age);
+            }
             sight.any = sight.any.max(as_of);
             if seen.coverage == Coverage::Whole {
                 sight.whole = sight.whole.max(as_of);
@@ -305,7 +309,7 @@ impl Scene {
 mod tests {
     use super::*;
     use crate::artifact::Place;
-    use crate::fleet::{GroupId, Life, Verdict};
+    use crate::fleet::{GroupId, Life};
     use crate::id::{InstanceKey, OpId};
 
     /// What nobody in our own cloud does is judged all the same: a fake of another may.
@@ -315,7 +319,7 @@ mod tests {
         let (call, provider) = (Cause::Call(OpId(1)), Cause::Provider);
         for (by, what, rule) in [
             (call, What::Lives(key.clone(), Life::Running), "replace"),
-            (call, What::Judged(key.clone(), Verdict::Healthy), "replace"),
+            (call, What::Judged(key.clone(), Health::Healthy), "replace"),
             (provider, What::Launched(key.clone()), "replace"),
             (provider, What::Runs(key.clone(), "img-2".into()), "same"),
         ] {

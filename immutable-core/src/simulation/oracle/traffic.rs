@@ -17,7 +17,7 @@ type Weights = BTreeMap<GenerationId, u16>;
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     /// How it divides requests, if there is one.
-    divides: Option<Divides>,
+    pub(super) divides: Option<Divides>,
     /// How long a target needs to finish what it has.
     drain: Duration,
     /// What is set, and what is in force.
@@ -144,9 +144,9 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
     let Some(journaled) = scene.book.ops.get(&op) else { return Ok(()) };
     let (traffic, truth) = (&scene.traffic, &scene.truth);
     let (new, was) = (&traffic.set, &route.was);
-    // Of the others those count who could be known to be ready by what the call rests on.
+    // Of the others those count who could be known to be ready by what the call rests on: of whose health nothing was heard yet, nothing is known.
     let known = journaled.fresh - scene.min_ready;
-    let serve = |of: GenerationId| u64::from(truth.ready_since(of, known));
+    let serve = |of: GenerationId| u64::from(truth.ready_since(of, known, journaled.fresh));
     let proven = scene.book.chapter.as_ref().and_then(|chapter| chapter.baseline);
     let baseline = |of: GenerationId| proven.is_none() || scene.book.release(of) == proven;
     for id in new.keys() {

@@ -17,6 +17,8 @@ pub(super) struct Machine {
     pub(super) healthy: Option<Timestamp>,
     /// When it was healthy last, of one that is not.
     pub(super) was_healthy: Option<Timestamp>,
+    /// When a look first showed that it is healthy, if any did.
+    shown: Option<Timestamp>,
     /// Since when it runs, and since when it was told to finish the requests it has.
     pub(super) running: Option<Timestamp>,
     pub(super) draining: Option<Timestamp>,
@@ -140,6 +142,7 @@ impl Truth {
                     life: Life::Requested,
                     healthy: None,
                     was_healthy: None,
+                    shown: None,
                     running: None,
                     draining: None,
                     gone: None,
@@ -287,10 +290,19 @@ impl Truth {
         count(self.lost.iter().rev().take_while(|(at, _)| *at >= then).filter(|(_, group)| of(*group)))
     }
 
-    /// How many of a generation are ready, and have been healthy since before then.
-    pub(super) fn ready_since(&self, generation: GenerationId, then: Timestamp) -> u32 {
+    /// A look showed somebody healthy as of then.
+    pub(super) fn shown(&mut self, key: &InstanceKey, as_of: Timestamp) {
+        let machine = self.machines.get_mut(key).filter(|machine| machine.healthy.is_some_and(|since| since <= as_of));
+        if let Some(machine) = machine {
+            machine.shown = machine.shown.or(Some(as_of));
+        }
+    }
+
+    /// How many of a generation are ready, have been healthy since before `then`, and were shown so by a look no later than `by`.
+    pub(super) fn ready_since(&self, generation: GenerationId, then: Timestamp, by: Timestamp) -> u32 {
         let long = |machine: &Machine| machine.ready() && machine.healthy.is_some_and(|since| since < then);
-        count(self.of(generation).filter(|(_, machine)| long(machine)))
+        let shown = |machine: &Machine| machine.shown.is_some_and(|first| first <= by);
+        count(self.of(generation).filter(|(_, machine)| long(machine) && shown(machine)))
     }
 
     pub(super) fn ready_of(&self, generation: GenerationId) -> u32 {
@@ -306,7 +318,7 @@ impl Truth {
 
 fn ill(machine: &mut Machine, at: Timestamp) {
     if machine.healthy.take().is_some() {
-        machine.was_healthy = Some(at);
+        (machine.was_healthy, machine.shown) = (Some(at), None);
     }
 }
 
