@@ -168,6 +168,10 @@ const FOUND: &[(&str, &str)] = &[
         "one that was not seen now, and had served, made room for a first instance that another who served nobody was about to make",
         r#"{"seed":17346,"cloud":{"boot":[9,69],"drain":90,"latency_ms":200,"operations_take":0,"heals":"always"},"fleet":{"zones":2,"min_ready":10,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":2,"max_failed":"25%","probe_attempts":1,"progress_deadline":"38m","rollback_deadline":"54m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"on_shortage":"wait"},"rollouts":[{"size":1,"release":"never_healthy"},{"size":4,"release":"good","after":169},{"size":2,"release":"good","after":93}],"disturbances":[{"rollout":1,"at":48,"what":{"silence":49}}],"wire":{"until":727,"error":47,"throttled":106,"lost_request":0,"lost_reply":140,"late":122,"doubled":0,"slow":0,"stale":83,"partial":182,"late_by":60,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":19},"down":0},{"rollout":1,"at":{"after":104},"down":230}]}"#,
     ),
+    (
+        "what took the place of a rollout wanted the generation that this one was just removing, and was refused",
+        r#"{"seed":7013485,"cloud":{"boot":[37,57],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":999},"settle":0}},"fleet":{"zones":2,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":2,"max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"38m","rollback_deadline":"20m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":8,"release":"good"},{"size":8,"release":"good"},{"size":0,"release":"again","after":351}],"disturbances":[{"rollout":1,"at":217,"what":{"kill":9}},{"rollout":1,"at":90,"what":{"kill":6}}],"wire":{"until":447,"error":51,"throttled":51,"lost_request":0,"lost_reply":0,"late":84,"doubled":47,"slow":0,"stale":284,"partial":247,"late_by":5,"stale_by":10}}"#,
+    ),
 ];
 
 #[test]
