@@ -172,6 +172,10 @@ const FOUND: &[(&str, &str)] = &[
         "what took the place of a rollout wanted the generation that this one was just removing, and was refused",
         r#"{"seed":7013485,"cloud":{"boot":[37,57],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":999},"settle":0}},"fleet":{"zones":2,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":2,"max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"38m","rollback_deadline":"20m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":8,"release":"good"},{"size":8,"release":"good"},{"size":0,"release":"again","after":351}],"disturbances":[{"rollout":1,"at":217,"what":{"kill":9}},{"rollout":1,"at":90,"what":{"kill":6}}],"wire":{"until":447,"error":51,"throttled":51,"lost_request":0,"lost_reply":0,"late":84,"doubled":47,"slow":0,"stale":284,"partial":247,"late_by":5,"stale_by":10}}"#,
     ),
+    (
+        "a black-out that began in a rollout whose place another took was over with it, for who computed how long that other may take",
+        r#"{"seed":7003123,"cloud":{"boot":[12,69],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":30,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":0,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"56m","on_first_failure":"tear_down","steps":[{"each_zone":{"first_bake":"2m 6s"}}],"on_shortage":"wait"},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good","after":199},{"size":0,"release":"good","after":482}],"disturbances":[{"rollout":1,"at":317,"what":{"black_out":14400}}]}"#,
+    ),
 ];
 
 #[test]
