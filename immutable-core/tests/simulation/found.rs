@@ -176,6 +176,10 @@ const FOUND: &[(&str, &str)] = &[
         "a black-out that began in a rollout whose place another took was over with it, for who computed how long that other may take",
         r#"{"seed":7003123,"cloud":{"boot":[12,69],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":30,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":0,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"56m","on_first_failure":"tear_down","steps":[{"each_zone":{"first_bake":"2m 6s"}}],"on_shortage":"wait"},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good","after":199},{"size":0,"release":"good","after":482}],"disturbances":[{"rollout":1,"at":317,"what":{"black_out":14400}}]}"#,
     ),
+    (
+        "one that was ill when it was named came round while the operation hung, and went for nothing, for who counted the launches",
+        r#"{"seed":7004318,"cloud":{"boot":[36,67],"drain":0,"latency_ms":0,"operations_take":10,"heals":"never","unguarded":true},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":2},"strategy":{"max_surge":1,"max_unavailable":0,"max_failed":1,"probe_attempts":1,"progress_deadline":"19m","rollback_deadline":"42m","on_first_failure":"tear_down","steps":[{"bake":{"for":"1m 51s"}},{"scale":{"to":"100%"}}],"leave_deadline":"6m","rollout_deadline":"33m"},"rollouts":[{"size":0,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":346,"what":{"sicken":[14,317]}},{"rollout":1,"at":473,"what":{"operations_hang":[1,7176]}}],"crashes":[{"rollout":1,"at":{"seconds":270},"down":79}]}"#,
+    ),
 ];
 
 #[test]
