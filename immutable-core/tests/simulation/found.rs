@@ -180,6 +180,10 @@ const FOUND: &[(&str, &str)] = &[
         "one that was ill when it was named came round while the operation hung, and went for nothing, for who counted the launches",
         r#"{"seed":7004318,"cloud":{"boot":[36,67],"drain":0,"latency_ms":0,"operations_take":10,"heals":"never","unguarded":true},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":2},"strategy":{"max_surge":1,"max_unavailable":0,"max_failed":1,"probe_attempts":1,"progress_deadline":"19m","rollback_deadline":"42m","on_first_failure":"tear_down","steps":[{"bake":{"for":"1m 51s"}},{"scale":{"to":"100%"}}],"leave_deadline":"6m","rollout_deadline":"33m"},"rollouts":[{"size":0,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":346,"what":{"sicken":[14,317]}},{"rollout":1,"at":473,"what":{"operations_hang":[1,7176]}}],"crashes":[{"rollout":1,"at":{"seconds":270},"down":79}]}"#,
     ),
+    (
+        "a call of a process that was frozen arrived after the end, and was taken for one made by driving again",
+        r#"{"seed":7001824,"cloud":{"boot":[40,72],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":1,"max_failed":1,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"1h 14m","on_first_failure":"tear_down","steps":[{"scale":{"to":"34%"}},{"bake":{"for":"56s"}},{"scale":{"to":"100%"}},{"bake":{"for":"2m 3s"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"never_boots"}],"wire":{"until":1011,"error":82,"throttled":0,"lost_request":0,"lost_reply":116,"late":0,"doubled":0,"slow":256,"stale":204,"partial":0,"late_by":20,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":645},"down":28,"sleeps":288}]}"#,
+    ),
 ];
 
 #[test]
