@@ -184,6 +184,10 @@ const FOUND: &[(&str, &str)] = &[
         "a call of a process that was frozen arrived after the end, and was taken for one made by driving again",
         r#"{"seed":7001824,"cloud":{"boot":[40,72],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":1,"max_unavailable":1,"max_failed":1,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"1h 14m","on_first_failure":"tear_down","steps":[{"scale":{"to":"34%"}},{"bake":{"for":"56s"}},{"scale":{"to":"100%"}},{"bake":{"for":"2m 3s"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"never_boots"}],"wire":{"until":1011,"error":82,"throttled":0,"lost_request":0,"lost_reply":116,"late":0,"doubled":0,"slow":256,"stale":204,"partial":0,"late_by":20,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":645},"down":28,"sleeps":288}]}"#,
     ),
+    (
+        "what a refusal had left alone for a second as a person was asked was noted only by the second look, and taken for news without end",
+        r#"{"seed":7015365,"cloud":{"boot":[78,78],"drain":0,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"50%","max_failed":0,"probe_attempts":2,"progress_deadline":"32m","rollback_deadline":"1h 1m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"58s"}},"rollouts":[{"size":1,"release":"good"},{"size":2,"release":"again"}],"disturbances":[{"rollout":1,"at":43,"what":{"raises_short":2}},{"rollout":1,"at":168,"what":"revoke"}],"crashes":[{"rollout":1,"at":{"after":62},"down":130}]}"#,
+    ),
 ];
 
 #[test]
