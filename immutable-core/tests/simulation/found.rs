@@ -188,6 +188,10 @@ const FOUND: &[(&str, &str)] = &[
         "what a refusal had left alone for a second as a person was asked was noted only by the second look, and taken for news without end",
         r#"{"seed":7015365,"cloud":{"boot":[78,78],"drain":0,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"50%","max_failed":0,"probe_attempts":2,"progress_deadline":"32m","rollback_deadline":"1h 1m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"58s"}},"rollouts":[{"size":1,"release":"good"},{"size":2,"release":"again"}],"disturbances":[{"rollout":1,"at":43,"what":{"raises_short":2}},{"rollout":1,"at":168,"what":"revoke"}],"crashes":[{"rollout":1,"at":{"after":62},"down":130}]}"#,
     ),
+    (
+        "an operation that was to take two failed after its process had died, and they counted as leaving for ever",
+        r#"{"seed":7015629,"cloud":{"boot":[62,62],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"25%","max_unavailable":0,"max_failed":1,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h 5m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":2,"release":"again"}],"disturbances":[{"rollout":1,"at":115,"what":{"kill":12}},{"rollout":1,"at":711,"what":{"kill":14}},{"rollout":1,"at":37,"what":{"set_size":[5,5]}}],"wire":{"until":0,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":42,"stale":0,"partial":0,"late_by":60,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":20},"down":1078}]}"#,
+    ),
 ];
 
 #[test]
