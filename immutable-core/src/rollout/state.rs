@@ -181,6 +181,11 @@ impl Member {
         Self { seen, healthy, ill, once: false, draining, exit: Exit::None, charged: false, named }
     }
 
+    /// Whether nothing takes it though it was named: the operation that was to has failed, and no copy of the call can arrive any more.
+    pub(crate) fn stays(&self, quiet: bool) -> bool {
+        quiet && self.exit == Exit::Named && self.named.is_none()
+    }
+
     /// Since when it is told to leave, if it is.
     pub(crate) fn told(&self) -> Option<Timestamp> {
         self.draining.or(self.named)

@@ -70,11 +70,17 @@ impl Expected<'_> {
         self.script.wire.iter().chain(&self.script.journal).filter(move |_| disturbed)
     }
 
+    /// Whether what was done to an earlier rollout may last into this one: what hangs goes on to hang, and nothing is waited for where one takes
+    /// the place of another.
+    fn goes_on(&self, trouble: &Disturbance) -> bool {
+        let since = self.script.rollouts.get(trouble.rollout + 1..=self.rollout).unwrap_or_default();
+        let replaced = since.iter().all(|wish| wish.after.is_some());
+        trouble.rollout < self.rollout && (replaced || matches!(trouble.what, Trouble::OperationsHang(..)))
+    }
+
     /// How long after its beginning nothing goes wrong in the world any more.
     pub(super) fn disturbed_for(&self) -> Duration {
-        let hangs = |what: &Trouble| matches!(what, Trouble::OperationsHang(..));
-        let concerns =
-            |trouble: &&Disturbance| trouble.rollout == self.rollout || (trouble.rollout < self.rollout && hangs(&trouble.what));
+        let concerns = |trouble: &&Disturbance| trouble.rollout == self.rollout || self.goes_on(trouble);
         let ours = self.script.disturbances.iter().filter(concerns);
         Duration::from_secs(ours.map(|trouble| trouble.at + trouble.what.lasts()).max().unwrap_or(0))
     }
@@ -143,12 +149,10 @@ impl Expected<'_> {
             return false;
         }
         let strategy = &self.script.strategy;
-        // What hangs goes on to hang in the rollout that takes the place of this one; what is broken already keeps nothing that mends it.
-        let before =
-            self.script.disturbances.iter().filter(|trouble| trouble.rollout < self.rollout).map(|trouble| &trouble.what);
-        let hangs = before.filter(|trouble| matches!(trouble, Trouble::OperationsHang(..)));
-        let troubles = self.troubles().filter(|trouble| !matches!(trouble, Trouble::Rot(_)));
-        let lasting: u64 = troubles.chain(hangs).map(Trouble::lasts).sum();
+        let before = self.script.disturbances.iter().filter(|trouble| self.goes_on(trouble)).map(|trouble| &trouble.what);
+        // What is broken already keeps nothing that mends it.
+        let troubles = self.troubles().chain(before).filter(|trouble| !matches!(trouble, Trouble::Rot(_)));
+        let lasting: u64 = troubles.map(Trouble::lasts).sum();
         let wires: u64 = self.wires().map(|wire| wire.until).max().unwrap_or(0);
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));

@@ -43,10 +43,22 @@ impl Play<'_> {
         let mut calls = self.cloud.calls();
         self.clock.run(async {
             let wrong = |error: Error| self.breach("fixpoint", error.to_string());
-            // What has happened since it asked is noted once.
-            if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+            // What has happened since it asked is noted once; and again of what a refusal had left alone for a moment as it asked: it has to be left
+            // alone for as long from when somebody looks.
+            let mut looks = 0..if asks { 2 } else { 0 };
+            while looks.next().is_some()
+                && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)?
+            {
+                let began = self.now();
                 running.drive().await.map(drop).map_err(wrong)?;
                 calls = self.cloud.calls();
+                let (state, _) = self.ledger.folded().map_err(|illegal| self.breach("fixpoint", illegal))?;
+                let groups = state.generations().values().flat_map(|generation| generation.groups.values());
+                let quiet = groups.map(|slots| slots.quiet_until).chain(state.pool().map(|pool| pool.quiet_until)).max();
+                match quiet.filter(|quiet| *quiet > began) {
+                    Some(quiet) => self.clock.sleep_until(quiet).await,
+                    None => break,
+                }
             }
             let (state, head) = self.ledger.folded().map_err(|illegal| self.breach("fixpoint", illegal))?;
             let kept = self.cloud.journal().load(&self.fleet.stream(), After::Version(StreamVersion(0))).await.map_err(wrong)?;

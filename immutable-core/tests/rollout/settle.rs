@@ -7,6 +7,7 @@ use immutable_core::id::OpId;
 use immutable_core::rollout::{Call, Event, Exit, GenerationLife, OpResult, Refused, Strategy, settle};
 
 use super::kit::{MINUTE, Stage, done, drain, group, held_back, key, lower, raise, removed, route};
+use super::sight::look;
 
 fn refused(kind: ErrorKind, retry: Retry) -> Refused {
     Refused { kind, retry, what: "in its words".into(), found: None, echo_until: None }
@@ -102,6 +103,28 @@ fn failed_frees_whom_it_named_unless_a_copy_may_arrive() {
     let mut stage = owing(lower(1, 3, "a"));
     stage.answer(OpResult::Failed(Refused { found: Some(7), ..refused(ErrorKind::Conflict, Retry::Never) }));
     assert_eq!((stage.size(1), stage.exit(1, "a")), (7, Exit::None), "the size found is the size");
+}
+
+#[test]
+fn an_operation_that_failed_frees_whom_it_was_to_take_once_no_copy_may_arrive() {
+    let mut stage = owing(lower(1, 3, "a"));
+    stage.answer(accepted("t", Some(stage.now + MINUTE)));
+    stage.answer(OpResult::Failed(refused(ErrorKind::Internal, Retry::Backoff)));
+    assert_eq!((stage.exit(1, "a"), stage.quiet_until(1)), (Exit::Named, stage.now + MINUTE));
+    let ready = |stage: &Stage| {
+        let counts = look().group(1, 3, "a+ b+ c+").group(2, 0, "").decide(stage).report.counts;
+        (counts.leaving, counts.live)
+    };
+    stage.pass(59);
+    assert_eq!(ready(&stage), (2, 4), "it may go still");
+    stage.pass(1);
+    assert_eq!(ready(&stage), (3, 3), "it stays");
+    let mut again = stage.clone();
+    again.owe(lower(1, 3, "a"));
+    again.answer_last(OpResult::Failed(refused(ErrorKind::Internal, Retry::Backoff)));
+    assert_eq!(again.exit(1, "a"), Exit::None, "what came of the first call is no matter of the second");
+    stage.owe(lower(1, 3, "b"));
+    assert_eq!((stage.exit(1, "a"), stage.exit(1, "b")), (Exit::None, Exit::Named));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use immutable_core::error::ErrorKind;
 use immutable_core::fleet::{FailureClass, GenerationId};
 use immutable_core::rollout::{
-    Charge, Ending, Event, Hold, Need, Outcome, Phase, Plan, PlanFor, RevertCause, StepState, Strategy, Supersede, Wanted,
+    Call, Charge, Ending, Event, Hold, Need, Outcome, Phase, Plan, PlanFor, RevertCause, StepState, Strategy, Supersede, Wanted,
 };
 
-use super::kit::{MINUTE, Stage, artifact, capabilities, group, key, raise};
+use super::kit::{MINUTE, Stage, artifact, capabilities, group, key, raise, removed};
 use super::sight::{look, row};
 
 fn replace() -> Strategy {
@@ -53,6 +53,27 @@ fn it_is_planned_only_if_it_may() {
     over.apply(Event::Ended { outcome: Outcome::LeftMixed });
     let stale = plan.check_basis(&over.state).unwrap_err().to_string();
     assert!(stale.contains("the rollout whose place it was to take has ended"), "{stale}");
+}
+
+#[test]
+fn what_is_being_removed_is_not_wanted_again() {
+    let mut stage = halfway();
+    stage.ready(2, "e");
+    stage.retire(1, "b c");
+    stage.gone(1, "b c");
+    stage.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"as read") });
+    stage.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: stage.now + MINUTE });
+    let there = planned(&stage, "1.0.0", &replace()).unwrap();
+    assert_eq!(*there.wanted(), Wanted::Existing(GenerationId(1)));
+    there.check_basis(&stage.state).unwrap();
+    stage.owe(Call::Destroy(GenerationId(1)));
+    let owed = stage.clone();
+    stage.settle(removed());
+    for stage in [owed, stage] {
+        assert_eq!(planned(&stage, "1.0.0", &replace()).unwrap().wanted().id(), GenerationId(3));
+        let stale = there.check_basis(&stage.state).unwrap_err().to_string();
+        assert!(stale.contains("the generation that it wants is being removed"), "{stale}");
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl<'a> View<'a> {
 
     /// An instance that is known and was not seen: gone if the view is whole and newer than its first sight, in doubt if not.
     fn unseen(&mut self, id: GroupId, key: &'a InstanceKey, member: &Member, rollout: &RolloutState, group: &mut GroupView<'a>) {
-        match member.exit {
+        match self.exit(id, member, group) {
             Exit::Gone => {}
             _ if group.whole && group.as_of >= member.seen => self.gone(id, key, Some(member), None, rollout),
             Exit::Named => group.leavers += 1,
@@ -121,6 +121,7 @@ impl<'a> View<'a> {
             self.noted.appeared.entry(id).or_default().push(key.clone());
             fresh
         });
+        known.exit = self.exit(id, &known, group);
         let pool = || self.traffic.as_ref().map_or(Verdict::Unknown, |traffic| traffic.says(&instance.key));
         let verdict = verdict(instance, policy, pool);
         self.heard |= verdict != Verdict::Unknown;
@@ -236,6 +237,12 @@ impl<'a> View<'a> {
                 self.hedged(id, &known, heard, rollout, group);
             }
         }
+    }
+
+    /// Where one is on its way out: nowhere, if it was named and [stays](Member::stays).
+    fn exit(&self, id: GroupId, member: &Member, group: &GroupView<'_>) -> Exit {
+        let quiet = || group.free && self.state.slots(id).is_some_and(|slots| group.as_of >= slots.quiet_until);
+        if member.exit == Exit::Named && member.stays(quiet()) { Exit::None } else { member.exit }
     }
 
     /// One that was never healthy, and of which something is heard, may be given a spare once it has booted for long.

@@ -261,7 +261,7 @@ impl FleetState {
     fn leave_anew(&mut self, at: Timestamp) {
         let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
         for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| member.exit == Exit::Named) {
-            member.named = Some(at);
+            member.named = member.named.map(|_| at);
         }
     }
 
@@ -376,6 +376,7 @@ impl FleetState {
             _ => {}
         }
         self.rollout = None;
+        self.unname_who_stay(self.at, |_, _| true);
         Ok(())
     }
 

@@ -38,6 +38,9 @@ impl FleetState {
             }
         }
         self.next_op = OpId(op.0 + 1);
+        let about =
+            |id: GenerationId, cell: u16| call.generation() == Some(id) && call.group().is_none_or(|group| group.cell == cell);
+        self.unname_who_stay(at, about);
         let (echo_until, uncertain, ticket) = Default::default();
         self.owed.insert(op, Owed { call: call.clone(), basis, echo_until, uncertain, ticket, again, since: at });
         Ok(())
@@ -104,15 +107,27 @@ impl FleetState {
                     let here = slots.members.get(key).is_some_and(|member| member.exit != Exit::Gone);
                     ensure(here, || format!("{key} is named to leave group {group} and is not in it"))?;
                 }
+                let quiet = at >= slots.quiet_until;
                 for key in leave {
                     if let Some(member) = slots.members.get_mut(key) {
-                        if member.exit == Exit::Named {
+                        if member.exit == Exit::Named && !member.stays(quiet) {
                             again.insert(key.clone());
                         }
                         (member.exit, member.named) = (Exit::Named, member.named.or(Some(at)));
                     }
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// Whoever was named and [stays](Member::stays) is as before: from the next call about its group on, or from the end.
+    pub(super) fn unname_who_stay(&mut self, at: Timestamp, of: impl Fn(GenerationId, u16) -> bool) {
+        for (id, generation) in &mut self.generations {
+            // Since that operation no other was done.
+            for (_, slots) in generation.groups.iter_mut().filter(|(cell, slots)| slots.failures > 0 && of(*id, **cell)) {
+                let quiet = at >= slots.quiet_until;
+                slots.members.values_mut().filter(|member| member.stays(quiet)).for_each(|member| member.exit = Exit::None);
             }
         }
     }

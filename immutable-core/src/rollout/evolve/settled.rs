@@ -165,12 +165,21 @@ impl FleetState {
             };
             match &**resize {
                 Resize::Lower { leave, .. } if echo <= at => leave.difference(again).for_each(|key| unname(slots, key)),
+                Resize::Lower { leave, .. } if begun => leave.difference(again).for_each(|key| may_stay(slots, key)),
                 // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
                 // are read all are counted.
                 Resize::Raise { to, .. } if (begun || echo > at) && why.found.is_none() => slots.size = *to,
                 _ => {}
             }
         }
+    }
+}
+
+/// The operation that was to take it failed, and a copy of the call may arrive still: since when it is named is forgotten, by which it
+/// [stays](crate::rollout::state::Member::stays) once none can.
+fn may_stay(slots: &mut Slots, key: &InstanceKey) {
+    if let Some(member) = slots.members.get_mut(key).filter(|member| member.exit == Exit::Named) {
+        member.named = None;
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use self::place::{checked, groups, pool, zones};
+use self::place::{checked, groups, pool, stays, zones};
 use crate::artifact::{Artifact, ArtifactName, Digest, ImageRef, Version};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fleet::{
@@ -20,7 +20,7 @@ use crate::rollout::envelope::{Course, Envelope};
 use crate::rollout::keep::Amiss;
 use crate::rollout::lint::{self, Warning};
 use crate::rollout::report::Feasibility;
-use crate::rollout::state::{FleetState, GenerationLife, GenerationState, Proven, RolloutState};
+use crate::rollout::state::{FleetState, GenerationState, Proven, RolloutState};
 use crate::rollout::strategy::{Step, Strategy, Supersede};
 
 /// A rollout as data. `Display` prints it for review, serde as JSON with `"format": 1`.
@@ -319,13 +319,11 @@ impl Plan {
             upkeep: fleet.specified_upkeep(),
             labels: BTreeMap::new(),
         };
-        let room = |generation: &GenerationState| {
+        let room = |(id, generation): &(&GenerationId, &GenerationState)| {
             let placed = |spec: &GenerationSpec| spec.groups.iter().map(|group| group.placement.clone()).collect::<Vec<_>>();
-            generation.life == GenerationLife::Present
-                && generation.release() == release
-                && placed(&generation.spec) == placed(&spec)
+            stays(state, **id) && generation.release() == release && placed(&generation.spec) == placed(&spec)
         };
-        let there = || state.generations.iter().rev().find(|(_, generation)| room(generation)).map(|(id, _)| *id);
+        let there = || state.generations.iter().rev().find(room).map(|(id, _)| *id);
         let wanted = keeps.unwrap_or_else(there).map_or_else(|| Wanted::New(Arc::new(spec)), Wanted::Existing);
         let (envelopes, envelope) = Course { state, fleet, strategy, wanted: &wanted, release, switch }.envelopes();
         let steps = envelopes.into_iter().enumerate();
@@ -385,6 +383,8 @@ impl Plan {
             "its size is another"
         } else if then.running != now.running {
             "the rollout whose place it was to take has ended"
+        } else if matches!(self.wanted, Wanted::Existing(id) if !stays(state, id)) {
+            "the generation that it wants is being removed"
         } else {
             return Ok(());
         };

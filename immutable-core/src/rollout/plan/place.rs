@@ -1,9 +1,12 @@
 //! Where what a plan launches is put: its groups in their placements, and the pool that it gets its requests from.
 
 use crate::error::{Error, Result};
-use crate::fleet::{Fleet, FleetCapabilities, GenerationSpec, GroupSpec, POOL_CHECK, Placement, Split, TrafficCapabilities};
+use crate::fleet::{
+    Fleet, FleetCapabilities, GenerationId, GenerationSpec, GroupSpec, POOL_CHECK, Placement, Split, TrafficCapabilities,
+};
 use crate::id::{PoolId, Zone};
-use crate::rollout::state::FleetState;
+use crate::rollout::event::Call;
+use crate::rollout::state::{FleetState, GenerationLife};
 use crate::rollout::strategy::Strategy;
 
 /// The pool that the fleet gets its requests from, if it is one that can be used.
@@ -56,6 +59,12 @@ pub(super) fn checked(
         "an instance of fleet {id} is ready when its pool says so (required source `{POOL_CHECK}`), {why}: nobody would ever be; require a source that needs no \
          requests, or use a pool in which all share them (`Split::Pooled`), and no shift"
     )))
+}
+
+/// Whether a generation is there, and is not about to be removed: the rollout whose place another takes may be doing that.
+pub(super) fn stays(state: &FleetState, id: GenerationId) -> bool {
+    let there = state.generations.get(&id).is_some_and(|generation| generation.life == GenerationLife::Present);
+    there && !state.owed.values().any(|owed| owed.call == Call::Destroy(id))
 }
 
 /// The zones that a generation's groups are in, in the order of these.

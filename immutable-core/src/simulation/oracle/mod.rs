@@ -168,8 +168,12 @@ impl Scene {
             once::count(&mut self.book, op, &change);
         }
         let wanted = self.book.chapter.as_ref().and_then(|chapter| chapter.moves_to()) == Some(group.generation);
-        let lied = self.lied_within(effect.at - MAX_VIEW_AGE, effect.at);
-        self.done.happened(&change, wanted, effect.at - MAX_VIEW_AGE - self.under_way, lied);
+        // An operation that hangs takes who has come round since.
+        let decided =
+            if let Cause::Call(op) = effect.by { self.book.ops.get(&op).map(|journaled| journaled.whole) } else { None };
+        let from = decided.unwrap_or(effect.at).min(effect.at - MAX_VIEW_AGE);
+        let lied = self.lied_within(from, effect.at);
+        self.done.happened(&change, wanted, from.min(effect.at - MAX_VIEW_AGE - self.under_way), lied);
         probe::exercise(&self.truth, &mut self.book, &change, self.min_ready);
         for (rule, oracle) in OF_EFFECTS {
             if let Err(why) = oracle(self, &change) {
