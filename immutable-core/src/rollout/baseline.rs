@@ -95,6 +95,10 @@ pub(super) mod tests {
 
     /// One that runs, is well, and is alone.
     fn seen(change: impl FnOnce(&mut GroupSeen, &mut Instance)) -> Result<usize, String> {
+        seen_by(Heals::Switchable, change)
+    }
+
+    fn seen_by(heals: Heals, change: impl FnOnce(&mut GroupSeen, &mut Instance)) -> Result<usize, String> {
         let mut one = Instance {
             key: InstanceKey::named("a"),
             zone: None,
@@ -111,7 +115,7 @@ pub(super) mod tests {
         change(&mut group, &mut one);
         group.instances = Arc::new(vec![one]);
         let fleet = Fleet::new("web", Place::memory());
-        standing(&group, &spec(), fleet.health(), Heals::Switchable).map(|keys| keys.len())
+        standing(&group, &spec(), fleet.health(), heals).map(|keys| keys.len())
     }
 
     #[test]
@@ -121,6 +125,9 @@ pub(super) mod tests {
             group.state = GroupState::Present { size: 1, working: Working::Unsaid, spec: None, upkeep };
         };
         assert_eq!(seen(|group, _| unsaid(group, None)), Ok(1), "what a provider cannot say is believed");
+        let heal = Upkeep { heal: true, ..Upkeep::NONE };
+        let mends = |heals| seen_by(heals, |group, _| set(group, 1, Working::Idle, heal)).is_ok();
+        assert_eq!([Heals::Always, Heals::Switchable].map(mends), [true, false], "who always heals may");
         type Change = fn(&mut GroupSeen, &mut Instance);
         let each: [(Change, &str); 14] = [
             (|group, _| group.coverage = Coverage::Part("a page is missing".into()), "a page is missing"),

@@ -1,9 +1,13 @@
 //! Floors of zones: whom they keep though there are more than enough of them, and who holds them up.
 
-use immutable_core::fleet::Split;
-use immutable_core::rollout::{Event, Step, Strategy};
+use std::sync::Arc;
 
-use super::zones::{fill, look_of, percent, rolling, routed, routes, see, sizes};
+use immutable_core::fleet::{Resize, Split};
+use immutable_core::rollout::{Call, Event, Step, Strategy};
+
+use super::kit::{Stage, done, route, switch};
+use super::sight::look;
+use super::zones::{cell, fill, fleet, look_of, percent, rolling, routed, routes, see, sizes};
 
 #[test]
 fn more_than_the_goal_are_not_waited_for_where_their_zones_need_them() {
@@ -43,4 +47,61 @@ fn where_nobody_loses_their_requests_too_few_in_a_zone_are_no_hindrance() {
     let doubted = look_of("a0+ a1+", "b0+ b1+", "c0? c1?").group(2, 2, "na0+ na1+").group(2, 2, "nb0+ nb1+").cell(1);
     let now = doubted.group(2, 0, "").cell(2).pool(&[(1, 100), (2, 0)]);
     assert_eq!(routes(&stage, &now), ["0001:25,0002:75"], "whoever may serve in zone c keeps a share");
+}
+
+/// In zone b the old one alone, which can never leave; of the new two in a and one in c.
+fn uneven(desired: u32, strategy: Strategy) -> Stage {
+    let mut stage = rolling([0, 1, 0], strategy.max_unavailable_per_zone(0));
+    stage.apply(Event::Resized { desired });
+    fill(&mut stage, 2, 0, 0, 2);
+    fill(&mut stage, 2, 2, 0, 1);
+    stage.pass(30);
+    stage
+}
+
+#[test]
+fn room_is_made_for_a_zone_where_all_are_there_and_where_no_more_fit() {
+    let decides = |stage: &Stage| sizes(stage, &see([0, 1, 0], [2, 0, 1]));
+    let beside = |surge: u32| uneven(3, Strategy::rolling().max_surge(surge));
+    assert_eq!(decides(&beside(2)), ["lower 0002.0 2 by na0"], "all are there, and one more would fit");
+    let full = uneven(4, Strategy::rolling().max_surge(0).max_unavailable(1));
+    assert_eq!(decides(&full), ["lower 0002.0 2 by na0"], "one is missing, and none fits");
+    let mut asked = beside(1);
+    asked.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2, 2), from: 1, to: 2 })));
+    assert_eq!(decides(&asked), [""; 0], "not before what was asked for has come");
+}
+
+#[test]
+fn no_room_is_made_where_no_zone_has_more_than_its_floor() {
+    let mut stage = rolling([0, 1, 1], Strategy::rolling().max_surge(1).max_unavailable_per_zone(0));
+    stage.apply(Event::Resized { desired: 3 });
+    fill(&mut stage, 2, 0, 0, 1);
+    fill(&mut stage, 2, 2, 0, 1);
+    stage.pass(30);
+    let old = look().group(1, 0, "").group(1, 1, "b0+").cell(1).group(1, 1, "c0*").cell(2);
+    let all = old.group(2, 1, "na0+").group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
+    assert_eq!(sizes(&stage, &all), [""; 0], "somebody protects the old one of zone c");
+}
+
+#[test]
+fn room_is_made_by_who_serves_once_the_requests_go_where_they_should() {
+    let drains = |seconds: u64| {
+        let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
+        let strategy = Strategy::rolling().max_surge(1).max_unavailable_per_zone(0);
+        (stage.fleet, stage.strategy, stage.switch) = (fleet(3, 3).pool("web"), strategy, Some(switch(Split::Pooled)));
+        stage.open("1.1.0");
+        stage.claim();
+        stage.make(2);
+        stage.step();
+        for (generation, at, size) in [(1, 1, 1), (2, 0, 2), (2, 2, 1)] {
+            fill(&mut stage, generation, at, 0, size);
+        }
+        stage.pass(30);
+        stage.owe(route(&[(1, 1), (2, 1)]));
+        stage.settle(done(None));
+        stage.pass(seconds);
+        let decided = see([0, 1, 0], [2, 0, 1]).pool(&[(1, 1), (2, 1)]).says_decide(&stage);
+        decided.contains("drain 0002.0 na0")
+    };
+    assert_eq!([9, 10].map(drains), [false, true], "the pool takes ten seconds");
 }

@@ -16,7 +16,7 @@ pub(super) fn percent(percent: u32) -> Percent {
 }
 
 /// A fleet of this size in the first so many of the zones a, b and c.
-fn fleet(size: u32, zones: usize) -> Fleet {
+pub(super) fn fleet(size: u32, zones: usize) -> Fleet {
     Stage::fleet(size).zones(["a", "b", "c"].into_iter().take(zones).map(Into::into))
 }
 
