@@ -110,6 +110,10 @@ impl Play<'_> {
                             // What they sent once they woke up arrives, though they have found out by then.
                             self.pass(Duration::from_millis(self.script.cloud.latency_ms)).await;
                         }
+                        if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.opened()) > before + 1 {
+                            // Another has taken its place while they were waited for.
+                            continue;
+                        }
                         return Ok(outcome);
                     }
                 },

@@ -208,6 +208,10 @@ const FOUND: &[(&str, &str)] = &[
         "an operation that was to take two failed after its process had died, and they counted as leaving for ever",
         r#"{"seed":7015629,"cloud":{"boot":[62,62],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"25%","max_unavailable":0,"max_failed":1,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h 5m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":2,"release":"again"}],"disturbances":[{"rollout":1,"at":115,"what":{"kill":12}},{"rollout":1,"at":711,"what":{"kill":14}},{"rollout":1,"at":37,"what":{"set_size":[5,5]}}],"wire":{"until":0,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":42,"stale":0,"partial":0,"late_by":60,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":20},"down":1078}]}"#,
     ),
+    (
+        "a person drove what had taken the place of the rollout that asked, while those who had been frozen were waited for",
+        r#"{"seed":7020211,"cloud":{"boot":[26,99],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":1,"max_unavailable":"25%","max_failed":"25%","probe_attempts":1,"progress_deadline":"36m","rollback_deadline":"37m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good","after":95},{"size":0,"release":"good","after":187}],"disturbances":[{"rollout":1,"at":53,"what":"revoke"}],"crashes":[{"rollout":1,"at":{"await":68},"down":0,"sleeps":173}]}"#,
+    ),
 ];
 
 #[test]
