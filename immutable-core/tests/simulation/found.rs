@@ -212,6 +212,10 @@ const FOUND: &[(&str, &str)] = &[
         "a person drove what had taken the place of the rollout that asked, while those who had been frozen were waited for",
         r#"{"seed":7020211,"cloud":{"boot":[26,99],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":1,"max_unavailable":"25%","max_failed":"25%","probe_attempts":1,"progress_deadline":"36m","rollback_deadline":"37m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good","after":95},{"size":0,"release":"good","after":187}],"disturbances":[{"rollout":1,"at":53,"what":"revoke"}],"crashes":[{"rollout":1,"at":{"await":68},"down":0,"sleeps":173}]}"#,
     ),
+    (
+        "those went by an operation that was under way when another release took the place of the one before, of which nobody knew yet whether it works",
+        r#"{"seed":50022931,"cloud":{"boot":[61,138],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"14m","rollback_deadline":"21m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"1m 41s"}},"rollouts":[{"size":2,"release":"good"},{"size":3,"release":"good"},{"size":3,"release":"good","after":364}],"crashes":[{"rollout":1,"at":{"after":62},"down":0}]}"#,
+    ),
 ];
 
 #[test]

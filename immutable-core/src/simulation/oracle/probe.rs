@@ -62,13 +62,16 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
     if chapter.plan.strategy().steps().iter().any(|step| matches!(step, Step::Scale { old: Old::First, .. })) {
         return Ok(());
     }
-    // Named by a call of this rollout.
     let goes = matches!(change.effect.what, What::Lives(_, Life::Leaving | Life::Gone) | What::Draining(..));
     let leaves = goes && change.ours() && change.lost_ready();
     if leaves && change.group.generation != wanted && chapter.desired > 0 {
         let ready = scene.truth.ready();
         // Who was named when the fleet was to be smaller leaves.
         let journaled = if let Cause::Call(op) = change.effect.by { scene.book.ops.get(&op) } else { None };
+        // What was accepted before this rollout began is done, whatever is wanted by now.
+        if journaled.is_some_and(|journaled| journaled.accepted && journaled.basis < chapter.opened) {
+            return Ok(());
+        }
         let desired = chapter.desired.min(journaled.map_or(u32::MAX, |journaled| journaled.desired));
         let others = scene.truth.lost_since(chapter.opened);
         // As long as nothing else has served that could be ill of the same, a lie about the old cannot be told from an illness that is to be mended.
