@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use immutable_core::fleet::{Resize, Split};
-use immutable_core::rollout::{Call, Event, Step, Strategy};
+use immutable_core::rollout::{Call, Event, Phase, Step, Strategy};
 
-use super::kit::{Stage, done, route, switch};
+use super::kit::{Stage, done, paused, route, switch};
 use super::sight::look;
-use super::zones::{cell, fill, fleet, look_of, percent, rolling, routed, routes, see, sizes};
+use super::zones::{cell, fill, fleet, look_of, percent, rolling, routed, routes, see, short, sizes};
 
 #[test]
 fn more_than_the_goal_are_not_waited_for_where_their_zones_need_them() {
@@ -57,6 +57,35 @@ fn uneven(desired: u32, strategy: Strategy) -> Stage {
     fill(&mut stage, 2, 2, 0, 1);
     stage.pass(30);
     stage
+}
+
+#[test]
+fn who_is_too_many_in_one_zone_makes_room_for_one_where_the_floor_needs_it() {
+    let stage = || uneven(3, Strategy::rolling().max_surge(1));
+    let seen = see([0, 1, 0], [2, 0, 1]);
+    assert_eq!(sizes(&stage(), &seen), ["lower 0002.0 2 by na0"]);
+    let mut asked = stage();
+    short(&mut asked, 2, 1, 0);
+    asked.pass(599);
+    assert_eq!(sizes(&asked, &seen), [""; 0], "not where the last one did not come");
+    asked.pass(1);
+    assert_eq!(sizes(&asked, &seen), ["lower 0002.0 2 by na0"], "but after a while");
+    let mut gates = stage();
+    gates.moved(Phase::Held { why: paused(), resume: Box::new(gates.state.rollout().unwrap().phase.clone()), since: gates.now });
+    assert_eq!(sizes(&gates, &seen), [""; 0], "nor while it rests");
+    let boots = look().group(1, 0, "").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
+    let boots = boots.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0?").cell(2);
+    assert_eq!(sizes(&stage(), &boots), [""; 0], "nor while others of the new may come to serve");
+    let leaving = look().group(1, 0, "z<").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
+    let leaving = leaving.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
+    assert_eq!(sizes(&stage(), &leaving), [""; 0], "nor while somebody leaves");
+    assert_eq!(sizes(&stage(), &see([0, 0, 0], [2, 0, 1])), ["upkeep 0002 heal true"], "nor for the sake of evenness alone");
+    let mut plain = rolling([0, 1, 0], Strategy::rolling().max_surge(1));
+    plain.apply(Event::Resized { desired: 3 });
+    fill(&mut plain, 2, 0, 0, 2);
+    fill(&mut plain, 2, 2, 0, 1);
+    plain.pass(30);
+    assert_eq!(sizes(&plain, &seen), ["lower 0001.1 1 by b0"]);
 }
 
 #[test]

@@ -548,47 +548,6 @@ fn no_zone_gets_more_than_its_part_where_they_take_turns() {
 }
 
 #[test]
-fn who_is_too_many_in_one_zone_makes_room_for_one_where_the_floor_needs_it() {
-    // Two of the new are in zone a, none is in b: its old one could never leave.
-    let stage = || {
-        let mut stage = rolling([0, 1, 0], Strategy::rolling().max_surge(1).max_unavailable_per_zone(0));
-        stage.apply(Event::Resized { desired: 3 });
-        fill(&mut stage, 2, 0, 0, 2);
-        fill(&mut stage, 2, 2, 0, 1);
-        stage.pass(30);
-        stage
-    };
-    let uneven = see([0, 1, 0], [2, 0, 1]);
-    assert_eq!(sizes(&stage(), &uneven), ["lower 0002.0 2 by na0"]);
-    let mut asked = stage();
-    short(&mut asked, 2, 1, 0);
-    asked.pass(599);
-    assert_eq!(sizes(&asked, &uneven), [""; 0], "not where the last one did not come");
-    asked.pass(1);
-    assert_eq!(sizes(&asked, &uneven), ["lower 0002.0 2 by na0"], "but after a while");
-    let mut gates = stage();
-    gates.moved(Phase::Held {
-        why: super::kit::paused(),
-        resume: Box::new(gates.state.rollout().unwrap().phase.clone()),
-        since: gates.now,
-    });
-    assert_eq!(sizes(&gates, &uneven), [""; 0], "nor while it rests");
-    let boots = look().group(1, 0, "").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
-    let boots = boots.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0?").cell(2);
-    assert_eq!(sizes(&stage(), &boots), [""; 0], "nor while others of the new may come to serve");
-    let leaving = look().group(1, 0, "z<").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
-    let leaving = leaving.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
-    assert_eq!(sizes(&stage(), &leaving), [""; 0], "nor while somebody leaves");
-    assert_eq!(sizes(&stage(), &see([0, 0, 0], [2, 0, 1])), ["upkeep 0002 heal true"], "nor for the sake of evenness alone");
-    let mut plain = rolling([0, 1, 0], Strategy::rolling().max_surge(1));
-    plain.apply(Event::Resized { desired: 3 });
-    fill(&mut plain, 2, 0, 0, 2);
-    fill(&mut plain, 2, 2, 0, 1);
-    plain.pass(30);
-    assert_eq!(sizes(&plain, &uneven), ["lower 0001.1 1 by b0"]);
-}
-
-#[test]
 fn a_call_that_was_right_is_judged_by_its_zone_again() {
     let mut early = rolling([2, 2, 2], by_zone(3));
     fill(&mut early, 2, 0, 0, 1);

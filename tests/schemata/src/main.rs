@@ -1,6 +1,6 @@
 //! Judges the mutants that `cargo mutants --list --json` names, all of them in one build (mutant schemata; Untch, Offutt and Harrold, 1993): each is
-//! written into the source behind a switch, and then every mutant is shown those tests that come by its place. To build each by itself takes
-//! hundreds of times as long.
+//! written into the source behind a switch, and then every mutant is shown those tests that come by its place. To build each by itself would take
+//! longer than to test it.
 //!
 //! `schemata MUTANTS.json FROM INTO PACKAGE SKIP,… CARGO-ARG…`: `FROM` is the workspace, `INTO` a folder for a copy of it and what is built of it, `SKIP` parts of the
 //! names of tests that are not asked. Prints a line for each mutant, what became of it and its name: `caught`, `timeout`, `missed`, `unreached` if no test

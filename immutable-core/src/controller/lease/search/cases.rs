@@ -47,7 +47,7 @@ fn two_workers_keep_apart() {
 }
 
 #[test]
-#[ignore = "it takes most of a minute; the fleet goes back to who had it first"]
+/// The fleet goes back to who had it first.
 fn two_workers_that_take_it_from_one_another_keep_apart() {
     nothing("two workers, there and back", WORKERS, 1_000_000);
 }
