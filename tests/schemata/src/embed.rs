@@ -6,7 +6,7 @@ use std::ops::Range;
 use proc_macro2::{LineColumn, Span};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Arm, Block, Expr, ExprBinary, ExprMatch, ExprUnary, Pat, ReturnType, Signature, Type, UnOp};
+use syn::{Arm, Block, Expr, ExprBinary, ExprMatch, ExprStruct, ExprUnary, Pat, ReturnType, Signature, Type, UnOp};
 
 use crate::Mutant;
 
@@ -37,6 +37,8 @@ enum Kind {
     /// An arm that is not there: at its guard, or after its pattern if it has none.
     Guarded,
     Arm,
+    /// A field that is left to the struct that gives the rest: its name, its value, and its value there.
+    Field(String, Range<usize>, String),
     /// Behind the brace that opens a function.
     Body,
 }
@@ -97,6 +99,9 @@ fn switched(source: &str, site: &Site<'_>, render: impl Fn(Range<usize>) -> Stri
         }
         Kind::Guarded => format!("(!{first} && ({}))", render(site.at.clone())),
         Kind::Arm => format!(" if !{first}"),
+        Kind::Field(name, value, there) => {
+            format!("{name}: if {first} {{ {there} }} else {{ {} }}", render(value.clone()))
+        }
         Kind::Body => {
             site.mutants.iter().map(|mutant| format!(" if {} {{ return {}; }}", on(mutant), mutant.replacement)).collect()
         }
@@ -234,6 +239,25 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         visit::visit_expr_unary(self, expr);
     }
 
+    fn visit_expr_struct(&mut self, expr: &'ast ExprStruct) {
+        if let Some(rest) = &expr.rest {
+            let text = |span| &self.text.source[self.text.range(span)];
+            let rest = match text(rest.span()) {
+                // Of which type it is is told by where it stands, and it will stand elsewhere.
+                "Default::default()" => format!("{}::default()", text(expr.path.span())),
+                rest => format!("({rest})"),
+            };
+            for field in &expr.fields {
+                let (at, value) = (self.text.range(field.span()), self.text.range(field.expr.span()));
+                let name = self.text.source[self.text.range(field.member.span())].to_owned();
+                let there = format!("{rest}.{name}");
+                let mutants = self.at(field.span(), "StructField");
+                self.site(at, Kind::Field(name, value, there), mutants);
+            }
+        }
+        visit::visit_expr_struct(self, expr);
+    }
+
     fn visit_expr_match(&mut self, expr: &'ast ExprMatch) {
         self.arms_stay.push(!expr.arms.iter().any(takes_all));
         visit::visit_expr_match(self, expr);
@@ -312,6 +336,22 @@ mod tests {
             embedded(source, &mutants),
             "fn a() { match b { C if (!on(1) && ((on(2) || (!on(3) && (d))))) => 1, E if !on(4) => 2, _ => 3 }; \
              match f { G => 4, _ if h => 5, I => 6 }; match j { K if l => 7, m => 8 } }"
+        );
+    }
+
+    #[test]
+    fn a_field_goes_where_the_rest_has_one() {
+        let source = "fn a() -> B { B { c: 1 + 1, d, ..e() }; f(B { c: 1, ..Default::default() }) }";
+        let mutants = [
+            mutant(1, "StructField", (1, 19), ""),
+            mutant(2, "BinaryOperator", (1, 24), "-"),
+            mutant(3, "StructField", (1, 29), ""),
+            mutant(4, "StructField", (1, 47), ""),
+        ];
+        assert_eq!(
+            embedded(source, &mutants),
+            "fn a() -> B { B { c: if on(1) { (e()).c } else { (if on(2) { 1 - 1 } else { 1 + 1 }) }, \
+             d: if on(3) { (e()).d } else { d }, ..e() }; f(B { c: if on(4) { B::default().c } else { 1 }, ..Default::default() }) }"
         );
     }
 
