@@ -216,6 +216,10 @@ const FOUND: &[(&str, &str)] = &[
         "those went by an operation that was under way when another release took the place of the one before, of which nobody knew yet whether it works",
         r#"{"seed":50022931,"cloud":{"boot":[61,138],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"14m","rollback_deadline":"21m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"1m 41s"}},"rollouts":[{"size":2,"release":"good"},{"size":3,"release":"good"},{"size":3,"release":"good","after":364}],"crashes":[{"rollout":1,"at":{"after":62},"down":0}]}"#,
     ),
+    (
+        "requests left a zone that did not answer, and one there was missed that nobody had heard of since it was still booting",
+        r#"{"seed":30003708,"cloud":{"boot":[75,75],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":2,"min_ready":30,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":1,"max_failed":0,"probe_attempts":2,"progress_deadline":"20m","rollback_deadline":"25m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"leave_deadline":"9m","max_unavailable_per_zone":"50%"},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"good","after":175}],"disturbances":[{"rollout":1,"at":26,"what":{"silence":804}}]}"#,
+    ),
 ];
 
 #[test]

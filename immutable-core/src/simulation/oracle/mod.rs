@@ -28,9 +28,9 @@ use crate::rollout::{Command, FleetState, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
 
 use super::script::Cloud;
-use book::Book;
+use book::{Book, Journaled};
 use traffic::{Rerouted, Traffic};
-use truth::{Change, Truth};
+use truth::{Change, Machine, Truth};
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,6 +262,11 @@ impl Scene {
 
     pub(super) fn broken(&mut self, rule: &'static str, at: Timestamp, why: String) {
         self.breach.get_or_insert(Breach { rule, at, why });
+    }
+
+    /// Whether one could be known to be ready by what a call rests on: of whose health nothing was heard yet, nothing is known.
+    fn known_ready(&self, journaled: &Journaled, machine: &Machine) -> bool {
+        machine.ready_since(journaled.fresh - self.min_ready, journaled.fresh)
     }
 
     /// Whether there was a lie that what was seen in this time may rest on.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::truth::{Change, Truth};
+use super::truth::{Change, Machine, Truth};
 use super::{Scene, Verdict};
 use crate::fleet::{GenerationId, Life};
+use crate::id::InstanceKey;
 use crate::memory::{Cause, Effect, What};
 use crate::rollout::{Call, Event, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::simulation::script::Divides;
@@ -144,9 +145,9 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
     let Some(journaled) = scene.book.ops.get(&op) else { return Ok(()) };
     let (traffic, truth) = (&scene.traffic, &scene.truth);
     let (new, was) = (&traffic.set, &route.was);
-    // Of the others those count who could be known to be ready by what the call rests on: of whose health nothing was heard yet, nothing is known.
-    let known = journaled.fresh - scene.min_ready;
-    let serve = |of: GenerationId| u64::from(truth.ready_since(of, known, journaled.fresh));
+    // Of the others those count who could be known to be ready.
+    let known = |(_, machine): &(&InstanceKey, &Machine)| scene.known_ready(journaled, machine);
+    let serve = |of: GenerationId| truth.of(of).filter(known).count() as u64;
     let proven = scene.book.chapter.as_ref().and_then(|chapter| chapter.baseline);
     let baseline = |of: GenerationId| proven.is_none() || scene.book.release(of) == proven;
     for id in new.keys() {

@@ -45,6 +45,12 @@ impl Machine {
         self.life == Life::Running && self.healthy.is_some() && self.own_image
     }
 
+    /// Whether it is ready, has been healthy since before `then`, and was shown so by a look no later than `by`.
+    pub(super) fn ready_since(&self, then: Timestamp, by: Timestamp) -> bool {
+        let long = self.healthy.is_some_and(|since| since < then);
+        self.ready() && long && self.shown.is_some_and(|first| first <= by)
+    }
+
     /// Whether it was healthy at some moment of that time.
     pub(super) fn healthy_within(&self, from: Timestamp, to: Timestamp) -> bool {
         self.healthy.is_some_and(|since| since <= to) || self.was_healthy.is_some_and(|last| last >= from)
@@ -296,13 +302,6 @@ impl Truth {
         if let Some(machine) = machine {
             machine.shown = machine.shown.or(Some(as_of));
         }
-    }
-
-    /// How many of a generation are ready, have been healthy since before `then`, and were shown so by a look no later than `by`.
-    pub(super) fn ready_since(&self, generation: GenerationId, then: Timestamp, by: Timestamp) -> u32 {
-        let long = |machine: &Machine| machine.ready() && machine.healthy.is_some_and(|since| since < then);
-        let shown = |machine: &Machine| machine.shown.is_some_and(|first| first <= by);
-        count(self.of(generation).filter(|(_, machine)| long(machine) && shown(machine)))
     }
 
     pub(super) fn ready_of(&self, generation: GenerationId) -> u32 {

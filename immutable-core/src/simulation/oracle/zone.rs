@@ -6,10 +6,9 @@ use super::{Scene, Verdict};
 use crate::fleet::{GenerationId, GroupId, Life, Placement};
 use crate::memory::{Cause, What};
 
-/// How many serve in a zone, of the generations of which this holds.
-fn serve(scene: &Scene, zone: &Placement, of: impl Fn(GenerationId) -> bool) -> u32 {
-    let here =
-        |machine: &&Machine| machine.ready() && of(machine.group.generation) && scene.book.placed(machine.group) == Some(zone);
+/// How many serve in a zone, of the machines of which this holds.
+fn serve(scene: &Scene, zone: &Placement, of: impl Fn(&Machine) -> bool) -> u32 {
+    let here = |machine: &&Machine| machine.ready() && of(machine) && scene.book.placed(machine.group) == Some(zone);
     u32::try_from(scene.truth.machines.values().filter(here).count()).unwrap_or(u32::MAX)
 }
 
@@ -51,7 +50,7 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let ready = if routes.is_empty() {
         Some(serve(scene, zone, |_| true))
     } else {
-        gets(id).map(|map| serve(scene, zone, |of| map.get(&of).is_some_and(|weight| *weight > 0))).min()
+        gets(id).map(|map| serve(scene, zone, |of| map.get(&of.group.generation).is_some_and(|weight| *weight > 0))).min()
     };
     match ready {
         Some(ready) if ready.saturating_add(lost) < journaled.zone_floor => {
@@ -61,11 +60,13 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     }
 }
 
-/// Rule 3: a route that takes all from somebody leaves each zone enough of those who get requests, or no fewer than could serve there before.
+/// Rule 3: a route that takes all from somebody leaves each zone enough of those who get requests, or no fewer than were known to serve there before.
 pub(super) fn routed(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
     let Cause::Call(op) = route.effect.by else { return Ok(()) };
     let (Some(journaled), Some(chapter)) = (scene.book.ops.get(&op), &scene.book.chapter) else { return Ok(()) };
-    let gets = |map: &std::collections::BTreeMap<GenerationId, u16>, of| map.get(&of).is_some_and(|weight| *weight > 0);
+    let gets = |map: &std::collections::BTreeMap<GenerationId, u16>, of: &Machine| {
+        map.get(&of.group.generation).is_some_and(|weight| *weight > 0)
+    };
     let (new, was) = (&scene.traffic.set, route.was());
     if journaled.zone_floor == 0
         || scene.traffic.foreign_since(journaled.pool) > 0
@@ -74,8 +75,9 @@ pub(super) fn routed(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
         return Ok(());
     }
     for zone in chapter.plan.fleet().placements().iter().filter(|zone| has_place(scene, journaled.moves_to, zone)) {
-        let loses = serve(scene, zone, |of| gets(was, of) && !gets(new, of));
-        let needed = journaled.zone_floor.min(serve(scene, zone, |of| gets(was, of)));
+        let served = |of: &Machine| gets(was, of) && scene.known_ready(journaled, of);
+        let loses = serve(scene, zone, |of| served(of) && !gets(new, of));
+        let needed = journaled.zone_floor.min(serve(scene, zone, served));
         let ready = serve(scene, zone, |of| gets(new, of));
         let lost = scene.truth.lost_in(|group| scene.book.placed(group) == Some(zone), journaled.fresh);
         if loses > 0 && ready.saturating_add(lost) < needed {
