@@ -220,6 +220,10 @@ const FOUND: &[(&str, &str)] = &[
         "requests left a zone that did not answer, and one there was missed that nobody had heard of since it was still booting",
         r#"{"seed":30003708,"cloud":{"boot":[75,75],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":2,"min_ready":30,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":1,"max_failed":0,"probe_attempts":2,"progress_deadline":"20m","rollback_deadline":"25m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"leave_deadline":"9m","max_unavailable_per_zone":"50%"},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"good","after":175}],"disturbances":[{"rollout":1,"at":26,"what":{"silence":804}}]}"#,
     ),
+    (
+        "all requests went to who was left when another had died, and who was named to leave, and had not gone yet, was taken for one who could share them",
+        r#"{"seed":30010005,"cloud":{"boot":[26,26],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":"50%","max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h 10m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":306,"what":{"kill":0}}]}"#,
+    ),
 ];
 
 #[test]

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use crate::artifact::Digest;
 use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Instance, Observation, Release, TrafficSeen, Verdict as Health};
+use crate::id::InstanceKey;
 use crate::memory::{Cause, Effect, What};
 use crate::rollout::{Command, FleetState, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
@@ -264,9 +265,10 @@ impl Scene {
         self.breach.get_or_insert(Breach { rule, at, why });
     }
 
-    /// Whether one could be known to be ready by what a call rests on: of whose health nothing was heard yet, nothing is known.
-    fn known_ready(&self, journaled: &Journaled, machine: &Machine) -> bool {
-        machine.ready_since(journaled.fresh - self.min_ready, journaled.fresh)
+    /// Whether one could be known to be ready, and to stay, by what a call rests on: of whose health nothing was heard yet, nothing is known, and whom a
+    /// call names to leave may be gone any moment.
+    fn known_ready(&self, journaled: &Journaled, key: &InstanceKey, machine: &Machine) -> bool {
+        machine.ready_since(journaled.fresh - self.min_ready, journaled.fresh) && !self.book.told.contains_key(key)
     }
 
     /// Whether there was a lie that what was seen in this time may rest on.
@@ -319,7 +321,7 @@ mod tests {
     use super::*;
     use crate::artifact::Place;
     use crate::fleet::{GroupId, Life};
-    use crate::id::{InstanceKey, OpId};
+    use crate::id::OpId;
 
     /// What nobody in our own cloud does is judged all the same: a fake of another may.
     #[test]

@@ -146,7 +146,7 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
     let (traffic, truth) = (&scene.traffic, &scene.truth);
     let (new, was) = (&traffic.set, &route.was);
     // Of the others those count who could be known to be ready.
-    let known = |(_, machine): &(&InstanceKey, &Machine)| scene.known_ready(journaled, machine);
+    let known = |(key, machine): &(&InstanceKey, &Machine)| scene.known_ready(journaled, key, machine);
     let serve = |of: GenerationId| truth.of(of).filter(known).count() as u64;
     let proven = scene.book.chapter.as_ref().and_then(|chapter| chapter.baseline);
     let baseline = |of: GenerationId| proven.is_none() || scene.book.release(of) == proven;

@@ -4,12 +4,15 @@ use super::traffic::Rerouted;
 use super::truth::{Change, Machine};
 use super::{Scene, Verdict};
 use crate::fleet::{GenerationId, GroupId, Life, Placement};
+use crate::id::InstanceKey;
 use crate::memory::{Cause, What};
 
 /// How many serve in a zone, of the machines of which this holds.
-fn serve(scene: &Scene, zone: &Placement, of: impl Fn(&Machine) -> bool) -> u32 {
-    let here = |machine: &&Machine| machine.ready() && of(machine) && scene.book.placed(machine.group) == Some(zone);
-    u32::try_from(scene.truth.machines.values().filter(here).count()).unwrap_or(u32::MAX)
+fn serve(scene: &Scene, zone: &Placement, of: impl Fn(&InstanceKey, &Machine) -> bool) -> u32 {
+    let here = |(key, machine): &(&InstanceKey, &Machine)| {
+        machine.ready() && of(key, machine) && scene.book.placed(machine.group) == Some(zone)
+    };
+    u32::try_from(scene.truth.machines.iter().filter(here).count()).unwrap_or(u32::MAX)
 }
 
 /// Whether what was wanted has a group in a zone, in which others could come in the place of those who leave.
@@ -48,9 +51,9 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let gets = |of: GenerationId| routes.iter().filter(move |map| map.get(&of).is_some_and(|weight| *weight > 0));
     let lost = scene.truth.lost_in(|group| scene.book.placed(group) == Some(zone), journaled.fresh);
     let ready = if routes.is_empty() {
-        Some(serve(scene, zone, |_| true))
+        Some(serve(scene, zone, |_, _| true))
     } else {
-        gets(id).map(|map| serve(scene, zone, |of| map.get(&of.group.generation).is_some_and(|weight| *weight > 0))).min()
+        gets(id).map(|map| serve(scene, zone, |_, of| map.get(&of.group.generation).is_some_and(|weight| *weight > 0))).min()
     };
     match ready {
         Some(ready) if ready.saturating_add(lost) < journaled.zone_floor => {
@@ -75,10 +78,10 @@ pub(super) fn routed(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
         return Ok(());
     }
     for zone in chapter.plan.fleet().placements().iter().filter(|zone| has_place(scene, journaled.moves_to, zone)) {
-        let served = |of: &Machine| gets(was, of) && scene.known_ready(journaled, of);
-        let loses = serve(scene, zone, |of| served(of) && !gets(new, of));
+        let served = |key: &InstanceKey, of: &Machine| gets(was, of) && scene.known_ready(journaled, key, of);
+        let loses = serve(scene, zone, |key, of| served(key, of) && !gets(new, of));
         let needed = journaled.zone_floor.min(serve(scene, zone, served));
-        let ready = serve(scene, zone, |of| gets(new, of));
+        let ready = serve(scene, zone, |_, of| gets(new, of));
         let lost = scene.truth.lost_in(|group| scene.book.placed(group) == Some(zone), journaled.fresh);
         if loses > 0 && ready.saturating_add(lost) < needed {
             return Err(format!(
