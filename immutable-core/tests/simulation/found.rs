@@ -224,6 +224,10 @@ const FOUND: &[(&str, &str)] = &[
         "all requests went to who was left when another had died, and who was named to leave, and had not gone yet, was taken for one who could share them",
         r#"{"seed":30010005,"cloud":{"boot":[26,26],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":"50%","max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h 10m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":306,"what":{"kill":0}}]}"#,
     ),
+    (
+        "somebody gave all requests to a generation of which nobody was left, and they went to one that was not full, and not to the proven one that had had them",
+        r#"{"seed":50012443,"cloud":{"boot":[83,83],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"binary","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":0,"probe_attempts":2,"progress_deadline":"34m","rollback_deadline":"50m","on_first_failure":"tear_down","on_resize":"new_first","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":2,"release":"good"},{"size":2,"release":"good","after":164}],"disturbances":[{"rollout":2,"at":157,"what":{"set_weights":[1,50]}}]}"#,
+    ),
 ];
 
 #[test]

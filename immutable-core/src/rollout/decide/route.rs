@@ -172,12 +172,15 @@ impl<'a> Choice<'a> {
             return None;
         }
         let left = had.iter().filter(|(id, _)| !self.is_lost(**id)).map(|(id, weight)| (*id, *weight));
-        let mut gets: Weights = match left.collect() {
+        let mut gets = match left.collect::<Weights>() {
             _ if self.all => Weights::from([(self.wanted, 1)]),
             // Where more than one has it, none has room for what the others carry.
-            left if !Weights::is_empty(&left) => self.instead_of(&left).unwrap_or(left),
-            _ if self.ready(self.wanted) > 0 => Weights::from([(self.wanted, 1)]),
-            _ => had,
+            left => match self.instead_of(&left) {
+                Some(other) => other,
+                None if !left.is_empty() => left,
+                None if self.ready(self.wanted) > 0 => Weights::from([(self.wanted, 1)]),
+                None => had,
+            },
         };
         let others = self.others.iter().copied().filter(|_| !self.finishing);
         for id in std::iter::once(self.wanted).chain(others).filter(|_| attached) {
@@ -186,12 +189,13 @@ impl<'a> Choice<'a> {
         Some(gets)
     }
 
-    /// Where somebody else has set it to those who cannot carry it: the one that was there before and can.
+    /// Where somebody else has set it to those who cannot carry it: the one that was there before and can, or, if they have nobody left, that has anybody:
+    /// what is wanted takes it all only when it is full, or nobody else can.
     fn instead_of(&self, holders: &Weights) -> Option<Weights> {
-        let carry = self.aim.floor.min(self.aim.goal.max(self.aim.others)).max(1);
+        let carry = if holders.is_empty() { 1 } else { self.aim.floor.min(self.aim.goal.max(self.aim.others)).max(1) };
         let serve = holders.keys().map(|id| self.may_serve(*id)).fold(0, u32::saturating_add);
-        let mut full = self.others.iter().filter(|id| self.may_get(**id) && self.ready(**id) >= carry);
-        full.next().filter(|_| serve < carry).map(|id| Weights::from([(*id, 1)]))
+        let full = self.others.iter().filter(|id| self.may_get(**id) && self.ready(**id) >= carry);
+        full.max_by_key(|id| self.ready(**id)).filter(|_| serve < carry).map(|id| Weights::from([(*id, 1)]))
     }
 
     /// Whether a generation has nobody left, for certain.
