@@ -228,6 +228,10 @@ const FOUND: &[(&str, &str)] = &[
         "somebody gave all requests to a generation of which nobody was left, and they went to one that was not full, and not to the proven one that had had them",
         r#"{"seed":50012443,"cloud":{"boot":[83,83],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"binary","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":0,"probe_attempts":2,"progress_deadline":"34m","rollback_deadline":"50m","on_first_failure":"tear_down","on_resize":"new_first","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":2,"release":"good"},{"size":2,"release":"good","after":164}],"disturbances":[{"rollout":2,"at":157,"what":{"set_weights":[1,50]}}]}"#,
     ),
+    (
+        "a look that was begun just before health was lied about was answered by the lie, and who left for that was taken for named without a reason",
+        r#"{"seed":60003456,"cloud":{"boot":[84,84],"drain":0,"latency_ms":3000,"operations_take":10,"heals":"never","pool":{"divides":"binary","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"50%","max_failed":"25%","probe_attempts":2,"progress_deadline":"28m","rollback_deadline":"46m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"37s"}},"rollouts":[{"size":1,"release":"never_healthy"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":55,"what":{"black_out":864}},{"rollout":1,"at":889,"what":{"lie":68}},{"rollout":1,"at":560,"what":{"resize":2}}],"crashes":[{"rollout":1,"at":{"before":76},"down":28}]}"#,
+    ),
 ];
 
 #[test]

@@ -121,8 +121,9 @@ impl Chapter {
 #[derive(Debug)]
 pub(super) struct Journaled {
     pub(super) call: Call,
-    /// The time of the view it was decided on last.
+    /// The time of the view it was decided on last, and when that was.
     pub(super) basis: Timestamp,
+    pub(super) decided: Timestamp,
     /// Whether an answer that ends it was journaled.
     pub(super) settled: bool,
     /// Whether it was accepted, and is being done.
@@ -276,6 +277,7 @@ impl Book {
                 let mut journaled = Journaled {
                     call: call.clone(),
                     basis: *basis,
+                    decided: recorded.at,
                     settled: false,
                     accepted: false,
                     whole: *basis,
@@ -298,6 +300,7 @@ impl Book {
             }
             Event::Renewed { op, basis } => {
                 if let Some(mut journaled) = self.ops.remove(op) {
+                    journaled.decided = recorded.at;
                     self.rest(&mut journaled, *basis);
                     // What was judged anew, and stands, may be done anew: what it did before is undone since, or it finds it done.
                     (journaled.launched, journaled.left, journaled.sized) = (0, 0, 0);

@@ -37,7 +37,7 @@ pub(super) fn spares(scene: &Scene, change: &Change<'_>, journaled: &Journaled) 
     }
     // The fleet may have been larger when it was decided.
     let most = chapter.plan.strategy().spares(chapter.desired.max(journaled.desired.min(1_000_000)));
-    if scene.lied_within(journaled.fresh, journaled.basis) {
+    if scene.lied_to(journaled) {
         return most;
     }
     let now = change.effect.at;
@@ -133,7 +133,7 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
         machine.group.generation != generation && machine.member() && (machine.healthy.is_some() || machine.was_healthy.is_some())
     };
     let alone = alone || !scene.truth.machines.values().any(others_served);
-    let lied = (ready <= 1 || alone || scene.stale) && scene.lied_within(journaled.fresh, journaled.basis);
+    let lied = (ready <= 1 || alone || scene.stale) && scene.lied_to(journaled);
     if ready.saturating_add(others) >= needed || lied {
         return Ok(());
     }

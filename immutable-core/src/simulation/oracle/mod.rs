@@ -271,6 +271,11 @@ impl Scene {
         machine.ready_since(journaled.fresh - self.min_ready, journaled.fresh) && !self.book.told.contains_key(key)
     }
 
+    /// Whether there was a lie that a call may rest on: who looked before it may have been answered by it.
+    fn lied_to(&self, journaled: &Journaled) -> bool {
+        self.lied_within(journaled.fresh, journaled.decided)
+    }
+
     /// Whether there was a lie that what was seen in this time may rest on.
     fn lied_within(&self, from: Timestamp, to: Timestamp) -> bool {
         self.lies.iter().any(|(began, ended)| *began <= to && *ended + MAX_VIEW_AGE >= from)

@@ -172,7 +172,7 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
             .map(|id| serve(*id))
             .sum();
         let in_proportion = ready + lost > 0 && part * (others + u64::from(ready + lost)) <= u64::from(ready + lost) * whole;
-        let lied = scene.lied_within(journaled.fresh, journaled.basis);
+        let lied = scene.lied_to(journaled);
         if ready.saturating_add(lost) < needed && !less && !joins && !in_proportion && !lied {
             return Err(format!("generation {id} gets {} of {}: {ready} ready, {needed} must be", weight(new, *id), all(new)));
         }
@@ -223,7 +223,7 @@ pub(super) fn drained(scene: &Scene, change: &Change<'_>) -> Verdict {
             (None, Some(since)) if *since > was.running.unwrap_or(*since) => !done(*since) && !was.draining.is_some_and(done),
             _ => false,
         };
-    let lied = scene.lied_within(journaled.fresh, journaled.basis);
+    let lied = scene.lied_to(journaled);
     if has && !told && !lied { Err(format!("{key} has requests still")) } else { Ok(()) }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     // Who gets which share now is not what this call rests on, if others have set it since.
     let told = if let What::Lives(key, _) = &change.effect.what { scene.book.drains.get(key).copied() } else { None };
     let since = told.map_or(journaled.pool, |told| told.min(journaled.pool));
-    if scene.traffic.foreign_since(since) > 0 || scene.lied_within(journaled.fresh, journaled.basis) {
+    if scene.traffic.foreign_since(since) > 0 || scene.lied_to(journaled) {
         return Ok(());
     }
     let routes: Vec<_> = scene.traffic.maps().collect();
@@ -71,10 +71,7 @@ pub(super) fn routed(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
         map.get(&of.group.generation).is_some_and(|weight| *weight > 0)
     };
     let (new, was) = (&scene.traffic.set, route.was());
-    if journaled.zone_floor == 0
-        || scene.traffic.foreign_since(journaled.pool) > 0
-        || scene.lied_within(journaled.fresh, journaled.basis)
-    {
+    if journaled.zone_floor == 0 || scene.traffic.foreign_since(journaled.pool) > 0 || scene.lied_to(journaled) {
         return Ok(());
     }
     for zone in chapter.plan.fleet().placements().iter().filter(|zone| has_place(scene, journaled.moves_to, zone)) {
@@ -115,11 +112,7 @@ pub(super) fn turn(scene: &Scene, change: &Change<'_>) -> Verdict {
         || (change.left() && change.was.as_ref().is_some_and(|was| was.draining.is_none()));
     let was_ready =
         change.was.as_ref().is_some_and(|was| was.ready() && was.healthy.is_some_and(|healthy| healthy < journaled.fresh));
-    if !goes
-        || !was_ready
-        || journaled.moves_to == Some(change.group.generation)
-        || scene.lied_within(journaled.fresh, journaled.basis)
-    {
+    if !goes || !was_ready || journaled.moves_to == Some(change.group.generation) || scene.lied_to(journaled) {
         return Ok(());
     }
     let stays =
