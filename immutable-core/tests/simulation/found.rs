@@ -232,6 +232,10 @@ const FOUND: &[(&str, &str)] = &[
         "a look that was begun just before health was lied about was answered by the lie, and who left for that was taken for named without a reason",
         r#"{"seed":60003456,"cloud":{"boot":[84,84],"drain":0,"latency_ms":3000,"operations_take":10,"heals":"never","pool":{"divides":"binary","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"50%","max_failed":"25%","probe_attempts":2,"progress_deadline":"28m","rollback_deadline":"46m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"37s"}},"rollouts":[{"size":1,"release":"never_healthy"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":55,"what":{"black_out":864}},{"rollout":1,"at":889,"what":{"lie":68}},{"rollout":1,"at":560,"what":{"resize":2}}],"crashes":[{"rollout":1,"at":{"before":76},"down":28}]}"#,
     ),
+    (
+        "health was lied about, and who left for that was missed, since one that had just come of the new release was healthy in truth, which no look had shown",
+        r#"{"seed":90017702,"cloud":{"boot":[30,147],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":240,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":0,"max_failed":0,"probe_attempts":1,"progress_deadline":"29m","rollback_deadline":"1h 9m","on_first_failure":"tear_down","steps":[{"scale":{"to":"75%"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":199,"what":{"kill":7}},{"rollout":1,"at":282,"what":{"lie":144}},{"rollout":1,"at":106,"what":{"capacity":[1,141]}},{"rollout":1,"at":107,"what":{"set_size":[5,4]}}]}"#,
+    ),
 ];
 
 #[test]

@@ -128,9 +128,10 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
         .moves_to
         .and_then(|wanted| scene.book.release(wanted))
         .is_some_and(|wanted| scene.book.exercised.contains(&wanted));
-    // Nor if nobody else is there any more.
+    // Nor if nobody else is there any more whom any look has shown to be healthy.
     let others_served = |machine: &super::truth::Machine| {
-        machine.group.generation != generation && machine.member() && (machine.healthy.is_some() || machine.was_healthy.is_some())
+        let shown = machine.first_shown.is_some_and(|first| first <= journaled.basis);
+        machine.group.generation != generation && machine.member() && shown
     };
     let alone = alone || !scene.truth.machines.values().any(others_served);
     let lied = (ready <= 1 || alone || scene.stale) && scene.lied_to(journaled);

@@ -222,7 +222,7 @@ impl Scene {
             let sight = self.book.sights.entry(seen.group).or_default();
             let as_of = Some(asked - seen.age);
             let healthy = |instance: &&Instance| instance.health.iter().any(|health| health.verdict == Health::Healthy);
-            for instance in seen.instances.iter().filter(|instance| self.traffic.divides.is_some() && healthy(instance)) {
+            for instance in seen.instances.iter().filter(healthy) {
                 self.truth.shown(&instance.key, asked - seen.age);
             }
             sight.any = sight.any.max(as_of);

@@ -17,8 +17,9 @@ pub(super) struct Machine {
     pub(super) healthy: Option<Timestamp>,
     /// When it was healthy last, of one that is not.
     pub(super) was_healthy: Option<Timestamp>,
-    /// When a look first showed that it is healthy, if any did.
+    /// When a look first showed that it is healthy, if any did since it is, and if any ever did.
     shown: Option<Timestamp>,
+    pub(super) first_shown: Option<Timestamp>,
     /// Since when it runs, and since when it was told to finish the requests it has.
     pub(super) running: Option<Timestamp>,
     pub(super) draining: Option<Timestamp>,
@@ -149,6 +150,7 @@ impl Truth {
                     healthy: None,
                     was_healthy: None,
                     shown: None,
+                    first_shown: None,
                     running: None,
                     draining: None,
                     gone: None,
@@ -301,6 +303,7 @@ impl Truth {
         let machine = self.machines.get_mut(key).filter(|machine| machine.healthy.is_some_and(|since| since <= as_of));
         if let Some(machine) = machine {
             machine.shown = machine.shown.or(Some(as_of));
+            machine.first_shown = machine.first_shown.or(Some(as_of));
         }
     }
 
