@@ -235,6 +235,8 @@ const FOUND: &[(&str, &str)] = &[
     (
         "health was lied about, and who left for that was missed, since one that had just come of the new release was healthy in truth, which no look had shown",
         r#"{"seed":90017702,"cloud":{"boot":[30,147],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":240,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":0,"max_failed":0,"probe_attempts":1,"progress_deadline":"29m","rollback_deadline":"1h 9m","on_first_failure":"tear_down","steps":[{"scale":{"to":"75%"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":199,"what":{"kill":7}},{"rollout":1,"at":282,"what":{"lie":144}},{"rollout":1,"at":106,"what":{"capacity":[1,141]}},{"rollout":1,"at":107,"what":{"set_size":[5,4]}}]}"#,
+        "two that booted when they were named came round while the operation was under way, and were counted as serving beside what was tried",
+        r#"{"seed":50022931,"cloud":{"boot":[61,138],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":2,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"14m","rollback_deadline":"21m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"1m 41s"}},"rollouts":[{"size":4,"release":"good"},{"size":6,"release":"good"},{"size":5,"release":"good","after":364}],"crashes":[{"rollout":1,"at":{"before":63},"down":29},{"rollout":1,"at":{"after":62},"down":83}]}"#,
     ),
 ];
 

@@ -68,6 +68,11 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         let ready = scene.truth.ready();
         // Who was named when the fleet was to be smaller leaves.
         let journaled = if let Cause::Call(op) = change.effect.by { scene.book.ops.get(&op) } else { None };
+        // Who has come round since the call was decided served nobody then.
+        let since = journaled.map_or(change.effect.at, |journaled| journaled.fresh);
+        if !change.was.as_ref().is_some_and(|was| was.healthy.is_some_and(|healthy| healthy < since)) {
+            return Ok(());
+        }
         // What was accepted before this rollout began is done, whatever is wanted by now.
         if journaled.is_some_and(|journaled| journaled.accepted && journaled.basis < chapter.opened) {
             return Ok(());
