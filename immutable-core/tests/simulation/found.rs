@@ -238,6 +238,10 @@ const FOUND: &[(&str, &str)] = &[
         "two that booted when they were named came round while the operation was under way, and were counted as serving beside what was tried",
         r#"{"seed":50022931,"cloud":{"boot":[61,138],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":2,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"14m","rollback_deadline":"21m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"1m 41s"}},"rollouts":[{"size":4,"release":"good"},{"size":6,"release":"good"},{"size":5,"release":"good","after":364}],"crashes":[{"rollout":1,"at":{"before":63},"down":29},{"rollout":1,"at":{"after":62},"down":83}]}"#,
     ),
+    (
+        "in a group that somebody had deleted, and that was made again, one was launched under a name of before, and taken for healed",
+        r#"{"seed":60015590,"cloud":{"boot":[46,105],"drain":0,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":0,"probe_attempts":2,"progress_deadline":"26m","rollback_deadline":"47m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"2m 34s"}},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"never_healthy"}],"disturbances":[{"rollout":1,"at":496,"what":{"delete_group":3}},{"rollout":1,"at":534,"what":{"launches_late":2}}],"wire":{"until":1,"error":0,"throttled":0,"lost_request":0,"lost_reply":193,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":60,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":259},"down":323}]}"#,
+    ),
 ];
 
 #[test]

@@ -35,8 +35,12 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
             return Ok(());
         }
         if let (What::Launched(key), Cause::Provider, Heals::Switchable) = (&change.effect.what, change.effect.by, scene.heals) {
-            let before = scene.truth.machines.keys().any(|other| other.name == key.name && other != key);
-            let by_others = scene.truth.groups.get(&change.group).is_some_and(|group| group.touched.is_some());
+            let group = scene.truth.groups.get(&change.group);
+            // In a group that was made again names begin again.
+            let made = group.map_or(change.effect.at, |group| group.made);
+            let mut others = scene.truth.machines.iter().filter(|(_, machine)| machine.launched >= made);
+            let before = others.any(|(other, _)| other.name == key.name && other != key);
+            let by_others = group.is_some_and(|group| group.touched.is_some());
             // Who leaves it as it is gives it back what it may do by itself; and so may somebody else.
             if before && chapter.moves_to().is_some() && !by_others {
                 return Err("it is healed while nobody knows whether it works".to_owned());

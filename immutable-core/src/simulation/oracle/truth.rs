@@ -67,6 +67,8 @@ impl Machine {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub(super) size: u32,
+    /// When it was made.
+    pub(super) made: Timestamp,
     /// Whether it was set by a call of ours last, and when by somebody else.
     pub(super) ours: bool,
     pub(super) sized_by_others: Option<Timestamp>,
@@ -128,7 +130,7 @@ impl Truth {
         let was = key.and_then(|key| self.machines.get(key)).cloned();
         match &effect.what {
             What::Made => {
-                self.groups.entry(group).or_default();
+                self.groups.entry(group).or_insert_with(|| Group { made: at, ..Group::default() });
             }
             What::Upkeep(upkeep) => {
                 let kept = self.groups.entry(group).or_default();
