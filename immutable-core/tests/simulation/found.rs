@@ -242,6 +242,10 @@ const FOUND: &[(&str, &str)] = &[
         "in a group that somebody had deleted, and that was made again, one was launched under a name of before, and taken for healed",
         r#"{"seed":60015590,"cloud":{"boot":[46,105],"drain":0,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":0,"probe_attempts":2,"progress_deadline":"26m","rollback_deadline":"47m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"2m 34s"}},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"never_healthy"}],"disturbances":[{"rollout":1,"at":496,"what":{"delete_group":3}},{"rollout":1,"at":534,"what":{"launches_late":2}}],"wire":{"until":1,"error":0,"throttled":0,"lost_request":0,"lost_reply":193,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":60,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":259},"down":323}]}"#,
     ),
+    (
+        "those who served were what a smaller size left over beside a release that nobody had tried, since others that booted were kept by the floor of their zone",
+        r#"{"seed":30011027,"cloud":{"boot":[33,142],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":300,"poll":2},"strategy":{"max_surge":"25%","max_unavailable":3,"max_failed":1,"probe_attempts":2,"progress_deadline":"32m","rollback_deadline":"43m","drain_deadline":"30s","on_first_failure":"hold","steps":[{"each_zone":{"first_bake":"1m 24s"}}],"leave_deadline":"9m","max_unavailable_per_zone":"50%"},"rollouts":[{"size":7,"release":"good"},{"size":4,"release":"good","after":382}]}"#,
+    ),
 ];
 
 #[test]

@@ -70,6 +70,10 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
             let idle = |group: &GroupView<'_>| group.members().saturating_sub(group.may_serve());
             let waited = view.groups.iter().filter(|(id, _)| aim.leaves(id.generation) && !others.contains(id));
             may_leave = may_leave.saturating_sub(waited.map(|(_, group)| idle(group)).fold(0, u32::saturating_add));
+            // So do those of too many whom a floor keeps for now.
+            if there > view.budget.desired {
+                may_leave = may_leave.saturating_sub(names.kept(&others));
+            }
         }
         names.take(&others, Class::Suspended, &mut may_leave);
         names.take(&others, Class::Ready, &mut may_leave);
@@ -231,6 +235,12 @@ struct Leave {
     served_first: BTreeSet<InstanceKey>,
 }
 
+impl Leave {
+    fn names(&self, key: &InstanceKey) -> bool {
+        self.at_once.contains(key) || self.served_first.contains(key)
+    }
+}
+
 impl Names<'_, '_> {
     /// Whether one that has failed stays for now: on probation, and nobody is charged with it, since nobody's health can be told. Another
     /// would fare no better.
@@ -279,6 +289,15 @@ impl Names<'_, '_> {
             Class::Doubt | Class::Suspended => turn(),
             Class::Ready => ready.saturating_sub(needed).min(self.zones.spare(zone, id)).min(turn()),
         }
+    }
+
+    /// How many serve nobody and are not named.
+    fn kept(&self, groups: &[GroupId]) -> u32 {
+        let idle = groups.iter().filter_map(|id| Some((id, self.view.groups.get(id)?))).flat_map(|(id, group)| {
+            let idle = group.doubt.iter().take(group.doubt.len().saturating_sub(group.doubt_may));
+            idle.chain(&group.down).map(move |key| (id, *key))
+        });
+        count(idle.filter(|(id, key)| !self.leave.get(id).is_some_and(|leave| leave.names(key))).count())
     }
 
     /// Names up to `most` of a class, as far as the floors allow: of what is not proven first, then where it is a zone's turn, and then from the groups that have most
