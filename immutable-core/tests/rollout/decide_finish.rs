@@ -455,6 +455,17 @@ fn an_old_lower_is_judged_again() {
 }
 
 #[test]
+fn an_old_lower_stands_beside_what_is_tried_if_it_makes_room_for_that_alone() {
+    for (leave, stands) in [("a", true), ("a b", false)] {
+        let mut stage = Stage::rolling(Strategy::rolling().max_surge(1).max_unavailable(2));
+        stage.owe(lower(1, 3, leave));
+        stage.pass(60);
+        let decided = look().group(1, 3, "a+ b+ c+").group(2, 0, "").says_decide(&stage);
+        assert_eq!(decided.contains("renewed 5"), stands, "{leave}: {decided}");
+    }
+}
+
+#[test]
 fn a_group_that_somebody_deleted_has_no_size_and_is_made_again_or_done_without() {
     let fleet = Stage::fleet(3).zones(["a".into(), "b".into()]);
     let mut stage = Stage::rolling_of(fleet, Strategy::rolling().max_surge(1));

@@ -246,6 +246,10 @@ const FOUND: &[(&str, &str)] = &[
         "those who served were what a smaller size left over beside a release that nobody had tried, since others that booted were kept by the floor of their zone",
         r#"{"seed":30011027,"cloud":{"boot":[33,142],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":300,"poll":2},"strategy":{"max_surge":"25%","max_unavailable":3,"max_failed":1,"probe_attempts":2,"progress_deadline":"32m","rollback_deadline":"43m","drain_deadline":"30s","on_first_failure":"hold","steps":[{"each_zone":{"first_bake":"1m 24s"}}],"leave_deadline":"9m","max_unavailable_per_zone":"50%"},"rollouts":[{"size":7,"release":"good"},{"size":4,"release":"good","after":382}]}"#,
     ),
+    (
+        "what an earlier rollout had named stood in the one that took its place, beside a release that nobody had tried",
+        r#"{"seed":90000738,"cloud":{"boot":[80,112],"drain":0,"latency_ms":3000,"operations_take":10,"heals":"switchable"},"fleet":{"zones":2,"min_ready":10,"boot_deadline":240,"poll":5},"strategy":{"max_surge":2,"max_unavailable":"50%","max_failed":"25%","probe_attempts":1,"progress_deadline":"41m","rollback_deadline":"36m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"},{"size":4,"release":"good","after":314}],"journal":{"until":247,"error":39,"throttled":66,"lost_request":44,"lost_reply":115,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"await":136},"down":231}]}"#,
+    ),
 ];
 
 #[test]

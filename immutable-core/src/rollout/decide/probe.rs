@@ -1,21 +1,26 @@
 //! A release that never had a ready instance in this fleet is on probation: one instance at a time, a few attempts, and of the others
 //! at most the one that it needs room for, and what a smaller size leaves over.
 
-use super::proposal::Proposal;
+use super::proposal::{Aim, Proposal};
 use super::view::{GroupView, View};
+use crate::fleet::GenerationId;
 use crate::rollout::report::Blocker;
+
+/// What is on probation, if anything is.
+pub(super) fn on_probation(view: &View<'_>, aim: &Aim) -> Option<GenerationId> {
+    let wanted = aim.wanted?;
+    let release = view.state.generations.get(&wanted)?.release();
+    // What launches nothing has nothing to show.
+    (!view.exercised(release) && aim.goal > 0).then_some(wanted)
+}
 
 pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let Some(aim) = proposal.aim else {
         return;
     };
-    let Some((wanted, generation)) = aim.wanted.and_then(|wanted| Some((wanted, view.state.generations.get(&wanted)?))) else {
+    let Some(wanted) = on_probation(view, &aim) else {
         return;
     };
-    // What launches nothing has nothing to show.
-    if view.exercised(generation.release()) || aim.goal == 0 {
-        return;
-    }
     let live = view.sum(wanted, |group| group.live);
     // Who has used up its attempts is given up already.
     let probe = u32::from(live == 0);

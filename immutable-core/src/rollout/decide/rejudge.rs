@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::MAX_VIEW_AGE;
+use super::probe::on_probation;
 use super::proposal::{Aim, Proposal};
 use super::route;
-use super::view::View;
+use super::view::{GroupView, View};
 use super::zones::Floors;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{Drains, GroupId, GroupState, Life, Resize, TargetState, Working};
@@ -80,7 +81,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // What it asks for is counted as live already.
             wanted && good && view.live <= view.budget.ceiling.saturating_add(spares)
         }
-        Resize::Lower { .. } if !holds(view, id, aim) => false,
+        Resize::Lower { .. } if !holds(view, id, aim) || !leaves_enough(view, aim) => false,
         Resize::Lower { leave, .. } => {
             let serve = leave.iter().map(|key| serves(view, id, key)).collect::<Option<Vec<_>>>()?;
             !serve.contains(&true)
@@ -96,6 +97,14 @@ fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
     let zone = view.groups.get(&group).and_then(|group| group.zone);
     let zone_holds = aim.is_none_or(|aim| !Floors::of(view, &aim, None).is_broken(zone, group.generation));
     !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None) && zone_holds
+}
+
+/// Whether those named to leave, who are not counted as members already, leave what a release is tried beside: all but the one that it needs room for.
+fn leaves_enough(view: &View<'_>, aim: Option<Aim>) -> bool {
+    // Where nothing moves yet nobody knows what will be tried.
+    let Some(aim) = aim else { return false };
+    let others = || view.sum_where(|id| aim.leaves(id), GroupView::members);
+    aim.first || on_probation(view, &aim).is_none() || others().saturating_add(1) >= view.budget.desired
 }
 
 /// Whether one that was named to leave at once, since it served nobody, gets requests by now; `None` if it may, and the pool is not seen.
