@@ -259,7 +259,12 @@ fn of_an_empty_fleet_one_is_tried_if_there_is_room() {
     let nothing = look().group(1, 0, "");
     row("with a surge", &empty(surge(1)), &nothing, "owed 2 raise 0001.0 0 to 1");
     let percent = Strategy::rolling().max_surge(Amount::from(Percent::new(25).unwrap()));
-    row("a quarter of nothing is nothing", &empty(percent), &nothing, "owed 2 upkeep 0001 heal true");
+    let mut untried = empty(percent);
+    row("a quarter of nothing is nothing", &untried, &nothing, "owed 2 upkeep 0001 heal true");
+    untried.owe(super::kit::upkeep(1));
+    untried.settle(super::kit::done(None));
+    let filled = look().group(1, 1, "a:").says_decide(&untried);
+    assert!(filled.contains("upkeep 0001 heal false"), "what others launch of it is not healed: {filled}");
     let mut tried = empty(surge(1).on_first_failure(OnFirstFailure::Hold));
     tried.ready(1, "a");
     let one = look().group(1, 1, "a+");

@@ -250,6 +250,10 @@ const FOUND: &[(&str, &str)] = &[
         "what an earlier rollout had named stood in the one that took its place, beside a release that nobody had tried",
         r#"{"seed":90000738,"cloud":{"boot":[80,112],"drain":0,"latency_ms":3000,"operations_take":10,"heals":"switchable"},"fleet":{"zones":2,"min_ready":10,"boot_deadline":240,"poll":5},"strategy":{"max_surge":2,"max_unavailable":"50%","max_failed":"25%","probe_attempts":1,"progress_deadline":"41m","rollback_deadline":"36m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"},{"size":4,"release":"good","after":314}],"journal":{"until":247,"error":39,"throttled":66,"lost_request":44,"lost_reply":115,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"await":136},"down":231}]}"#,
     ),
+    (
+        "a fleet of none, whose release nobody had tried, was healed once somebody else had given it a size",
+        r#"{"seed":90008189,"cloud":{"boot":[77,77],"drain":0,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":0,"max_failed":1,"probe_attempts":2,"progress_deadline":"39m","rollback_deadline":"54m","on_first_failure":"tear_down","steps":[{"bake":{"for":"1m 28s"}},{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"2m 22s"}},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":84,"what":{"silence":3600}},{"rollout":1,"at":268,"what":{"set_size":[5,5]}}],"crashes":[{"rollout":1,"at":{"after":100},"down":166}]}"#,
+    ),
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 //! what is to come.
 
 use super::proposal::Proposal;
-use super::view::View;
+use super::view::{GroupView, View};
 use crate::fleet::{GenerationId, Heals, Upkeep};
 use crate::rollout::event::Call;
 
@@ -13,10 +13,13 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     let missing = aim.wanted.map_or(0, |wanted| aim.goal.saturating_sub(view.sum(wanted, |group| group.promised())));
     let full = missing > 0 && view.live >= view.budget.ceiling && view.ready < view.budget.floor;
     let baseline = view.rollout().and_then(|rollout| rollout.baseline.as_ref()).map(|proven| proven.spec.release);
-    // Nor is what was never ready here: each that its provider would launch by itself is one that nobody has asked for.
-    let concerned = |id: GenerationId| aim.leaves(id) || (aim.wanted == Some(id) && proposal.probe.is_some());
-    let concerned: Vec<_> = view.state.generations.iter().filter(|(id, _)| concerned(**id) && view.is_present(**id)).collect();
-    for (id, generation) in concerned {
+    // Nor is what was never ready here: each that its provider would launch by itself is one that nobody has asked for. Of a fleet of none
+    // somebody else may have launched some.
+    let untried = |id, release| (aim.goal > 0 || view.sum(id, GroupView::promised) > 0) && !view.exercised(release);
+    for (id, generation) in view.state.generations.iter().filter(|(id, _)| view.is_present(**id)) {
+        if !aim.leaves(*id) && !(aim.wanted == Some(*id) && untried(*id, generation.release())) {
+            continue;
+        }
         let corpses = view.sum(*id, |group| group.unnamed);
         let kept = aim.leaves(*id) && baseline == Some(generation.release()) && !(full && corpses > 0);
         // Where the provider would not have it once, those that are there go first.
