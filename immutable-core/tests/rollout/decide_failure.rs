@@ -174,6 +174,12 @@ fn the_very_release_that_is_given_up_is_no_way_back() {
     stage.note(|noted| noted.progress = Some(3));
     let asks = "moved held: the proven release cannot be launched: it is the very release that is given up: the release was revoked: it leaks";
     row("revoked", &stage, &look().revoked("1.0.0"), asks);
+    let mut deleted = stage.clone();
+    deleted.gone(1, "a b c");
+    deleted.note(|noted| noted.absent.push(group(1).generation));
+    let asks = "moved held: the proven release cannot be launched: it is the very release that is given up: generation 0001 was deleted by \
+                someone else";
+    row("deleted, and forgotten", &deleted, &super::sight::look(), asks);
     stage.pass(1200);
     row("late", &stage, &look(), "moved back to 0001 until +4830s: no progress within the deadline");
 }

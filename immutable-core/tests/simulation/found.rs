@@ -254,6 +254,10 @@ const FOUND: &[(&str, &str)] = &[
         "a fleet of none, whose release nobody had tried, was healed once somebody else had given it a size",
         r#"{"seed":90008189,"cloud":{"boot":[77,77],"drain":0,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":0,"max_failed":1,"probe_attempts":2,"progress_deadline":"39m","rollback_deadline":"54m","on_first_failure":"tear_down","steps":[{"bake":{"for":"1m 28s"}},{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"2m 22s"}},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":84,"what":{"silence":3600}},{"rollout":1,"at":268,"what":{"set_size":[5,5]}}],"crashes":[{"rollout":1,"at":{"after":100},"down":166}]}"#,
     ),
+    (
+        "told to try again, it went back to the very release that it had given up, whose generation somebody had deleted: nothing was known of it any more",
+        r#"{"seed":90018152,"cloud":{"boot":[60,106],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2},"strategy":{"max_surge":2,"max_unavailable":"10%","max_failed":1,"probe_attempts":2,"progress_deadline":"37m","rollback_deadline":"1h 6m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":4,"release":"again"}],"disturbances":[{"rollout":1,"at":105,"what":{"delete_group":2}},{"rollout":1,"at":1,"what":"retry"}]}"#,
+    ),
 ];
 
 #[test]

@@ -128,8 +128,9 @@ pub(crate) fn revert(
     let Some(baseline) = &rollout.baseline else {
         return held(rollout, Need::NoBaseline { why: why.to_string().into() }, now);
     };
-    let wanted = state.generations.get(&rollout.wanted).map(|generation| generation.release());
-    let same = wanted == Some(baseline.spec.release);
+    // By the plan: of a generation that somebody has deleted nothing is known any more.
+    let (artifact, template) = (rollout.plan.to().digest, rollout.plan.fleet().launch_template().digest());
+    let same = baseline.spec.release == (Release { artifact, template });
     if same && !matches!(why, RevertCause::Asked | RevertCause::Deadline | RevertCause::Overdue) {
         let why = format!("it is the very release that is given up: {why}").into();
         return held(rollout, Need::BaselineUnlaunchable { why }, now);
