@@ -1,6 +1,9 @@
 //! The one place that calls a port on behalf of the engine.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -22,8 +25,10 @@ pub(super) async fn execute(
     call: Call,
     ticket: Option<Ticket>,
 ) -> Option<OpResult> {
+    // What was accepted is only followed.
+    let may_go_on = |now| ticket.is_some() || may_send(now);
     // The last thing before it leaves: whoever slept meanwhile may have lost the fleet.
-    if ticket.is_none() && !may_send(clock.now()) {
+    if !may_go_on(clock.now()) {
         return None;
     }
     let generation = call.generation().map(tracing::field::display);
@@ -39,10 +44,15 @@ pub(super) async fn execute(
             None => Some(send(&provider, &op, &call).await),
         }
     };
-    let answer = Box::pin(answer.instrument(span));
-    let answer = match select(answer, clock.sleep_until(deadline)).await {
-        Either::Left((answer, _)) => answer?,
-        Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
+    let mut answer = Box::pin(answer.instrument(span));
+    // Any step of it may be the one in which it leaves, and whoever takes it may have slept since the last.
+    let in_time = poll_fn(|context| {
+        let now = clock.now();
+        if now < deadline && may_go_on(now) { answer.as_mut().poll(context).map(Some) } else { Poll::Ready(None) }
+    });
+    let answer = match select(pin!(in_time), clock.sleep_until(deadline)).await {
+        Either::Left((Some(answer), _)) => answer?,
+        Either::Left((None, _)) | Either::Right(_) => Err(Error::new(ErrorKind::Unreachable, "no answer in time")),
     };
     Some(answer.unwrap_or_else(|error| {
         tracing::debug!(%error, op = %op.id, "a call failed");
