@@ -276,6 +276,10 @@ const FOUND: &[(&str, &str)] = &[
         "who woke up began an operation that the one who drove by then had withdrawn",
         r#"{"seed":30009008,"cloud":{"boot":[66,137],"drain":0,"latency_ms":0,"operations_take":70,"heals":"switchable","pool":{"divides":"pooled","settle":0}},"fleet":{"zones":2,"min_ready":30,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":1,"max_failed":0,"probe_attempts":1,"progress_deadline":"40m","rollback_deadline":"47m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":6,"release":"good"}],"disturbances":[{"rollout":1,"at":169,"what":{"resize":2}}],"wire":{"until":168,"error":0,"throttled":0,"lost_request":93,"lost_reply":26,"late":0,"doubled":80,"slow":256,"stale":66,"partial":19,"late_by":20,"stale_by":10},"crashes":[{"rollout":1,"at":{"await":33},"down":29},{"rollout":1,"at":{"await":86},"down":168,"sleeps":217}]}"#,
     ),
+    (
+        "who replaced the ill was blamed for having believed a lie, since another served unseen by then: whoever took over heard of that one for the first time, and that it was ill",
+        r#"{"seed":90002659,"cloud":{"boot":[13,95],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":0}},"fleet":{"zones":2,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":0,"max_failed":"25%","probe_attempts":2,"progress_deadline":"40m","rollback_deadline":"40m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":"25%","after":"2m 6s"},"on_shortage":"wait"},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":168,"what":{"lie":63}},{"rollout":1,"at":201,"what":{"set_size":[4,3]}}],"crashes":[{"rollout":1,"at":{"await":68},"down":178,"sleeps":251}]}"#,
+    ),
 ];
 
 #[test]
