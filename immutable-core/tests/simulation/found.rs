@@ -280,6 +280,10 @@ const FOUND: &[(&str, &str)] = &[
         "who replaced the ill was blamed for having believed a lie, since another served unseen by then: whoever took over heard of that one for the first time, and that it was ill",
         r#"{"seed":90002659,"cloud":{"boot":[13,95],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":0}},"fleet":{"zones":2,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":0,"max_failed":"25%","probe_attempts":2,"progress_deadline":"40m","rollback_deadline":"40m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":"25%","after":"2m 6s"},"on_shortage":"wait"},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":168,"what":{"lie":63}},{"rollout":1,"at":201,"what":{"set_size":[4,3]}}],"crashes":[{"rollout":1,"at":{"await":68},"down":178,"sleeps":251}]}"#,
     ),
+    (
+        "who was named under the floor of a larger fleet left by an operation that hung, and was blamed for those whom the rollout in its place, of none, had sent away meanwhile",
+        r#"{"seed":31501281,"cloud":{"boot":[9,66],"drain":20,"latency_ms":200,"operations_take":10,"heals":"never"},"fleet":{"zones":3,"min_ready":10,"boot_deadline":240,"poll":5},"strategy":{"max_surge":1,"max_unavailable":1,"max_failed":1,"probe_attempts":1,"progress_deadline":"41m","rollback_deadline":"1h 2m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"leave_deadline":"20m"},"rollouts":[{"size":4,"release":"good"},{"size":7,"release":"good"},{"size":0,"release":"good","after":316}],"disturbances":[{"rollout":1,"at":284,"what":{"operations_hang":[2,1844]}}],"wire":{"until":343,"error":17,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":76,"stale":0,"partial":0,"late_by":5,"stale_by":60}}"#,
+    ),
 ];
 
 #[test]

@@ -254,6 +254,7 @@ impl Book {
                     plan: (**plan).clone(),
                 });
                 self.opened += 1;
+                self.relax();
                 self.told.values_mut().for_each(|told| *told = recorded.at);
             }
             Event::Owed { op, call, basis } => {
@@ -398,12 +399,6 @@ impl Book {
                     chapter.resizes += 1;
                     if chapter.plan.strategy().on_resize != OnResize::Freeze {
                         chapter.desired = *desired;
-                        // What was named under a floor that was higher leaves under the new one.
-                        let (floor, of_zone) = (chapter.budget().floor, chapter.zone_floor());
-                        for journaled in self.ops.values_mut() {
-                            journaled.floor = journaled.floor.min(floor);
-                            journaled.zone_floor = journaled.zone_floor.min(of_zone);
-                        }
                     }
                     let strategy = chapter.plan.strategy();
                     let lasts = match &chapter.phase {
@@ -412,6 +407,7 @@ impl Book {
                     };
                     chapter.give_up_at.iter_mut().for_each(|by| *by = (*by).max(recorded.at + lasts));
                 }
+                self.relax();
             }
             Event::Heard { .. } | Event::Watched | Event::Condemned { .. } | Event::Released => {}
             // Of a fleet's beginning, and no simulated one's.
@@ -422,6 +418,16 @@ impl Book {
     fn gate(&mut self, change: impl FnOnce(&mut Gate)) {
         if let Some(gate) = self.chapter.as_mut().and_then(|chapter| chapter.gate.as_mut()) {
             change(gate);
+        }
+    }
+
+    /// What was named under a floor that was higher leaves under the one that holds now: others may have left under that before.
+    fn relax(&mut self) {
+        let Some(chapter) = &self.chapter else { return };
+        let (floor, of_zone) = (chapter.budget().floor, chapter.zone_floor());
+        for journaled in self.ops.values_mut() {
+            journaled.floor = journaled.floor.min(floor);
+            journaled.zone_floor = journaled.zone_floor.min(of_zone);
         }
     }
 
