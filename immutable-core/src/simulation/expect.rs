@@ -81,8 +81,12 @@ impl Expected<'_> {
     /// How long after its beginning nothing goes wrong in the world any more.
     pub(super) fn disturbed_for(&self) -> Duration {
         let concerns = |trouble: &&Disturbance| trouble.rollout == self.rollout || self.goes_on(trouble);
-        let ours = self.script.disturbances.iter().filter(concerns);
-        Duration::from_secs(ours.map(|trouble| trouble.at + trouble.what.lasts()).max().unwrap_or(0))
+        let ours = || self.script.disturbances.iter().filter(concerns);
+        // What is to hang is the next operation, which is begun perhaps only when everything else is over.
+        let hangs = |trouble: &&Disturbance| matches!(trouble.what, Trouble::OperationsHang(..));
+        let lasts = |trouble: &Disturbance| trouble.at + if hangs(&trouble) { 0 } else { trouble.what.lasts() };
+        let hanging: u64 = ours().filter(hangs).map(|trouble| trouble.what.lasts()).sum();
+        Duration::from_secs(ours().map(lasts).max().unwrap_or(0) + hanging)
     }
 
     /// How long after its beginning the last trouble is over.
