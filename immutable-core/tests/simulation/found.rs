@@ -290,6 +290,10 @@ const FOUND: &[(&str, &str)] = &[
         "an operation that hung was begun only after a black-out of four hours, and was not done in time, for who took both for over at once",
         r#"{"seed":60001215,"cloud":{"boot":[30,139],"drain":0,"latency_ms":0,"operations_take":10,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"50%","max_unavailable":2,"max_failed":0,"probe_attempts":2,"progress_deadline":"12m","rollback_deadline":"1h 11m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"24s"},"leave_deadline":"9m"},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":2,"at":211,"what":{"black_out":14400}},{"rollout":2,"at":805,"what":{"operations_hang":[1,5756]}}]}"#,
     ),
+    (
+        "one who left by an operation that hung was blamed for those that a later step had taken meanwhile",
+        r#"{"seed":30009457,"cloud":{"boot":[76,130],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":2,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":3,"max_unavailable":0,"max_failed":0,"probe_attempts":2,"progress_deadline":"21m","rollback_deadline":"38m","on_first_failure":"tear_down","steps":[{"scale":{"to":"5%"}},{"scale":{"to":"100%"}}],"leave_deadline":"13m"},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":815,"what":{"resize":6}},{"rollout":1,"at":234,"what":{"operations_hang":[1,6638]}}]}"#,
+    ),
 ];
 
 #[test]

@@ -139,7 +139,7 @@ pub(super) struct Journaled {
     pub(super) desired: u32,
     /// Where its rollout was moving when it was decided.
     pub(super) moves_to: Option<GenerationId>,
-    /// What its steps asked for then.
+    /// What its steps asked for then, and of the others at the least since.
     pub(super) goal: Option<(u32, u32)>,
     /// How many of what is wanted were asked for then.
     pub(super) most: u32,
@@ -412,6 +412,19 @@ impl Book {
             Event::Heard { .. } | Event::Watched | Event::Condemned { .. } | Event::Released => {}
             // Of a fleet's beginning, and no simulated one's.
             Event::Adopting { .. } | Event::Adopted { .. } => {}
+        }
+        if matches!(recorded.event, Event::Moved { .. } | Event::Proven { .. } | Event::Resized { .. }) {
+            self.fewer_stay();
+        }
+    }
+
+    /// Who was named when more of the others were to stay leaves when fewer are.
+    fn fewer_stay(&mut self) {
+        let Some(chapter) = &self.chapter else { return };
+        let forth = chapter.moves_to() == Some(chapter.wanted);
+        let stay = chapter.goal().map_or(if forth { 0 } else { u32::MAX }, |(_, others)| others);
+        for (_, others) in self.ops.values_mut().filter_map(|journaled| journaled.goal.as_mut()) {
+            *others = (*others).min(stay);
         }
     }
 
