@@ -30,6 +30,13 @@ impl Driver {
             let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_insert(self.claimed_at));
             let newer = as_of >= *last;
             *last = as_of.max(*last);
+            // Where what was seen since is only a part, it tells all the same how many there may be.
+            if !newer
+                && seen.coverage == Coverage::Whole
+                && let Some((most, size)) = self.earlier.get_mut(&seen.group)
+            {
+                *most = (*most).max(live(seen, *size));
+            }
             newer
         });
         if let Ok(facts) = look.facts {
