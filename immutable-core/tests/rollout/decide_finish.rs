@@ -410,6 +410,23 @@ fn an_old_raise_stands_up_to_the_goal_and_no_further() {
 }
 
 #[test]
+fn an_old_raise_to_fewer_than_others_have_set_is_withdrawn() {
+    let mut stage = Stage::rolling(Strategy::rolling().max_surge(3));
+    stage.ready(2, "d");
+    stage.note(|noted| noted.progress = Some(1));
+    stage.owe(raise(2, 1, 2));
+    stage.pass(60);
+    let with = |size, new: &str| look().group(1, 3, "a* b* c*").group(2, size, new);
+    row("it is not done yet", &stage, &with(1, "d+"), "renewed 6 +100s");
+    row(
+        "done again it would send one away whom nobody has named",
+        &stage,
+        &with(3, "d+ e+ f+"),
+        "noted appeared 0002.0 e,f healthy 0002.0 e,f\nsettled 6 failed Stale found Some(3): withdrawn: it was decided on a view that no longer holds",
+    );
+}
+
+#[test]
 fn slots_that_are_being_given_up_are_judged_again() {
     let mut stage = Stage::rolling(Strategy::rolling().max_surge(1));
     stage.ready(2, "d");

@@ -302,6 +302,10 @@ const FOUND: &[(&str, &str)] = &[
         "a whole view that showed one more on its way out came after a newer one in part, and was forgotten: one too many was launched",
         r#"{"seed":60000013,"cloud":{"boot":[64,151],"drain":20,"latency_ms":200,"operations_take":0,"heals":"always","pool":{"divides":{"weighted":100},"settle":10}},"fleet":{"zones":2,"min_ready":30,"boot_deadline":300,"poll":15},"strategy":{"max_surge":1,"max_unavailable":"25%","max_failed":1,"probe_attempts":2,"progress_deadline":"15m","rollback_deadline":"22m","drain_deadline":"30s","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":5,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":1,"at":325,"what":{"raises_short":2}},{"rollout":1,"at":406,"what":{"sicken":[11,435]}}],"wire":{"until":472,"error":0,"throttled":0,"lost_request":116,"lost_reply":90,"late":0,"doubled":0,"slow":0,"stale":195,"partial":253,"late_by":20,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":221},"down":188}]}"#,
     ),
+    (
+        "a raise to one was sent again after others had set six, and five went whom nobody had named",
+        r#"{"seed":90017976,"cloud":{"boot":[42,84],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":0,"max_unavailable":"100%","max_failed":"25%","probe_attempts":1,"progress_deadline":"26m","rollback_deadline":"36m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":6,"release":"good"}],"disturbances":[{"rollout":1,"at":121,"what":{"set_size":[3,6]}}],"wire":{"until":76,"error":0,"throttled":88,"lost_request":0,"lost_reply":141,"late":90,"doubled":0,"slow":296,"stale":0,"partial":0,"late_by":60,"stale_by":10},"crashes":[{"rollout":1,"at":{"before":51},"down":174}]}"#,
+    ),
 ];
 
 #[test]

@@ -63,6 +63,8 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
     let id = resize.group();
     let group = view.groups.get(&id).filter(|group| group.fresh)?;
     Some(match &**resize {
+        // What somebody else has made larger than that it would make smaller, and nobody would have named who leaves.
+        Resize::Raise { to, .. } if group.reported > *to => false,
         Resize::Raise { .. } => {
             if view.blind.is_some() {
                 return None;
