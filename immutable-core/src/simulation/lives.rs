@@ -71,7 +71,6 @@ impl Play<'_> {
         let mut last = String::new();
         // Frozen processes, which wake up and carry on as if nothing had happened.
         let mut sleepers = FuturesUnordered::new();
-        let mut froze = false;
         for life in 0..lives {
             let controller = self.controller(board, life);
             if life == 0 {
@@ -85,7 +84,6 @@ impl Play<'_> {
                     let how = if freezes.is_some() { "is frozen" } else { "dies" };
                     self.ledger.script(self.now(), || format!("the process {how}; nobody drives for {down} s"));
                     if let Some(seconds) = freezes {
-                        froze = true;
                         let thaws = self.clock.sleep_until(self.now() + Duration::from_secs(seconds.max(down + 1)));
                         sleepers.push(async move {
                             thaws.await;
@@ -106,10 +104,6 @@ impl Play<'_> {
                         // Whoever wakes up later finds out that it is over; whoever lost a call to the journal waits for ever.
                         let mut ends = pin!(async { while sleepers.next().await.is_some() {} });
                         select(ends.as_mut(), self.clock.sleep_until(self.now() + LAST_SLEEPER)).await;
-                        if froze {
-                            // What they sent once they woke up arrives, though they have found out by then.
-                            self.pass(Duration::from_millis(self.script.cloud.latency_ms)).await;
-                        }
                         if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.opened()) > before + 1 {
                             // Another has taken its place while they were waited for.
                             continue;

@@ -40,7 +40,6 @@ impl Play<'_> {
     /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
     pub(super) fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
         let asks = matches!(outcome, Outcome::Needs(_));
-        let mut calls = self.cloud.calls();
         self.clock.run(async {
             let wrong = |error: Error| self.breach("fixpoint", error.to_string());
             // What has happened since it asked is noted once; and again of what a refusal had left alone for a moment as it asked: it has to be left
@@ -51,7 +50,6 @@ impl Play<'_> {
             {
                 let began = self.now();
                 running.drive().await.map(drop).map_err(wrong)?;
-                calls = self.cloud.calls();
                 let (state, _) = self.ledger.folded().map_err(|illegal| self.breach("fixpoint", illegal))?;
                 let groups = state.generations().values().flat_map(|generation| generation.groups.values());
                 let quiet = groups.map(|slots| slots.quiet_until).chain(state.pool().map(|pool| pool.quiet_until)).max();
@@ -88,13 +86,14 @@ impl Play<'_> {
                 }
             }
             if asks && let Some(running) = self.person.rollout(&self.fleet).await.map_err(wrong)? {
+                let calls = self.cloud.calls();
                 let again = running.drive().await.map_err(wrong)?;
                 if again != *outcome {
                     return Err(self.breach("fixpoint", format!("asked again it ends as {again}, not as {outcome}")));
                 }
-            }
-            if calls != self.cloud.calls() {
-                return Err(self.breach("fixpoint", "driving again made calls"));
+                if calls != self.cloud.calls() {
+                    return Err(self.breach("fixpoint", "driving again made calls"));
+                }
             }
             let after = self.cloud.journal().load(&self.fleet.stream(), After::Version(head)).await.map_err(wrong)?;
             // A provider that replaces what is ill makes news all the while, and a call that is still owed may be done any time.
