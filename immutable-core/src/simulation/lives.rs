@@ -65,7 +65,7 @@ impl Play<'_> {
         stage: &Stage,
         fleet: &Fleet,
         artifact: &Artifact,
-        before: usize,
+        mut before: usize,
     ) -> Result<Outcome, String> {
         let lives = LIVES + u32::try_from(self.script.crashes.len()).unwrap_or(0);
         let mut last = String::new();
@@ -104,11 +104,15 @@ impl Play<'_> {
                         // Whoever wakes up later finds out that it is over; whoever lost a call to the journal waits for ever.
                         let mut ends = pin!(async { while sleepers.next().await.is_some() {} });
                         select(ends.as_mut(), self.clock.sleep_until(self.now() + LAST_SLEEPER)).await;
-                        if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.opened()) > before + 1 {
-                            // Another has taken its place while they were waited for.
-                            continue;
+                        let opened = self.ledger.scene(|scene| scene.opened());
+                        if opened <= before + 1 || matches!(outcome, Outcome::Superseded { .. }) {
+                            return Ok(outcome);
                         }
-                        return Ok(outcome);
+                        // Another has taken its place while they were waited for; or whoever froze before it had begun the rollout has begun it once
+                        // more, in a fleet that is as it was: then how that ends counts.
+                        if !matches!(outcome, Outcome::Needs(_)) {
+                            before = opened - 1;
+                        }
                     }
                 },
                 Ok(Err(error)) => {

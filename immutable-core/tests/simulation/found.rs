@@ -308,6 +308,14 @@ const FOUND: &[(&str, &str)] = &[
         "a copy of a call that was done before the end arrived after it, and was taken for one made by driving again, which nobody did",
         r#"{"seed":7006320,"cloud":{"boot":[65,77],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":300,"poll":2},"strategy":{"max_surge":3,"max_unavailable":"100%","max_failed":1,"probe_attempts":1,"progress_deadline":"29m","rollback_deadline":"48m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":8,"release":"good"},{"size":8,"release":"good"}],"wire":{"until":787,"error":67,"throttled":0,"lost_request":0,"lost_reply":133,"late":0,"doubled":99,"slow":292,"stale":48,"partial":0,"late_by":20,"stale_by":10},"journal":{"until":1452,"error":0,"throttled":0,"lost_request":0,"lost_reply":144,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"await":78},"down":132,"sleeps":201}]}"#,
     ),
+    (
+        "a process that was frozen before it had begun a rollout began it once more when that had ended, and nobody drove it",
+        r#"{"seed":60015939,"cloud":{"boot":[45,118],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never","pool":{"divides":"binary","settle":10}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"38m","rollback_deadline":"57m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":1,"after":"1m 18s"}},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"again"}],"wire":{"until":98,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":176,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":20,"stale_by":60},"crashes":[{"rollout":1,"at":{"after":67},"down":0},{"rollout":1,"at":{"await":13},"down":0,"sleeps":160}]}"#,
+    ),
+    (
+        "the same, of a size that somebody had changed meanwhile; its process had given up",
+        r#"{"seed":90017106,"cloud":{"boot":[29,29],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":2,"max_unavailable":"50%","max_failed":1,"probe_attempts":2,"progress_deadline":"12m","rollback_deadline":"1h 15m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":62,"what":{"resize":6}}],"journal":{"until":262,"error":0,"throttled":0,"lost_request":0,"lost_reply":113,"late":0,"doubled":0,"slow":99,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"seconds":8},"down":41,"sleeps":220}]}"#,
+    ),
 ];
 
 #[test]
