@@ -316,6 +316,10 @@ const FOUND: &[(&str, &str)] = &[
         "the same, of a size that somebody had changed meanwhile; its process had given up",
         r#"{"seed":90017106,"cloud":{"boot":[29,29],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":2,"max_unavailable":"50%","max_failed":1,"probe_attempts":2,"progress_deadline":"12m","rollback_deadline":"1h 15m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":6,"release":"good"},{"size":0,"release":"again"}],"disturbances":[{"rollout":1,"at":62,"what":{"resize":6}}],"journal":{"until":262,"error":0,"throttled":0,"lost_request":0,"lost_reply":113,"late":0,"doubled":0,"slow":99,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"seconds":8},"down":41,"sleeps":220}]}"#,
     ),
+    (
+        "one that was healthy in time, and of whom nobody had heard it when it fell ill, had a spare beside it that had no cause, for who counted the launches",
+        r#"{"seed":50020358,"cloud":{"boot":[21,131],"drain":20,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":240,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"100%","max_failed":0,"probe_attempts":2,"progress_deadline":"18m","rollback_deadline":"1h 19m","on_first_failure":"hold","steps":[{"scale":{"to":"100%","old":"first"}}],"hedge":{"spares":"25%","after":"2m 52s"}},"rollouts":[{"size":1,"release":"good"},{"size":3,"release":"good","after":470}],"disturbances":[{"rollout":0,"at":478,"what":{"approve":1}},{"rollout":1,"at":361,"what":{"sicken":[7,95]}}],"journal":{"until":40,"error":35,"throttled":0,"lost_request":85,"lost_reply":0,"late":63,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":10,"stale_by":0},"crashes":[{"rollout":1,"at":{"seconds":243},"down":129},{"rollout":1,"at":{"await":68},"down":113,"sleeps":172}]}"#,
+    ),
 ];
 
 #[test]

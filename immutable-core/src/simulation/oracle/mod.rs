@@ -25,7 +25,7 @@ use crate::artifact::Digest;
 use crate::fleet::{Coverage, FleetId, GenerationId, Heals, Instance, Observation, Release, TrafficSeen, Verdict as Health};
 use crate::id::InstanceKey;
 use crate::memory::{Cause, Effect, What};
-use crate::rollout::{Command, FleetState, MAX_VIEW_AGE, Outcome, Recorded};
+use crate::rollout::{Command, Event, FleetState, MAX_VIEW_AGE, Outcome, Recorded};
 use crate::time::Timestamp;
 
 use super::script::Cloud;
@@ -208,6 +208,9 @@ impl Scene {
         }
         let there = self.truth.machines.values().filter(|machine| machine.member()).count();
         self.done.written(recorded, u32::try_from(there).unwrap_or(u32::MAX));
+        if let Event::Noted(noted) = &recorded.event {
+            self.truth.heard(noted.healthy.values().flatten(), recorded.at);
+        }
         self.book.follow(recorded, self.truth.ready());
     }
 

@@ -28,8 +28,8 @@ pub(super) struct Machine {
     /// Whether it runs what its generation does.
     pub(super) own_image: bool,
     pub(super) launched: Timestamp,
-    /// When it was healthy for the first time.
-    pub(super) first_healthy: Option<Timestamp>,
+    /// When that it is healthy was journaled for the first time.
+    pub(super) heard: Option<Timestamp>,
 }
 
 impl Machine {
@@ -158,7 +158,7 @@ impl Truth {
                     gone: None,
                     own_image: true,
                     launched: at,
-                    first_healthy: None,
+                    heard: None,
                 };
                 self.machines.insert(key.clone(), new);
                 let size = self.groups.get(&group).map_or(0, |group| group.size);
@@ -183,7 +183,6 @@ impl Truth {
                     match verdict {
                         Verdict::Healthy => {
                             machine.healthy = machine.healthy.or(Some(at));
-                            machine.first_healthy = machine.first_healthy.or(Some(at));
                         }
                         _ => ill(machine, at),
                     }
@@ -274,9 +273,18 @@ impl Truth {
         count(self.machines.values().filter(slow))
     }
 
-    /// How many that were launched since then were not healthy for so long, or never.
+    /// That these are healthy was journaled then.
+    pub(super) fn heard<'a>(&mut self, healthy: impl Iterator<Item = &'a InstanceKey>, at: Timestamp) {
+        for key in healthy {
+            if let Some(machine) = self.machines.get_mut(key) {
+                machine.heard = machine.heard.or(Some(at));
+            }
+        }
+    }
+
+    /// Of how many that were launched since then nobody had heard for so long that they are healthy, or ever.
     pub(super) fn slow_since(&self, then: Timestamp, long: Duration) -> u32 {
-        let slow = |machine: &&Machine| machine.first_healthy.is_none_or(|healthy| healthy.since(machine.launched) >= long);
+        let slow = |machine: &&Machine| machine.heard.is_none_or(|heard| heard.since(machine.launched) >= long);
         count(self.machines.values().filter(|machine| machine.launched >= then).filter(slow))
     }
 

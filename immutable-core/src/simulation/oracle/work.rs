@@ -4,7 +4,7 @@ use super::truth::Change;
 use super::{Scene, Verdict};
 use crate::id::OpId;
 use crate::memory::{Cause, What};
-use crate::rollout::{Call, Event, MAX_VIEW_AGE, Phase, Recorded};
+use crate::rollout::{Call, Event, Phase, Recorded};
 use crate::time::Timestamp;
 
 /// What was done in a rollout.
@@ -122,9 +122,9 @@ pub(super) fn bounded(scene: &Scene, recorded: &Recorded) -> Verdict {
     let evened = if chapter.plan.strategy().max_unavailable_per_zone.is_some() { evened } else { 0 };
     // Forth, and each time back, the fleet at its size; on top whoever failed or was lost.
     let goal = (chapter.desired.max(chapter.plan.fleet().desired()).max(1) + grown) * (1 + reverts);
-    // Beside each that booted for too long, as far as anybody had heard of its health.
+    // Beside each that booted for too long, as far as anybody knew.
     let hedge = chapter.plan.strategy().hedge;
-    let spares = hedge.map_or(0, |hedge| scene.truth.slow_since(opened, hedge.after.saturating_sub(MAX_VIEW_AGE)));
+    let spares = hedge.map_or(0, |hedge| scene.truth.slow_since(opened, hedge.after));
     let most = goal + unready + lost + added + spares + evened;
     if launched > most {
         return Err(format!(
