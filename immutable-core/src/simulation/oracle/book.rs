@@ -124,6 +124,8 @@ pub(super) struct Journaled {
     /// The time of the view it was decided on last, and when that was.
     pub(super) basis: Timestamp,
     pub(super) decided: Timestamp,
+    /// The oldest whole view of any group that it could rest on when it was decided first.
+    pub(super) first: Timestamp,
     /// Whether an answer that ends it was journaled.
     pub(super) settled: bool,
     /// Whether it was accepted, and is being done.
@@ -279,6 +281,7 @@ impl Book {
                     call: call.clone(),
                     basis: *basis,
                     decided: recorded.at,
+                    first: *basis,
                     settled: false,
                     accepted: false,
                     whole: *basis,
@@ -297,6 +300,7 @@ impl Book {
                     open: None,
                 };
                 self.rest(&mut journaled, *basis);
+                journaled.first = journaled.whole;
                 self.ops.insert(*op, journaled);
             }
             Event::Renewed { op, basis } => {

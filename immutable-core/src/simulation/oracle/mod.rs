@@ -169,9 +169,9 @@ impl Scene {
             once::count(&mut self.book, op, &change);
         }
         let wanted = self.book.chapter.as_ref().and_then(|chapter| chapter.moves_to()) == Some(group.generation);
-        // An operation that hangs takes who has come round since.
+        // An operation that hangs, or a call that was judged again, and stands, takes who has come round since.
         let decided =
-            if let Cause::Call(op) = effect.by { self.book.ops.get(&op).map(|journaled| journaled.whole) } else { None };
+            if let Cause::Call(op) = effect.by { self.book.ops.get(&op).map(|journaled| journaled.first) } else { None };
         let from = decided.unwrap_or(effect.at).min(effect.at - MAX_VIEW_AGE);
         let lied = self.lied_within(from, effect.at);
         self.done.happened(&change, wanted, from.min(effect.at - MAX_VIEW_AGE - self.under_way), lied);
