@@ -96,14 +96,15 @@ impl Play<'_> {
                 }
                 Ok(Ok(outcome)) => match stage.answer_at().filter(|_| matches!(outcome, Outcome::Needs(_))) {
                     Some(at) => awake(&mut sleepers, self.pass((at + Duration::from_secs(1)).since(self.now()))).await,
-                    // It was answered at the very moment at which it was asked.
-                    None if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.is_answered()) => {
-                        self.pass(Duration::from_secs(1)).await;
-                    }
                     None => {
                         // Whoever wakes up later finds out that it is over; whoever lost a call to the journal waits for ever.
                         let mut ends = pin!(async { while sleepers.next().await.is_some() {} });
                         select(ends.as_mut(), self.clock.sleep_until(self.now() + LAST_SLEEPER)).await;
+                        // It was answered at the very moment at which it was asked, or while they were waited for.
+                        if matches!(outcome, Outcome::Needs(_)) && self.ledger.scene(|scene| scene.is_answered()) {
+                            self.pass(Duration::from_secs(1)).await;
+                            continue;
+                        }
                         let opened = self.ledger.scene(|scene| scene.opened());
                         if opened <= before + 1 || matches!(outcome, Outcome::Superseded { .. }) {
                             return Ok(outcome);

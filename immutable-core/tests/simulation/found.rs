@@ -324,6 +324,10 @@ const FOUND: &[(&str, &str)] = &[
         "one that was said to be ill when it was named went by that call two hours later, well by then, and for nothing, for who counted the launches",
         r#"{"seed":50018381,"cloud":{"boot":[60,79],"drain":0,"latency_ms":3000,"operations_take":10,"heals":"never"},"fleet":{"zones":0,"min_ready":10,"boot_deadline":300,"poll":15},"strategy":{"max_surge":"25%","max_unavailable":2,"max_failed":"25%","probe_attempts":2,"progress_deadline":"34m","rollback_deadline":"55m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}},{"bake":{"for":"30s"}},{"approve":{"by":["ann","bob","eve"],"least":1,"timeout":"14m 51s","otherwise":"hold"}}]},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":0,"at":61,"what":{"approve":1}},{"rollout":1,"at":17,"what":{"approve":1}},{"rollout":1,"at":436,"what":{"lie":635}},{"rollout":1,"at":352,"what":{"launches_late":1}}],"crashes":[{"rollout":1,"at":{"after":26},"down":204},{"rollout":1,"at":{"await":84},"down":16},{"rollout":1,"at":{"after":111},"down":7180}]}"#,
     ),
+    (
+        "who asked was answered while those who had been frozen were waited for, and nobody drove it on",
+        r#"{"seed":812300766,"cloud":{"boot":[11,11],"drain":0,"latency_ms":0,"operations_take":0,"heals":"always"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"27m","rollback_deadline":"25m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":2,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":787,"what":{"abort":"mixed"}},{"rollout":1,"at":188,"what":{"rot":6024}}],"crashes":[{"rollout":1,"at":{"seconds":207},"down":134,"sleeps":255},{"rollout":1,"at":{"await":107},"down":107,"sleeps":268}]}"#,
+    ),
 ];
 
 #[test]
