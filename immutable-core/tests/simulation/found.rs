@@ -328,6 +328,14 @@ const FOUND: &[(&str, &str)] = &[
         "who asked was answered while those who had been frozen were waited for, and nobody drove it on",
         r#"{"seed":812300766,"cloud":{"boot":[11,11],"drain":0,"latency_ms":0,"operations_take":0,"heals":"always"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"27m","rollback_deadline":"25m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":2,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":787,"what":{"abort":"mixed"}},{"rollout":1,"at":188,"what":{"rot":6024}}],"crashes":[{"rollout":1,"at":{"seconds":207},"down":134,"sleeps":255},{"rollout":1,"at":{"await":107},"down":107,"sleeps":268}]}"#,
     ),
+    (
+        "a second copy of a call set out while those who had been frozen were waited for, arrived after the end, and was taken for one made by driving again",
+        r#"{"seed":61000603,"cloud":{"boot":[67,86],"drain":90,"latency_ms":3000,"operations_take":10,"heals":"switchable","pool":{"divides":"pooled","settle":0}},"fleet":{"zones":2,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":1,"max_failed":0,"probe_attempts":1,"progress_deadline":"38m","rollback_deadline":"52m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good"}],"disturbances":[{"rollout":1,"at":216,"what":{"capacity":[0,611]}},{"rollout":1,"at":217,"what":{"set_size":[1,3]}},{"rollout":1,"at":133,"what":{"sicken":[13,73]}},{"rollout":1,"at":161,"what":{"partial":113}}],"wire":{"until":1024,"error":0,"throttled":0,"lost_request":182,"lost_reply":0,"late":0,"doubled":166,"slow":0,"stale":0,"partial":0,"late_by":60,"stale_by":10},"crashes":[{"rollout":1,"at":{"before":54},"down":200},{"rollout":1,"at":{"await":9},"down":62,"sleeps":168},{"rollout":1,"at":{"seconds":313},"down":139,"sleeps":167}]}"#,
+    ),
+    (
+        "a process that was frozen before it had begun a rollout woke up when another had brought that to its end, and began one more",
+        r#"{"seed":62000661,"cloud":{"boot":[41,41],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":"25%","max_failed":"25%","probe_attempts":1,"progress_deadline":"13m","rollback_deadline":"1h 4m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"again"}],"crashes":[{"rollout":1,"at":{"after":20},"down":0},{"rollout":1,"at":{"await":2},"down":0,"sleeps":137}]}"#,
+    ),
 ];
 
 #[test]
