@@ -378,6 +378,7 @@ fn who_leaves_may_be_in_the_way_of_the_next_step_and_of_the_end() {
     let by_zone = || Strategy::zone_by_zone(seconds(60)).max_unavailable_per_zone(2);
     let baked = || Strategy::new([Step::scale(percent(50)), Step::scale(percent(100)), Step::bake(seconds(60))]);
     let briefly = || Strategy::new([Step::scale(percent(100)), Step::bake(seconds(20)), Step::bake(seconds(1))]);
+    let waits = || Strategy::new([Step::bake(seconds(1)), Step::scale(percent(100))]).drain_deadline(seconds(100));
     let shift = |share| [Step::scale(percent(share)), Step::shift(percent(share))];
     let shifts = || Strategy::new([shift(75), shift(100)].concat()).max_surge(0).max_unavailable(3);
     for (name, sizes, strategy, split, zones) in [
@@ -387,6 +388,8 @@ fn who_leaves_may_be_in_the_way_of_the_next_step_and_of_the_end() {
         ("in steps", [12; 2], scales(&[25, 50, 75, 100]), None, &[]),
         ("in steps", [12; 2], baked(), None, &[]),
         ("briefly", [12; 2], briefly().max_surge(12), None, &[]),
+        // Those of too many leave while the first step waits.
+        ("waits first", [12, 5], waits(), WEIGHTED, &[]),
         // Whoever is left has all before it is shifted.
         ("shifts", [5, 3], shifts().drain_deadline(seconds(100)), WEIGHTED, &[]),
     ] {

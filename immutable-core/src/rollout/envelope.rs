@@ -160,7 +160,7 @@ impl Course<'_> {
             self.strategy.steps.iter().enumerate().map(|(number, step)| self.step(&mut at, number, step)).collect();
 
         let shells = u32::try_from(others().count()).unwrap_or(u32::MAX);
-        let mut all = Envelope { ready_at_least: at.ready, live_at_most: now, ..self.before() };
+        let mut all = Envelope { ready_at_least: at.ready, ..self.before() };
         for envelope in steps.iter().copied().chain([self.after(&at, shells)]) {
             all = Envelope {
                 ready_at_least: all.ready_at_least.min(envelope.ready_at_least),
@@ -376,7 +376,7 @@ impl Course<'_> {
         };
         let moved = match step {
             Step::Shift { .. } => tried,
-            _ => step.launches() || terminations > 0 || routes > 0,
+            _ => step.launches() || routes > 0,
         };
         let takes = if moved { moves().and(takes) } else { takes }.and(Takes::of(Duration::ZERO, behind));
         // All for whom there is room are asked for at once, in each group.

@@ -493,6 +493,13 @@ fn a_group_that_somebody_deleted_has_no_size_and_is_made_again_or_done_without()
     row("one of the old", &stage, &new(look()), "noted size 0001.1 0\nowed 5 raise 0002.0 0 to 1");
     let half = look().absent(2).group(2, 0, "").cell(1);
     row("one of the new", &stage, &half, "noted size 0001.1 0\nowed 5 ensure 0002 of 1.1.0 heal false");
+    let mut healed = stage.clone();
+    healed.owe(Call::Upkeep(GenerationId(2), Upkeep { heal: true, ..Upkeep::NONE }));
+    healed.settle(done(None));
+    let again = half.decide(&healed).events;
+    let Event::Owed { call: Call::Ensure(spec), .. } = again.last().unwrap().clone() else { panic!("{again:?}") };
+    assert!(spec.upkeep.heal, "it is made as the rest is kept");
+    healed.owe(Call::Ensure(spec));
     stage.not_mended(2);
     row("which its provider would not make", &stage, &half, "noted size 0001.1 0\nowed 6 raise 0002.1 0 to 1");
 }

@@ -1,13 +1,15 @@
 //! What is amiss with a fleet in which no rollout runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use immutable_core::error::{ErrorKind, Retry};
 use immutable_core::fleet::{
     Drift, Fleet, GenerationId, GroupId, Heals, OnDrift, POOL_CHECK, Placement, Resize, Split, Upkeep, Verdict,
 };
 use immutable_core::rollout::{
-    Amiss, Call, Ending, Event, OpResult, Outcome, Phase, Plan, Refused, RevertCause, Standing, StepState, Strategy, Wanted,
+    Amiss, Call, Ending, Event, OpResult, Outcome, Phase, Plan, Refused, RevertCause, Standing, StepState, Strategy, Supersede,
+    Wanted,
 };
 use immutable_core::{Digest, Timestamp};
 
@@ -393,6 +395,17 @@ fn a_fleet_is_kept_by_the_terms_of_what_left_it_whole() {
     let by = immutable_core::id::RolloutId(3);
     replaced.apply(Event::Ended { outcome: Outcome::Superseded { by } });
     assert!(replaced.state.kept().is_some(), "until the other has ended");
+}
+
+#[test]
+fn what_keeps_a_fleet_is_as_patient_as_a_way_back_and_takes_nobodys_place() {
+    let strategy = Strategy::rolling().max_surge(1).max_failed(0).rollback_attempts(4).supersede(Supersede::Replace).force();
+    let mut stage = Stage::proven_of(Stage::fleet(3), strategy);
+    stage.pass(600);
+    let amiss = amiss(&stage, &three("a+ b+", 3)).unwrap();
+    let plan = Plan::keeping(&stage.state, &amiss, &capabilities(stage.heals), None).unwrap();
+    let same = Strategy::rolling().max_surge(1).max_failed(3).rollback_attempts(4).supersede(Supersede::Reject);
+    assert_eq!(plan.strategy(), &same.keep_old(Duration::ZERO));
 }
 
 #[test]

@@ -115,7 +115,12 @@ fn an_operation_that_failed_frees_whom_it_was_to_take_once_no_copy_may_arrive() 
     stage.pass(59);
     assert_eq!(live(&stage), 4, "it may go still, and counts besides");
     stage.pass(1);
+    let seen_before = look().group(1, 3, "a+ b+ c+").aged(1).group(2, 0, "");
+    assert_eq!(seen_before.decide(&stage).report.counts.live, 4, "it was there while it might go still");
     assert_eq!(live(&stage), 3, "it stays");
+    let mut elsewhere = stage.clone();
+    elsewhere.owe(raise(2, 0, 1));
+    assert_eq!(elsewhere.exit(1, "a"), Exit::Named, "a call about another group says nothing of it");
     let mut again = stage.clone();
     again.owe(lower(1, 3, "a"));
     again.answer_last(OpResult::Failed(refused(ErrorKind::Internal, Retry::Backoff)));

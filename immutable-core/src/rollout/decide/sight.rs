@@ -241,7 +241,7 @@ impl<'a> View<'a> {
 
     /// Where one is on its way out: nowhere, if it was named and [stays](Member::stays).
     fn exit(&self, id: GroupId, member: &Member, group: &GroupView<'_>) -> Exit {
-        let quiet = || group.free && self.state.slots(id).is_some_and(|slots| group.as_of >= slots.quiet_until);
+        let quiet = || self.state.slots(id).is_some_and(|slots| group.as_of >= slots.quiet_until);
         if member.exit == Exit::Named && member.stays(quiet()) { Exit::None } else { member.exit }
     }
 

@@ -124,8 +124,7 @@ impl FleetState {
     /// Whoever was named and [stays](Member::stays) is as before: from the next call about its group on, or from the end.
     pub(super) fn unname_who_stay(&mut self, at: Timestamp, of: impl Fn(GenerationId, u16) -> bool) {
         for (id, generation) in &mut self.generations {
-            // Since that operation no other was done.
-            for (_, slots) in generation.groups.iter_mut().filter(|(cell, slots)| slots.failures > 0 && of(*id, **cell)) {
+            for (_, slots) in generation.groups.iter_mut().filter(|(cell, _)| of(*id, **cell)) {
                 let quiet = at >= slots.quiet_until;
                 slots.members.values_mut().filter(|member| member.stays(quiet)).for_each(|member| member.exit = Exit::None);
             }
