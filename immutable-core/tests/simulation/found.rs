@@ -344,6 +344,10 @@ const FOUND: &[(&str, &str)] = &[
         "a process that was frozen before it had begun a rollout woke up when another had brought that to its end, and began one more",
         r#"{"seed":62000661,"cloud":{"boot":[41,41],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":"25%","max_failed":"25%","probe_attempts":1,"progress_deadline":"13m","rollback_deadline":"1h 4m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"again"}],"crashes":[{"rollout":1,"at":{"after":20},"down":0},{"rollout":1,"at":{"await":2},"down":0,"sleeps":137}]}"#,
     ),
+    (
+        "a probe was ill for five seconds that no look fell into, and the next was blamed for coming before the first had been ready",
+        r#"{"seed":444002130,"cloud":{"boot":[83,148],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":600,"poll":5},"strategy":{"max_surge":0,"max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"28m","rollback_deadline":"1h 7m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"leave_deadline":"6m","rollout_deadline":"16m"},"rollouts":[{"size":1,"release":"never_boots"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":131,"what":{"sicken":[4,5]}}],"wire":{"until":245,"error":67,"throttled":86,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":0,"partial":232,"late_by":60,"stale_by":10}}"#,
+    ),
 ];
 
 #[test]

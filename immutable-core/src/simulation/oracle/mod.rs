@@ -224,9 +224,14 @@ impl Scene {
         for seen in &observed.groups {
             let sight = self.book.sights.entry(seen.group).or_default();
             let as_of = Some(asked - seen.age);
-            let healthy = |instance: &&Instance| instance.health.iter().any(|health| health.verdict == Health::Healthy);
-            for instance in seen.instances.iter().filter(healthy) {
-                self.truth.shown(&instance.key, asked - seen.age);
+            let says = |instance: &Instance, verdict| instance.health.iter().any(|health| health.verdict == verdict);
+            for instance in seen.instances.iter() {
+                if says(instance, Health::Healthy) {
+                    self.truth.shown(&instance.key, asked - seen.age);
+                }
+                if says(instance, Health::Unhealthy) {
+                    self.truth.shown_ill(&instance.key);
+                }
             }
             sight.any = sight.any.max(as_of);
             if seen.coverage == Coverage::Whole {

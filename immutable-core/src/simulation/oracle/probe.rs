@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::book::Book;
-use super::truth::{Change, Truth};
+use super::truth::{Change, Machine, Truth};
 use super::{Scene, Verdict};
 use crate::fleet::{Heals, Life};
 use crate::memory::{Cause, What};
@@ -12,7 +12,7 @@ use crate::rollout::{MAX_VIEW_AGE, Old, Step};
 /// Notes which releases have had a ready instance, before what happens now takes it away.
 pub(super) fn exercise(truth: &Truth, book: &mut Book, change: &Change<'_>, min_ready: Duration) {
     let at = change.effect.at;
-    let long = |machine: &super::truth::Machine| machine.healthy.is_some_and(|since| at.since(since) >= min_ready);
+    let long = |was: &Machine| was.long_healthy(min_ready, at);
     let was = |generation| change.group.generation == generation && change.was.as_ref().is_some_and(long);
     for (generation, spec) in &book.specs {
         if !book.exercised.contains(&spec.release) && (was(*generation) || truth.was_ready(*generation, min_ready, at)) {

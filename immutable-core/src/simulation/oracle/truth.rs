@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::fleet::{GenerationId, GroupId, Life, Upkeep, Verdict};
 use crate::id::InstanceKey;
 use crate::memory::{Cause, Effect, What};
+use crate::rollout::MAX_VIEW_AGE;
 use crate::time::Timestamp;
 
 /// A machine, from its launch on; one that is gone is remembered.
@@ -15,6 +16,8 @@ pub(super) struct Machine {
     pub(super) life: Life,
     /// Since when it is healthy, if it is.
     pub(super) healthy: Option<Timestamp>,
+    /// The same, but for illness that no look has shown.
+    steady: Option<Timestamp>,
     /// When it was healthy last, of one that is not.
     pub(super) was_healthy: Option<Timestamp>,
     /// When a look first showed that it is healthy, if any did since it is, and if any ever did.
@@ -50,6 +53,11 @@ impl Machine {
     pub(super) fn ready_since(&self, then: Timestamp, by: Timestamp) -> bool {
         let long = self.healthy.is_some_and(|since| since < then);
         self.ready() && long && self.shown.is_some_and(|first| first <= by)
+    }
+
+    /// Whether it has been healthy for so long by now, as far as anybody who looked could know.
+    pub(super) fn long_healthy(&self, long: Duration, now: Timestamp) -> bool {
+        self.steady.is_some_and(|since| now.since(since) >= long) && self.healthy_within(now - MAX_VIEW_AGE, now)
     }
 
     /// Whether it was healthy at some moment of that time.
@@ -150,6 +158,7 @@ impl Truth {
                     group,
                     life: Life::Requested,
                     healthy: None,
+                    steady: None,
                     was_healthy: None,
                     shown: None,
                     first_shown: None,
@@ -183,6 +192,7 @@ impl Truth {
                     match verdict {
                         Verdict::Healthy => {
                             machine.healthy = machine.healthy.or(Some(at));
+                            machine.steady = machine.steady.or(Some(at));
                         }
                         _ => ill(machine, at),
                     }
@@ -317,14 +327,20 @@ impl Truth {
         }
     }
 
+    /// A look showed somebody ill.
+    pub(super) fn shown_ill(&mut self, key: &InstanceKey) {
+        if let Some(machine) = self.machines.get_mut(key) {
+            machine.steady = machine.healthy;
+        }
+    }
+
     pub(super) fn ready_of(&self, generation: GenerationId) -> u32 {
         count(self.of(generation).filter(|(_, machine)| machine.ready()))
     }
 
     /// Whether an instance of this generation has been healthy for long enough by now.
     pub(super) fn was_ready(&self, generation: GenerationId, min_ready: Duration, now: Timestamp) -> bool {
-        let long = |machine: &Machine| machine.healthy.is_some_and(|since| now.since(since) >= min_ready);
-        self.of(generation).any(|(_, machine)| long(machine))
+        self.of(generation).any(|(_, machine)| machine.long_healthy(min_ready, now))
     }
 }
 
