@@ -121,7 +121,9 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let Some((ready, needed)) = short.or(shares.is_empty().then(|| (scene.truth.ready(), journaled.floor))) else {
         return Ok(());
     };
-    let others = if scene.traffic.is_divided() { scene.truth.lost_of(generation, journaled.fresh) } else { lost };
+    // What was lost elsewhere is missed here where the requests have come since.
+    let here = scene.traffic.is_divided() && !scene.traffic.grown_since(generation, journaled.decided);
+    let others = if here { scene.truth.lost_of(generation, journaled.fresh) } else { lost };
     // A lie cannot be told from an illness if it is about few, or if nobody else has served yet who could be ill of the same, or if only an old
     // view of some group still shows it.
     let alone = !journaled

@@ -29,6 +29,8 @@ pub(super) struct Traffic {
     left: BTreeMap<GenerationId, Timestamp>,
     /// When a generation was taken out of the pool, which has it drained from then on.
     detached: BTreeMap<GenerationId, Timestamp>,
+    /// When a generation was last given a larger part than before.
+    grown: BTreeMap<GenerationId, Timestamp>,
     /// When others set weights.
     foreign: Vec<Timestamp>,
 }
@@ -68,6 +70,8 @@ impl Traffic {
                 self.detached.extend(detached);
                 // Who is attached again, and gets nothing, has nothing.
                 self.detached.retain(|id, _| weight(weights, *id) == 0);
+                let more = |id: &GenerationId| weight(weights, *id) * all(&was) > weight(&was, *id) * all(weights);
+                self.grown.extend(weights.keys().filter(|id| more(id)).map(|id| (*id, effect.at)));
                 self.set.clone_from(weights);
                 if effect.by == Cause::Script {
                     self.foreign.push(effect.at);
@@ -104,6 +108,12 @@ impl Traffic {
         self.given.remove(&generation);
         self.left.remove(&generation);
         self.detached.remove(&generation);
+        self.grown.remove(&generation);
+    }
+
+    /// Whether a generation was given a larger part after that.
+    pub(super) fn grown_since(&self, generation: GenerationId, then: Timestamp) -> bool {
+        self.grown.get(&generation).is_some_and(|at| *at > then)
     }
 
     /// How often others have set weights since then.
