@@ -352,6 +352,10 @@ const FOUND: &[(&str, &str)] = &[
         "one left by an operation that was under way when the only one of the new release died, whose requests had come back to those it was one of",
         r#"{"seed":100004706,"cloud":{"boot":[72,137],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","pool":{"divides":{"weighted":100},"settle":10}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":300,"poll":5},"strategy":{"max_surge":2,"max_unavailable":0,"max_failed":0,"probe_attempts":2,"progress_deadline":"18m","rollback_deadline":"43m","on_first_failure":"hold","on_resize":"freeze","steps":[{"scale":{"to":"100%"}},{"approve":{"by":["ann","bob","eve"],"least":2,"timeout":"12m 12s","otherwise":"hold"}}],"leave_deadline":"8m"},"rollouts":[{"size":2,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":0,"at":536,"what":{"approve":0}},{"rollout":0,"at":143,"what":{"approve":1}},{"rollout":1,"at":614,"what":{"kill":11}}],"wire":{"until":724,"error":0,"throttled":129,"lost_request":164,"lost_reply":114,"late":0,"doubled":0,"slow":252,"stale":0,"partial":0,"late_by":20,"stale_by":10},"crashes":[{"rollout":1,"at":{"await":36},"down":24},{"rollout":1,"at":{"after":94},"down":25}]}"#,
     ),
+    (
+        "health was lied about, and a probe that left for that was missed, since it was healthy in truth, which no look had shown, and its release was taken for tried",
+        r#"{"seed":100011063,"cloud":{"boot":[43,43],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":2,"max_failed":"25%","probe_attempts":2,"progress_deadline":"31m","rollback_deadline":"52m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":2,"at":42,"what":{"lie":702}}]}"#,
+    ),
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! Rules 2, 3 and 4: never too many, never too few, and nothing but what a generation is of.
 
 use super::book::Journaled;
-use super::truth::Change;
+use super::truth::{Change, Machine};
 use super::{Scene, Verdict};
 use crate::fleet::Life;
 use crate::memory::{Cause, What};
@@ -124,18 +124,15 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     // What was lost elsewhere is missed here where the requests have come since.
     let here = scene.traffic.is_divided() && !scene.traffic.grown_since(generation, journaled.decided);
     let others = if here { scene.truth.lost_of(generation, journaled.fresh) } else { lost };
-    // A lie cannot be told from an illness if it is about few, or if nobody else has served yet who could be ill of the same, or if only an old
-    // view of some group still shows it.
-    let alone = !journaled
-        .moves_to
-        .and_then(|wanted| scene.book.release(wanted))
-        .is_some_and(|wanted| scene.book.exercised.contains(&wanted));
-    // Nor if nobody else is there any more whom any look has shown to be healthy.
-    let others_served = |machine: &super::truth::Machine| {
-        let shown = machine.first_shown.is_some_and(|first| first <= journaled.basis);
-        machine.group.generation != generation && machine.member() && shown
-    };
-    let alone = alone || !scene.truth.machines.values().any(others_served);
+    // A lie cannot be told from an illness if it is about few, or if nobody else has served yet who could be ill of the same, as far as any look has
+    // shown, or if only an old view of some group still shows it.
+    let wanted = journaled.moves_to.and_then(|wanted| scene.book.release(wanted));
+    let shown = |machine: &&Machine| machine.first_shown.is_some_and(|first| first <= journaled.basis);
+    let mut served = scene.truth.machines.values().filter(shown);
+    let works = wanted.is_some_and(|wanted| scene.book.exercised.contains(&wanted))
+        && served.clone().any(|machine| scene.book.release(machine.group.generation) == wanted);
+    // Nor if nobody of them is there any more.
+    let alone = !works || !served.any(|machine| machine.group.generation != generation && machine.member());
     let lied = (ready <= 1 || alone || scene.stale) && scene.lied_to(journaled);
     if ready.saturating_add(others) >= needed || lied {
         return Ok(());
