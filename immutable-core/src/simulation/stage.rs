@@ -311,7 +311,10 @@ impl Stage {
                 self.harmless(cloud.zone_capacity("a", machines));
                 return Some((seconds, Act::EndOfZoneScarcity));
             }
-            Trouble::OperationsHang(operations, seconds) => cloud.operations_hang(operations, lasting(seconds)),
+            Trouble::OperationsHang(operations, seconds) => {
+                cloud.operations_hang(operations, lasting(seconds));
+                self.ledger.scene(|scene| scene.hung(lasting(seconds)));
+            }
             Trouble::LaunchesShort(by) => cloud.launches_come_short(by),
             Trouble::LaunchesLate(by) => cloud.launches_come_late(by),
             Trouble::RaisesShort(by) => cloud.raises_come_short(by),

@@ -107,6 +107,8 @@ pub(super) struct Scene {
     min_ready: Duration,
     /// How long a call that is sent may be under way.
     under_way: Duration,
+    /// How long an operation may hang, by what was done until now.
+    hangs: Duration,
     heals: Heals,
     unguarded: bool,
     /// Whether views may be old.
@@ -131,6 +133,7 @@ impl Scene {
             fleet,
             min_ready,
             under_way,
+            hangs: Duration::ZERO,
             heals,
             unguarded: false,
             stale,
@@ -258,6 +261,11 @@ impl Scene {
     /// Health is lied about from now on, for so long.
     pub(super) fn lied(&mut self, now: Timestamp, seconds: Duration) {
         self.lies.push((now, now + seconds));
+    }
+
+    /// Operations may hang from now on, each for so long.
+    pub(super) fn hung(&mut self, lasting: Duration) {
+        self.hangs = self.hangs.max(lasting);
     }
 
     pub(super) fn revoked(&mut self, artifact: Digest, now: Timestamp) {

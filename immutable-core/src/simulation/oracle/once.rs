@@ -54,7 +54,8 @@ pub(super) fn journaled(scene: &Scene, change: &Change<'_>) -> Verdict {
                 return Err("its call was settled already".to_owned());
             }
             let late = change.effect.at.since(journaled.basis);
-            if !journaled.accepted && late > MAX_VIEW_AGE + scene.under_way + SENDING {
+            // Whether it was accepted, nobody may have lived to write.
+            if late > MAX_VIEW_AGE + scene.under_way + scene.hangs + SENDING {
                 return Err(format!("it was decided on what was seen {} s ago", late.as_secs()));
             }
             if resize.is_none() || journaled.sized > 1 {
