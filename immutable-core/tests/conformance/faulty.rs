@@ -118,6 +118,14 @@ fn a_late_call_arrives_later_though_its_caller_is_gone() {
 }
 
 #[test]
+fn what_is_due_while_a_call_is_slow_arrives_before_it() {
+    let wired = Wired::new(Faults::none().slow(1.0).slow_by(MINUTE));
+    wired.faulty.next(Call::Resize, Fault::Late(Duration::from_millis(1)));
+    wired.raise(0, 1).unwrap_err();
+    assert_eq!(wired.raise(1, 2).unwrap().size, 2, "it is one more than what the first has set");
+}
+
+#[test]
 fn what_is_later_than_the_bound_says_so() {
     let wired = Wired::new(Faults::none());
     wired.faulty.next(Call::Resize, Fault::Late(MINUTE * 5));

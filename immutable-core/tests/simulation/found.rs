@@ -358,6 +358,10 @@ const FOUND: &[(&str, &str)] = &[
         "who died before they could write that a raise was accepted was blamed for how long it hung: it was counted as one that was sent late",
         r#"{"seed":120009592,"cloud":{"boot":[67,164],"drain":5,"latency_ms":3000,"operations_take":70,"heals":"switchable","pool":{"divides":"pooled","settle":10}},"fleet":{"zones":0,"min_ready":10,"boot_deadline":600,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"25%","max_failed":"25%","probe_attempts":2,"progress_deadline":"36m","rollback_deadline":"1h 11m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}},{"shift":{"to":"100%"}}],"leave_deadline":"10m"},"rollouts":[{"size":5,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":353,"what":{"operations_hang":[2,393]}}],"crashes":[{"rollout":1,"at":{"seconds":409},"down":9343},{"rollout":1,"at":{"before":23},"down":82}]}"#,
     ),
+    (
+        "a copy of a route that was due while the call that was sent again was slow came after that had been refused, and after no copy could be on its way",
+        r#"{"seed":120012248,"cloud":{"boot":[43,133],"drain":5,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"pooled","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"100%","max_failed":"25%","probe_attempts":1,"progress_deadline":"26m","rollback_deadline":"24m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"wire":{"until":15,"error":0,"throttled":138,"lost_request":175,"lost_reply":0,"late":96,"doubled":0,"slow":272,"stale":27,"partial":0,"late_by":5,"stale_by":60}}"#,
+    ),
 ];
 
 #[test]

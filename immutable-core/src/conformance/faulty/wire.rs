@@ -176,6 +176,8 @@ impl<P: ?Sized + Send + Sync + 'static> Faulty<P> {
         if let Some(by) = fate.slow {
             self.wire().note(now, call, Fault::Slow(by));
             self.0.clock.sleep_until(now + by).await;
+            // What was due meanwhile arrives before it is answered, too.
+            self.deliver_due().await;
         }
         fate
     }
