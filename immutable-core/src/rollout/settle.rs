@@ -1,6 +1,6 @@
 //! What follows from the answer to a call.
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Retry};
 use crate::id::OpId;
 use crate::rollout::event::{Call, Event, OpResult, Refused};
 use crate::rollout::state::{FleetState, Owed};
@@ -10,7 +10,8 @@ use crate::time::Timestamp;
 /// has none.
 ///
 /// A refusal speaks of one copy of the call alone. Of a resize that was sent before, with an unknown result, it closes the account only if it
-/// tells the size, or that there is no such group, and no earlier copy can arrive any more; until then the result stays unknown. An accepted operation that ends as failed
+/// tells the size, or that there is no such group, and no earlier copy can arrive any more; until then the result stays unknown. So does that of an upkeep, which no refusal
+/// tells, until it is done, or refused for good. An accepted operation that ends as failed
 /// is the end of all its copies.
 pub fn settle(state: &FleetState, op: OpId, result: OpResult, now: Timestamp) -> Vec<Event> {
     let Some(owed) = state.owed.get(&op) else {
@@ -36,6 +37,8 @@ fn open(owed: &Owed, now: Timestamp, why: &Refused) -> bool {
         Call::Resize(_) => sent,
         // Whoever refuses this copy refuses an earlier one too, unless that was there before it.
         Call::Route(_) | Call::Drain { .. } => return sent && now < owed.echo_until,
+        // What an earlier copy has set would be taken for what somebody else has.
+        Call::Upkeep(..) => return sent && why.retry != Retry::Never,
         _ => false,
     };
     // Of a group that is not there nothing needs to be told.

@@ -287,6 +287,24 @@ fn a_refused_route_or_drain_may_have_been_done_by_an_earlier_copy() {
 }
 
 #[test]
+fn an_upkeep_that_an_earlier_copy_may_have_set_is_owed_until_it_is_done() {
+    let upkeep = || Call::Upkeep(GenerationId(2), Upkeep::default());
+    let no = |retry| OpResult::Failed(refused(ErrorKind::Throttled, retry));
+    let mut stage = owing(upkeep());
+    stage.answer(OpResult::Unknown { echo_until: None });
+    stage.answer(no(Retry::Backoff));
+    assert_eq!(stage.owed(), 1, "what is seen of it is no one else's");
+    let mut never = stage.clone();
+    never.answer(no(Retry::Never));
+    assert_eq!(never.owed(), 0, "refused for good it is sent no more");
+    stage.answer(done(None));
+    assert_eq!((stage.owed(), stage.state.generations()[&GenerationId(2)].upkeep), (0, Upkeep::default()));
+    let mut at_once = owing(upkeep());
+    at_once.answer(no(Retry::Backoff));
+    assert_eq!(at_once.owed(), 0, "without an earlier copy it is refused");
+}
+
+#[test]
 fn a_pool_that_fails_is_left_alone_for_longer_each_time() {
     let mut stage = Stage::routed(3, Strategy::rolling(), Split::Pooled);
     for (failures, pause) in [(1, 1), (2, 2), (3, 4)] {

@@ -362,6 +362,10 @@ const FOUND: &[(&str, &str)] = &[
         "a copy of a route that was due while the call that was sent again was slow came after that had been refused, and after no copy could be on its way",
         r#"{"seed":120012248,"cloud":{"boot":[43,133],"drain":5,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":"pooled","settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"100%","max_failed":"25%","probe_attempts":1,"progress_deadline":"26m","rollback_deadline":"24m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"wire":{"until":15,"error":0,"throttled":138,"lost_request":175,"lost_reply":0,"late":96,"doubled":0,"slow":272,"stale":27,"partial":0,"late_by":5,"stale_by":60}}"#,
     ),
+    (
+        "an upkeep that an earlier copy had set, whose answer was lost, was given up when the call sent again was refused, and taken for somebody else's once another call was done",
+        r#"{"seed":100017501,"cloud":{"boot":[53,61],"drain":90,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2,"on_drift":{"size":"pause","generation":"pause","weights":"restore","upkeep":"pause","stranger":"absorb"}},"strategy":{"max_surge":3,"max_unavailable":1,"max_failed":"25%","probe_attempts":1,"progress_deadline":"23m","rollback_deadline":"52m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":189,"what":{"swap":[4,67]}}],"wire":{"until":351,"error":0,"throttled":151,"lost_request":0,"lost_reply":196,"late":0,"doubled":0,"slow":271,"stale":55,"partial":0,"late_by":60,"stale_by":60}}"#,
+    ),
 ];
 
 #[test]
