@@ -1,6 +1,7 @@
 //! The processes that drive a rollout, one after the other, and the rollout that may take its place meanwhile.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -125,9 +126,7 @@ impl Play<'_> {
                         self.ledger.scene(|scene| scene.broken("legal", self.now(), last.clone()));
                         return Err(last);
                     }
-                    if self.ledger.scene(|scene| scene.is_revoked(artifact.digest()))
-                        && self.ledger.scene(|scene| scene.opened()) == before
-                    {
+                    if self.is_refused(artifact, before) {
                         return Err(last);
                     }
                     self.pass(Duration::from_secs(10)).await;
@@ -135,6 +134,14 @@ impl Play<'_> {
             }
         }
         Err(format!("after {lives} processes: {last}"))
+    }
+
+    /// Whether no rollout to this, after so many, can be begun: it was revoked; or the fleet follows somebody, who need not ask whether it could be
+    /// replaced at the size that they say.
+    pub(super) fn is_refused(&self, artifact: &Artifact, before: usize) -> bool {
+        let (revoked, opened) = self.ledger.scene(|scene| (scene.is_revoked(artifact.digest()), scene.opened()));
+        let said = || self.script.can_be_planned(self.says.load(Ordering::Relaxed));
+        opened == before && (revoked || (self.script.fleet.follows && said().is_err()))
     }
 
     /// Time passes while nobody drives; what is on its way arrives.

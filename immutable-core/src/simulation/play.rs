@@ -351,8 +351,7 @@ impl<'a> Play<'a> {
             Ok(outcome) => outcome,
             Err(why) => {
                 stage.peace();
-                let revoked = self.ledger.scene(|scene| scene.is_revoked(artifact.digest()));
-                return if revoked {
+                return if self.is_refused(&artifact, before) {
                     let over = opened + expected.disturbed_for();
                     self.clock.run(async {
                         select(pin!(stage.perform()), pin!(self.pass(over.since(self.now())))).await;

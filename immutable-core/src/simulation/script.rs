@@ -377,14 +377,15 @@ impl Script {
                 "unguarded, a copy that is slow besides outlives what its answer said; set `latency_ms` to 0",
             ));
         }
+        self.rollouts.iter().try_for_each(|wish| self.can_be_planned(wish.size))
+    }
+
+    /// Whether a fleet of this size can be replaced as it says.
+    pub(super) fn can_be_planned(&self, size: u32) -> Result<()> {
         let (zones, strategy) = (self.zones(), self.strategy.in_zones(&self.zones(), "web")?);
-        for wish in &self.rollouts {
-            let split = self.cloud.pool.map(|pool| pool.divides.split());
-            strategy.fits_zones(wish.size, zones.len(), split)?;
-            let terms = (Duration::from_secs(terms.boot_deadline), Duration::from_secs(terms.min_ready));
-            strategy.check(wish.size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)?;
-        }
-        Ok(())
+        strategy.fits_zones(size, zones.len(), self.cloud.pool.map(|pool| pool.divides.split()))?;
+        let terms = (Duration::from_secs(self.fleet.boot_deadline), Duration::from_secs(self.fleet.min_ready));
+        strategy.check(size, terms.0, terms.1, self.cloud.traffic().as_ref(), true)
     }
 
     /// The same with one rollout more: in that the fleet is kept, at this size.

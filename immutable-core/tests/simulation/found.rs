@@ -366,6 +366,10 @@ const FOUND: &[(&str, &str)] = &[
         "an upkeep that an earlier copy had set, whose answer was lost, was given up when the call sent again was refused, and taken for somebody else's once another call was done",
         r#"{"seed":100017501,"cloud":{"boot":[53,61],"drain":90,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":600,"poll":2,"on_drift":{"size":"pause","generation":"pause","weights":"restore","upkeep":"pause","stranger":"absorb"}},"strategy":{"max_surge":3,"max_unavailable":1,"max_failed":"25%","probe_attempts":1,"progress_deadline":"23m","rollback_deadline":"52m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":189,"what":{"swap":[4,67]}}],"wire":{"until":351,"error":0,"throttled":151,"lost_request":0,"lost_reply":196,"late":0,"doubled":0,"slow":271,"stale":55,"partial":0,"late_by":60,"stale_by":60}}"#,
     ),
+    (
+        "nobody could begin a rollout for a fleet whose source said a size at which its budget can replace nothing, and that was taken for one that does not end",
+        r#"{"seed":100006986,"cloud":{"boot":[77,77],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5,"follows":true},"strategy":{"max_surge":0,"max_unavailable":"25%","max_failed":1,"probe_attempts":2,"progress_deadline":"29m","rollback_deadline":"34m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":313,"what":{"resize":1}}],"crashes":[{"rollout":1,"at":{"after":3},"down":588}]}"#,
+    ),
 ];
 
 #[test]
