@@ -355,6 +355,8 @@ const FOUND: &[(&str, &str)] = &[
     (
         "health was lied about, and a probe that left for that was missed, since it was healthy in truth, which no look had shown, and its release was taken for tried",
         r#"{"seed":100011063,"cloud":{"boot":[43,43],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":0,"max_unavailable":2,"max_failed":"25%","probe_attempts":2,"progress_deadline":"31m","rollback_deadline":"52m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":2,"at":42,"what":{"lie":702}}]}"#,
+    ),
+    (
         "who died before they could write that a raise was accepted was blamed for how long it hung: it was counted as one that was sent late",
         r#"{"seed":120009592,"cloud":{"boot":[67,164],"drain":5,"latency_ms":3000,"operations_take":70,"heals":"switchable","pool":{"divides":"pooled","settle":10}},"fleet":{"zones":0,"min_ready":10,"boot_deadline":600,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"25%","max_failed":"25%","probe_attempts":2,"progress_deadline":"36m","rollback_deadline":"1h 11m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}},{"shift":{"to":"100%"}}],"leave_deadline":"10m"},"rollouts":[{"size":5,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":353,"what":{"operations_hang":[2,393]}}],"crashes":[{"rollout":1,"at":{"seconds":409},"down":9343},{"rollout":1,"at":{"before":23},"down":82}]}"#,
     ),
