@@ -89,7 +89,7 @@ pub enum Lint {
     Unknown,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 type Rule = fn(&Case<'_>) -> Option<String>;
 
