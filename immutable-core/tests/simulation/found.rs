@@ -372,6 +372,10 @@ const FOUND: &[(&str, &str)] = &[
         "nobody could begin a rollout for a fleet whose source said a size at which its budget can replace nothing, and that was taken for one that does not end",
         r#"{"seed":100006986,"cloud":{"boot":[77,77],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5,"follows":true},"strategy":{"max_surge":0,"max_unavailable":"25%","max_failed":1,"probe_attempts":2,"progress_deadline":"29m","rollback_deadline":"34m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":313,"what":{"resize":1}}],"crashes":[{"rollout":1,"at":{"after":3},"down":588}]}"#,
     ),
+    (
+        "in a pool that cannot be divided, of a fleet of which nothing is proven, the one of the old that had somebody left was blamed for taking what the one that died had had, though one of the new was ready",
+        r#"{"seed":777001661,"cloud":{"boot":[32,109],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","pool":{"divides":"binary","settle":45}},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"30m","rollback_deadline":"28m","on_first_failure":"tear_down","on_resize":"freeze","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"2m 8s"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good","after":372},{"size":2,"release":"good","after":93}],"disturbances":[{"rollout":2,"at":281,"what":{"kill":1}},{"rollout":2,"at":119,"what":{"set_weights":[1,30]}}]}"#,
+    ),
 ];
 
 #[test]

@@ -158,8 +158,8 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
     // Of the others those count who could be known to be ready.
     let known = |(key, machine): &(&InstanceKey, &Machine)| scene.known_ready(journaled, key, machine);
     let serve = |of: GenerationId| truth.of(of).filter(known).count() as u64;
-    let proven = scene.book.chapter.as_ref().and_then(|chapter| chapter.baseline);
-    let baseline = |of: GenerationId| proven.is_none() || scene.book.release(of) == proven;
+    let chapter = scene.book.chapter.as_ref();
+    let (proven, wanted) = (chapter.and_then(|chapter| chapter.baseline), chapter.map(|chapter| chapter.wanted));
     for id in new.keys() {
         let Some((ready, needed)) = traffic.carried(truth, new, *id, journaled.floor) else { continue };
         let lost = truth.lost_of(*id, journaled.fresh);
@@ -172,13 +172,21 @@ pub(super) fn shares(scene: &Scene, route: &Rerouted<'_>) -> Verdict {
         let whole = if let Some(Divides::Weighted(parts)) = traffic.divides { all(new) * u64::from(parts) } else { all(new) };
         // Whoever joins a pool takes nothing from those who are in it.
         let joins = traffic.is_pooled() && was.keys().map(|id| truth.ready_of(*id)).sum::<u32>() <= ready;
+        let counts = |other: GenerationId| match (proven, traffic.divides) {
+            (Some(_), _) => scene.book.release(other) == proven,
+            // Where nothing is proven any that was there before is as good, and what is wanted is on trial. One of those has it all: the one that has most.
+            (None, Some(Divides::Binary)) if Some(*id) != wanted => {
+                Some(other) != wanted && serve(other) > u64::from(ready + lost)
+            }
+            (None, _) => true,
+        };
         let others: u64 = new
             .keys()
             .chain(was.keys())
             .collect::<BTreeSet<_>>()
             .into_iter()
             // Who was given nothing, and cannot be gone back to, was not found good: whoever is left has it all.
-            .filter(|other| *other != id && (weight(was, **other) > 0 || baseline(**other)))
+            .filter(|other| *other != id && (weight(was, **other) > 0 || counts(**other)))
             .map(|id| serve(*id))
             .sum();
         let in_proportion = ready + lost > 0 && part * (others + u64::from(ready + lost)) <= u64::from(ready + lost) * whole;
