@@ -100,22 +100,27 @@ impl Expected<'_> {
         Duration::from_secs(world.chain(wires).max().unwrap_or(0) + down + died)
     }
 
+    /// How long one instance may take where nothing is in its way.
+    fn at_best(&self) -> Duration {
+        let (cloud, terms) = (&self.script.cloud, &self.script.fleet);
+        let boot = cloud.boot.1 + terms.min_ready + cloud.drain + 15;
+        let calls = 2 * cloud.operations_take + 4 * terms.poll + 2 * cloud.latency_ms / 1000;
+        // A share is moved forth, those who had it finish what they have, and so again.
+        let traffic = cloud.pool.map_or(0, |pool| 2 * pool.settle + 2 * cloud.drain + 4 * terms.poll);
+        Duration::from_secs(boot + calls + traffic)
+    }
+
     /// How long one instance may take, with everything that may be in its way.
     pub(super) fn one(&self) -> Duration {
         let (cloud, terms) = (&self.script.cloud, &self.script.fleet);
-        let boot = cloud.boot.1.max(terms.boot_deadline) + terms.min_ready + cloud.drain + 5;
+        let hangs = terms.boot_deadline.saturating_sub(cloud.boot.1);
         let healing = if cloud.heals == Heals::Never { 0 } else { 30 + 600 };
-        let calls = 2 * cloud.operations_take + 4 * terms.poll + 60 + 2 * cloud.latency_ms / 1000;
-        // A share is moved forth, those who had it finish what they have, and so again.
-        let traffic = cloud.pool.map_or(0, |pool| 2 * pool.settle + 2 * cloud.drain + 4 * terms.poll);
-        Duration::from_secs(boot + healing + calls + traffic + 30)
+        self.at_best() + Duration::from_secs(hangs + healing + 80)
     }
 
-    /// How long after the last trouble it must have ended: engine.md's `(⌈N/slots⌉ + attempts) · (B + min_ready + drain + 4P)`, forth and
-    /// back, and what the deadlines add where there are any.
-    pub(super) fn within(&self) -> Duration {
+    /// How many can be replaced at a time.
+    fn at_once(&self) -> u32 {
         let strategy = &self.script.planned();
-        let most = self.script.instances().max(1);
         let budget = strategy.budget(self.size());
         let zones = self.script.zones().len();
         let part = budget.desired.checked_div(u32::try_from(zones).unwrap_or(u32::MAX)).unwrap_or(0);
@@ -124,8 +129,21 @@ impl Expected<'_> {
             0 => budget.slack(),
             floor => budget.slack().min(budget.ceiling - budget.desired + part - floor),
         };
+        at_once.max(1)
+    }
+
+    /// How long it may take to go back with all of the fleet where nothing is in the way.
+    fn way_back(&self) -> Duration {
+        self.at_best() * self.size().div_ceil(self.at_once())
+    }
+
+    /// How long after the last trouble it must have ended: engine.md's `(⌈N/slots⌉ + attempts) · (B + min_ready + drain + 4P)`, forth and
+    /// back, and what the deadlines add where there are any.
+    pub(super) fn within(&self) -> Duration {
+        let strategy = &self.script.planned();
+        let most = self.script.instances().max(1);
         let steps = u32::try_from(strategy.steps().len()).unwrap_or(u32::MAX);
-        let rounds = most.div_ceil(at_once.max(1)) + strategy.probe_attempts + strategy.max_failed.up(most) + 1 + steps;
+        let rounds = most.div_ceil(self.at_once()) + strategy.probe_attempts + strategy.max_failed.up(most) + 1 + steps;
         let lasts = |step: &Step| match step {
             // It goes on where it is inconclusive, and is asked a last time.
             Step::Analyse(analyse) => Some(analyse.lasting + analyse.extend + analyse.every * 3),
@@ -149,10 +167,11 @@ impl Expected<'_> {
 
     /// Whether what goes wrong can keep it from moving for so long.
     fn may_wait_for(&self, least: Duration) -> bool {
-        if self.patience == Patience::Infinite {
-            return false;
-        }
-        let strategy = &self.script.strategy;
+        self.patience == Patience::Configured && self.waits() + self.one() * self.script.strategy.probe_attempts >= least
+    }
+
+    /// For how long what goes wrong can keep it from moving.
+    fn waits(&self) -> Duration {
         let before = self.script.disturbances.iter().filter(|trouble| self.goes_on(trouble)).map(|trouble| &trouble.what);
         // What is broken already keeps nothing that mends it.
         let troubles = self.troubles().chain(before).filter(|trouble| !matches!(trouble, Trouble::Rot(_)));
@@ -161,8 +180,7 @@ impl Expected<'_> {
         let short =
             self.any(|trouble| matches!(trouble, Trouble::LaunchesShort(_) | Trouble::LaunchesLate(_) | Trouble::RaisesShort(_)));
         let short = short || self.any(|trouble| matches!(trouble, Trouble::BootsHang(..)));
-        let waits = Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 });
-        waits + self.one() * strategy.probe_attempts >= least
+        Duration::from_secs(lasting + wires + if short { self.script.fleet.boot_deadline } else { 0 })
     }
 
     /// Every end that this script allows.
@@ -236,6 +254,11 @@ impl Expected<'_> {
             allowed.insert(failed);
         }
         self.gates(&mut allowed, failed);
+        // However well it goes back: that may be too far for the time that it has.
+        let far = self.waits() + self.way_back() >= self.script.strategy.rollback_deadline;
+        if self.patience == Patience::Configured && far && self.baseline && allowed.contains(failed) {
+            allowed.insert("needs: rollback deadline");
+        }
         // What is gone back to fails too, if there is cause to go back.
         if self.any(|trouble| matches!(trouble, Trouble::Rot(_))) && allowed.contains(failed) {
             allowed.extend(["needs: baseline unlaunchable", "needs: rollback deadline"]);

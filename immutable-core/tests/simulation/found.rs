@@ -376,6 +376,10 @@ const FOUND: &[(&str, &str)] = &[
         "in a pool that cannot be divided, of a fleet of which nothing is proven, the one of the old that had somebody left was blamed for taking what the one that died had had, though one of the new was ready",
         r#"{"seed":777001661,"cloud":{"boot":[32,109],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","pool":{"divides":"binary","settle":45}},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"30m","rollback_deadline":"28m","on_first_failure":"tear_down","on_resize":"freeze","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"2m 8s"}}]},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good","after":372},{"size":2,"release":"good","after":93}],"disturbances":[{"rollout":2,"at":281,"what":{"kill":1}},{"rollout":2,"at":119,"what":{"set_weights":[1,30]}}]}"#,
     ),
+    (
+        "a way back on which everything went well was longer than the rollback deadline, and nobody was to be asked by the script",
+        r#"{"seed":777001905,"cloud":{"boot":[63,117],"drain":20,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":10,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"10%","max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"37m","rollback_deadline":"34m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}},{"analyse":{"judge":"judge","for":"4m 30s","every":"30s","extend":"30s","otherwise":"hold"}}]},"judge":{"from":1,"says":"fail","after":2,"errors":2},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"good"},{"size":8,"release":"good"}]}"#,
+    ),
 ];
 
 #[test]
