@@ -380,6 +380,10 @@ const FOUND: &[(&str, &str)] = &[
         "a way back on which everything went well was longer than the rollback deadline, and nobody was to be asked by the script",
         r#"{"seed":777001905,"cloud":{"boot":[63,117],"drain":20,"latency_ms":0,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":10,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"10%","max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"37m","rollback_deadline":"34m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}},{"analyse":{"judge":"judge","for":"4m 30s","every":"30s","extend":"30s","otherwise":"hold"}}]},"judge":{"from":1,"says":"fail","after":2,"errors":2},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"good"},{"size":8,"release":"good"}]}"#,
     ),
+    (
+        "the new of a zone that had too many of them carried a share that none of them could be spared from, and the old of the next zone stayed for want of new ones there, without end",
+        r#"{"seed":140010277,"cloud":{"boot":[27,140],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":999},"settle":0}},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"10%","max_failed":1,"probe_attempts":2,"progress_deadline":"22m","rollback_deadline":"38m","on_first_failure":"tear_down","steps":[{"each_zone":{"first_bake":"2m 54s"}}],"max_unavailable_per_zone":"34%"},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":248,"what":{"resize":7}},{"rollout":1,"at":553,"what":{"resize":4}}]}"#,
+    ),
 ];
 
 #[test]

@@ -228,13 +228,15 @@ impl<'a> Choice<'a> {
         let weights = narrowed(weights, wanted, generations).into_iter();
         let weights = weights.map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
         let carries = zones::carries(self.view, self.aim, self.traffic.current(), &weights);
-        let weights = if carries { weights } else { self.lasting(parts, floor, share) };
-        self.allowed(&weights).then_some(weights)
+        // Who is to make room can be done without only by a smaller share.
+        let lasts = !carries || zones::crowded(self.view, self.aim, |_| true).is_some();
+        let lasting = lasts.then(|| self.lasting(parts, floor, share)).flatten().filter(|weights| self.allowed(weights));
+        lasting.or_else(|| (carries && self.allowed(&weights)).then_some(weights))
     }
 
     /// No more than this share, and a part at least for whoever has requests: as long as they do they are counted in their zones. What is wanted gets
-    /// only what it could carry with one fewer, so that one may make room where a zone has too few.
-    fn lasting(&self, parts: u32, floor: u32, share: u32) -> Weights {
+    /// only what it could carry with one fewer, so that one may make room where a zone has too few. `None` if nobody else has any.
+    fn lasting(&self, parts: u32, floor: u32, share: u32) -> Option<Weights> {
         let keep = |id: &&GenerationId| **id != self.wanted && self.has(**id) > 0 && !self.is_lost(**id);
         let others: Vec<_> = self.traffic.current().keys().filter(keep).map(|id| (*id, self.may_serve(*id))).collect();
         let each = count(others.len());
@@ -243,7 +245,8 @@ impl<'a> Choice<'a> {
         let mut weights = spread(parts, parts.saturating_sub(share + each), floor, others, |id| self.has(id));
         weights.values_mut().for_each(|weight| *weight += 1);
         weights.insert(self.wanted, share);
-        weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect()
+        let weights = weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX)));
+        (each > 0).then(|| weights.collect())
     }
 
     /// Whether the wanted generation takes what nobody else could have: what others had if they are gone for certain, and if nobody had any, when it is all there.

@@ -183,40 +183,45 @@ impl Room {
     }
 }
 
-/// The groups of the zone that has most of what is wanted, if one of those has to make room for one in a zone that has fewer than its floor without
-/// the others: those would never leave. Only while nothing else is to be done.
+/// The groups of the zone that has most of what is wanted, if one of those has to make room. Only while nothing else is to be done.
 pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<GroupId> {
+    let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
+    let routed = proposal.route.is_none() && view.traffic.as_ref().is_none_or(|traffic| traffic.is_settled(view));
+    let whole = view.groups.iter().all(|(id, group)| Some(id.generation) != aim.wanted || group.absent || group.whole);
+    let writable = |id: &GroupId| proposal.may_write(view, *id);
+    match crowded(view, aim, writable) {
+        Some(full) if !leavers && routed && whole && proposal.probe.is_none() => {
+            let there = view.groups.iter().filter(|(id, group)| Some(id.generation) == aim.wanted && group.zone == Some(full));
+            there.map(|(id, _)| *id).filter(writable).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The zone that has most of what is wanted, if one of those has to make room for one in a zone that has fewer than its floor without the others: those would
+/// never leave. Only while nobody is waited for, and where the groups of the other zone may be asked.
+pub(super) fn crowded(view: &View<'_>, aim: &Aim, may_ask: impl Fn(&GroupId) -> bool) -> Option<u16> {
     let moves = match view.rollout().map(|rollout| &rollout.phase) {
         Some(Phase::Stepping { at, .. }) => matches!(at, StepState::Moving { .. }),
         phase => phase.is_some(),
     };
     let others = view.sum_where(|id| aim.leaves(id), GroupView::members);
-    let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
-    let routed = proposal.route.is_none() && view.traffic.as_ref().is_none_or(|traffic| traffic.is_settled(view));
-    let waits = !moves || leavers || !routed || others == 0 || proposal.probe.is_some();
-    let Some(wanted) = aim.wanted.filter(|_| aim.zone_floor > 0 && !waits) else {
-        return Vec::new();
-    };
+    let wanted = aim.wanted.filter(|_| aim.zone_floor > 0 && moves && others > 0)?;
     let of = |zone: u16| view.generation(wanted).filter(move |(_, group)| group.zone == Some(zone));
     let size = |zone: u16| of(zone).fold(0, |sum, (_, group)| group.size.saturating_add(sum));
     let done = view
         .generation(wanted)
-        .all(|(_, group)| group.absent || (group.whole && group.promised() == group.size && group.ready_count() == group.size));
+        .all(|(_, group)| group.absent || (group.promised() == group.size && group.ready_count() == group.size));
     // Nobody more is missing, or there is no room for them.
     let stands = view.sum(wanted, GroupView::promised) == aim.goal || view.live >= view.budget.ceiling;
     let open = || (0..view.zones()).filter(|zone| aim.is_open(Some(*zone)));
     let lacks = |zone: &u16| {
-        let asked =
-            |(id, group): (&GroupId, &GroupView<'_>)| !group.absent && !view.is_short(aim, *id) && proposal.may_write(view, *id);
+        let asked = |(id, group): (&GroupId, &GroupView<'_>)| !group.absent && !view.is_short(aim, *id) && may_ask(id);
         // Where requests are not divided it is the zone's floor that keeps the others there, if they are no more than that.
         let keeps = view.traffic.is_some() || ready_in(view, *zone, |_| true) <= aim.zone_floor;
         size(*zone) < aim.zone_floor && keeps && of(*zone).any(asked)
     };
-    let full = open().max_by_key(|zone| size(*zone)).filter(|zone| size(*zone) > aim.zone_floor);
-    match full {
-        Some(full) if done && stands && open().any(|zone| lacks(&zone)) => {
-            of(full).map(|(id, _)| *id).filter(|id| proposal.may_write(view, *id)).collect()
-        }
-        _ => Vec::new(),
-    }
+    let full = open().max_by_key(|zone| size(*zone)).filter(|zone| size(*zone) > aim.zone_floor)?;
+    let goes = of(full).any(|(_, group)| !group.ready.is_empty());
+    (done && stands && goes && open().any(|zone| lacks(&zone))).then_some(full)
 }
