@@ -118,7 +118,7 @@ impl Play<'_> {
             Outcome::RolledBack => self.proven.as_ref().map(Artifact::digest),
             _ => return Ok(()),
         };
-        let journaled = self.ledger.scene(|scene| scene.proven()).map(|release| release.artifact);
+        let journaled = self.ledger.state(|state| state.proven().map(|proven| proven.spec.release.artifact));
         if journaled != is {
             return Err(self.breach("baseline", format!("proven is {journaled:?}, and runs should {is:?}")));
         }

@@ -450,3 +450,17 @@ fn what_is_unknown_is_removed_only_while_nothing_moves_and_nothing_that_is_known
     stage.apply(condemned(next, lower(9, 1, "z")));
     stage.apply(condemned(next + 1, Call::Destroy(GenerationId(9))));
 }
+
+#[test]
+fn what_it_went_back_from_is_proven_no_more_though_nothing_is_proven_of_an_empty_fleet() {
+    let mut stage = rolling();
+    let baseline = stage.state.proven().cloned();
+    stage.ready(2, "d");
+    stage.apply(Event::Proven { generation: GenerationId(2), instances: 1, evidence: Digest::of(b"x") });
+    assert_ne!(stage.state.proven(), baseline.as_ref());
+    let (to, at) = (GenerationId(1), StepState::Moving { give_up_at: stage.now + MINUTE });
+    stage.moved(Phase::Reverting { why: RevertCause::Asked, to, at });
+    stage.moved(Phase::Finishing { ending: Ending::Back { to }, give_up_at: stage.now + MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::RolledBack });
+    assert_eq!(stage.state.proven(), baseline.as_ref());
+}

@@ -383,6 +383,8 @@ const FOUND: &[(&str, &str)] = &[
     (
         "the new of a zone that had too many of them carried a share that none of them could be spared from, and the old of the next zone stayed for want of new ones there, without end",
         r#"{"seed":140010277,"cloud":{"boot":[27,140],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":999},"settle":0}},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"10%","max_failed":1,"probe_attempts":2,"progress_deadline":"22m","rollback_deadline":"38m","on_first_failure":"tear_down","steps":[{"each_zone":{"first_bake":"2m 54s"}}],"max_unavailable_per_zone":"34%"},"rollouts":[{"size":3,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":248,"what":{"resize":7}},{"rollout":1,"at":553,"what":{"resize":4}}]}"#,
+        "a release that was proven and gone back from, at a size of none by then, stayed the proven one, though its generation was gone",
+        r#"{"seed":160008986,"cloud":{"boot":[7,53],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":1,"probe_attempts":1,"progress_deadline":"32m","rollback_deadline":"1h 2m","on_first_failure":"tear_down","steps":[{"scale":{"to":2,"old":"keep"}},{"bake":{"for":"34s"}},{"scale":{"to":"100%","old":"keep"}}],"keep_old":"5m"},"rollouts":[{"size":1,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":26,"what":{"black_out":184}},{"rollout":1,"at":839,"what":{"abort":"back"}},{"rollout":1,"at":653,"what":{"pause":160}},{"rollout":1,"at":674,"what":{"resize":0}}]}"#,
     ),
 ];
 

@@ -368,6 +368,11 @@ impl FleetState {
         // What was never begun changes nothing.
         self.desired = rollout.resized.unwrap_or(if refused { rollout.plan.basis().desired } else { self.desired });
         self.last = Some((rollout.id, outcome.clone()));
+        // What it went back from is proven no more, not even where the fleet is empty by then and proves nothing.
+        let release = |proven: &Option<Proven>| proven.as_ref().map(|proven| proven.spec.release);
+        if *outcome == Outcome::RolledBack && release(&self.proven) != release(&rollout.baseline) {
+            self.proven.clone_from(&rollout.baseline);
+        }
         self.strangers = rollout.decided.iter().filter(|decided| decided.drift == Drift::Stranger).cloned().collect();
         match outcome {
             Outcome::Succeeded | Outcome::RolledBack => self.kept = Some(rollout.plan.clone()),

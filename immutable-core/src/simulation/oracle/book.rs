@@ -165,7 +165,7 @@ pub(super) struct Sight {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) chapter: Option<Chapter>,
-    pub(super) proven: Option<(GenerationId, Release)>,
+    pub(super) proven: Option<Release>,
     pub(super) specs: BTreeMap<GenerationId, Arc<GenerationSpec>>,
     pub(super) ops: BTreeMap<OpId, Journaled>,
     pub(super) sights: BTreeMap<GroupId, Sight>,
@@ -240,14 +240,14 @@ impl Book {
             Event::Opened { plan, .. } => {
                 self.chapter = Some(Chapter {
                     wanted: plan.wanted().id(),
-                    baseline: self.proven.map(|(_, release)| release),
+                    baseline: self.proven,
                     phase: Phase::Preparing { give_up_at: recorded.at },
                     give_up_at: Some(recorded.at + plan.strategy().progress_deadline),
                     desired: plan.fleet().desired(),
                     resized: None,
                     resizes: 0,
                     proven: false,
-                    again: self.proven.is_some_and(|(_, release)| self.release(plan.wanted().id()) == Some(release)),
+                    again: self.proven.is_some() && self.release(plan.wanted().id()) == self.proven,
                     opened: recorded.at,
                     ready_then,
                     retries: 0,
@@ -366,14 +366,17 @@ impl Book {
                 }
             }
             Event::Proven { generation, .. } => {
-                self.proven = self.release(*generation).map(|release| (*generation, release));
+                self.proven = self.release(*generation);
                 if let Some(chapter) = &mut self.chapter {
                     chapter.proven = chapter.wanted == *generation;
                 }
             }
             Event::Ended { outcome } => {
                 self.last = Some(outcome.clone());
-                self.chapter = None;
+                // Who went back has the baseline again, and an empty fleet does not prove it once more.
+                if let Some(chapter) = self.chapter.take().filter(|_| *outcome == Outcome::RolledBack) {
+                    self.proven = chapter.baseline;
+                }
             }
             Event::Noted(noted) => {
                 let stepping = |chapter: &&mut Chapter| {

@@ -274,7 +274,7 @@ impl Scene {
 
     /// The release that is proven, by the journal.
     pub(super) fn proven(&self) -> Option<Release> {
-        self.book.proven.map(|(_, release)| release)
+        self.book.proven
     }
 
     pub(super) fn broken(&mut self, rule: &'static str, at: Timestamp, why: String) {
