@@ -464,3 +464,15 @@ fn what_it_went_back_from_is_proven_no_more_though_nothing_is_proven_of_an_empty
     stage.apply(Event::Ended { outcome: Outcome::RolledBack });
     assert_eq!(stage.state.proven(), baseline.as_ref());
 }
+
+#[test]
+fn who_drains_when_another_rollout_begins_has_all_the_time_to_leave_from_then_on() {
+    let mut stage = Stage::routed(3, Strategy::rolling(), Split::Pooled);
+    stage.owe(drain(1, "a"));
+    stage.settle(done(None));
+    stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + MINUTE });
+    stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    stage.pass(3600);
+    stage.open("1.2.0");
+    assert_eq!(stage.state.slots(group(1)).unwrap().members[&key("a")].draining, Some(stage.now));
+}

@@ -386,6 +386,10 @@ const FOUND: &[(&str, &str)] = &[
         "a release that was proven and gone back from, at a size of none by then, stayed the proven one, though its generation was gone",
         r#"{"seed":160008986,"cloud":{"boot":[7,53],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":0,"min_ready":30,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":1,"probe_attempts":1,"progress_deadline":"32m","rollback_deadline":"1h 2m","on_first_failure":"tear_down","steps":[{"scale":{"to":2,"old":"keep"}},{"bake":{"for":"34s"}},{"scale":{"to":"100%","old":"keep"}}],"keep_old":"5m"},"rollouts":[{"size":1,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":26,"what":{"black_out":184}},{"rollout":1,"at":839,"what":{"abort":"back"}},{"rollout":1,"at":653,"what":{"pause":160}},{"rollout":1,"at":674,"what":{"resize":0}}]}"#,
     ),
+    (
+        "who was told to finish its requests, and was left so, had had its time to leave when the next rollout began, which had not told it to yet",
+        r#"{"seed":160005496,"cloud":{"boot":[65,65],"drain":90,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":15},"strategy":{"max_surge":0,"max_unavailable":"25%","max_failed":0,"probe_attempts":1,"progress_deadline":"33m","rollback_deadline":"50m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":572,"what":{"abort":"mixed"}},{"rollout":1,"at":897,"what":{"swap":[10,584]}}]}"#,
+    ),
 ];
 
 #[test]

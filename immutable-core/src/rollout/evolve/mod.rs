@@ -257,11 +257,12 @@ impl FleetState {
         }
     }
 
-    /// Whoever is named to leave has all the time to go from now on.
+    /// Whoever is named to leave has all the time to go from now on, and whoever is told to finish the requests it has, to finish them.
     fn leave_anew(&mut self, at: Timestamp) {
         let groups = self.generations.values_mut().flat_map(|generation| generation.groups.values_mut());
-        for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| member.exit == Exit::Named) {
+        for member in groups.flat_map(|slots| slots.members.values_mut()).filter(|member| member.exit != Exit::Gone) {
             member.named = member.named.map(|_| at);
+            member.draining = member.draining.map(|_| at);
         }
     }
 
