@@ -40,6 +40,9 @@ impl Play<'_> {
     /// After an end nothing moves: what is journaled makes the state, deciding and driving again do nothing, nothing is left over.
     pub(super) fn at_rest(&self, rollout: usize, outcome: &Outcome, artifact: &Artifact, fleet: &Fleet) -> Result<(), Breach> {
         let asks = matches!(outcome, Outcome::Needs(_));
+        // What was told to go and has not may be gone any time.
+        let goes =
+            self.cloud.sizes(&self.fleet).into_keys().any(|group| self.ledger.scene(|scene| scene.is_deleting(group.generation)));
         self.clock.run(async {
             let wrong = |error: Error| self.breach("fixpoint", error.to_string());
             // What has happened since it asked is noted once; and again of what a refusal had left alone for a moment as it asked: it has to be left
@@ -96,11 +99,11 @@ impl Play<'_> {
                 }
             }
             let after = self.cloud.journal().load(&self.fleet.stream(), After::Version(head)).await.map_err(wrong)?;
-            // A provider that replaces what is ill makes news all the while, and a call that is still owed may be done any time.
+            // A provider that replaces what is ill makes news all the while, and a call that is still owed may be done any time, as may a removal.
             let noted = |record: &&Record| {
                 serde_json::from_slice::<Recorded>(record).is_ok_and(|recorded| matches!(recorded.event, Event::Noted(_)))
             };
-            let churns = asks && (self.script.cloud.heals == Heals::Always || state.owed().next().is_some());
+            let churns = asks && (self.script.cloud.heals == Heals::Always || goes || state.owed().next().is_some());
             let news = after.records.iter().filter(|_| churns).filter(noted).count();
             let written = after.records.len() - news;
             if written != usize::from(asks) {

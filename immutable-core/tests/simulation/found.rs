@@ -390,6 +390,10 @@ const FOUND: &[(&str, &str)] = &[
         "who was told to finish its requests, and was left so, had had its time to leave when the next rollout began, which had not told it to yet",
         r#"{"seed":160005496,"cloud":{"boot":[65,65],"drain":90,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":15},"strategy":{"max_surge":0,"max_unavailable":"25%","max_failed":0,"probe_attempts":1,"progress_deadline":"33m","rollback_deadline":"50m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":572,"what":{"abort":"mixed"}},{"rollout":1,"at":897,"what":{"swap":[10,584]}}]}"#,
     ),
+    (
+        "a removal that hung, and came to its end while a person was asked, was taken for a rollout that does not stand still",
+        r#"{"seed":160006522,"cloud":{"boot":[22,22],"drain":0,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":3,"max_unavailable":3,"max_failed":1,"probe_attempts":2,"progress_deadline":"34m","rollback_deadline":"1h 4m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}],"on_shortage":"wait","leave_deadline":"12m"},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":252,"what":{"partial":809}},{"rollout":1,"at":99,"what":"revoke"},{"rollout":1,"at":15,"what":{"operations_hang":[1,6840]}}],"crashes":[{"rollout":1,"at":{"after":105},"down":160},{"rollout":1,"at":{"before":42},"down":19},{"rollout":1,"at":{"after":30},"down":22}]}"#,
+    ),
 ];
 
 #[test]
