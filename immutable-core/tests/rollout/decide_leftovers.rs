@@ -141,6 +141,11 @@ fn what_was_left_over_and_heals_is_healed_no_more() {
     refused.settle(OpResult::Failed(refusal()));
     refused.pass(10);
     row("who may not say so removes what is there", &refused, &ill(), "owed 9 lower 0002.0 1 by d");
+    refused.owe(super::kit::lower(2, 1, "d"));
+    refused.settle(OpResult::Failed(refusal()));
+    refused.pass(10);
+    let said = ill().says_decide(&refused);
+    assert!(said.contains("upkeep 0002 heal false"), "and says so again where it does not go: {said}");
     let mut copies = stage.clone();
     copies.owe(upkeep(2));
     let echo_until = Some(copies.now + MINUTE);

@@ -394,6 +394,10 @@ const FOUND: &[(&str, &str)] = &[
         "a removal that hung, and came to its end while a person was asked, was taken for a rollout that does not stand still",
         r#"{"seed":160006522,"cloud":{"boot":[22,22],"drain":0,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":300,"poll":2},"strategy":{"max_surge":3,"max_unavailable":3,"max_failed":1,"probe_attempts":2,"progress_deadline":"34m","rollback_deadline":"1h 4m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}],"on_shortage":"wait","leave_deadline":"12m"},"rollouts":[{"size":0,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":252,"what":{"partial":809}},{"rollout":1,"at":99,"what":"revoke"},{"rollout":1,"at":15,"what":{"operations_hang":[1,6840]}}],"crashes":[{"rollout":1,"at":{"after":105},"down":160},{"rollout":1,"at":{"before":42},"down":19},{"rollout":1,"at":{"after":30},"down":22}]}"#,
     ),
+    (
+        "somebody else had what was ill healed, and since a member had been named in vain before, that was not undone: whoever was named was replaced, without end",
+        r#"{"seed":160016834,"cloud":{"boot":[14,19],"drain":90,"latency_ms":0,"operations_take":70,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"12m","rollback_deadline":"58m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":0,"release":"never_healthy"}],"disturbances":[{"rollout":1,"at":663,"what":{"change_upkeep":5}}],"wire":{"until":424,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":157,"partial":0,"late_by":60,"stale_by":60},"journal":{"until":507,"error":0,"throttled":69,"lost_request":81,"lost_reply":0,"late":0,"doubled":0,"slow":57,"stale":0,"partial":0,"late_by":1,"stale_by":0}}"#,
+    ),
 ];
 
 #[test]

@@ -22,8 +22,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
         }
         let corpses = view.sum(*id, |group| group.unnamed);
         let kept = aim.leaves(*id) && baseline == Some(generation.release()) && !(full && corpses > 0);
-        // Where the provider would not have it once, those that are there go first.
-        let refused = generation.groups.values().any(|slots| slots.failures > 0);
+        // Where the provider would not have it, those that are there go first; where they do not, since each is replaced, it is asked again: by turns.
+        let failures = generation.groups.values().map(|slots| slots.failures).max();
+        let refused = failures.is_some_and(|failures| failures % 2 == 1);
         let heals = view.upkeep(*id).filter(|upkeep| upkeep.heal && !kept && !refused && writable(view, proposal, *id));
         if let Some(upkeep) = heals {
             proposal.call(view, Call::Upkeep(*id, Upkeep { heal: false, ..upkeep }));
