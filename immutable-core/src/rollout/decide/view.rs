@@ -50,7 +50,7 @@ pub(super) struct View<'a> {
 
 /// The groups that were counted, in ascending order of their ids. They are few, and gone over again and again.
 #[derive(Default)]
-pub(super) struct Groups<'a>(Vec<(GroupId, GroupView<'a>)>);
+pub(super) struct Groups<'a>(pub(super) Vec<(GroupId, GroupView<'a>)>);
 
 impl<'a> Groups<'a> {
     pub(super) fn get(&self, id: &GroupId) -> Option<&GroupView<'a>> {
@@ -67,16 +67,6 @@ impl<'a> Groups<'a> {
 
     pub(super) fn values(&self) -> impl Iterator<Item = &GroupView<'a>> {
         self.0.iter().map(|(_, group)| group)
-    }
-
-    #[cfg(all(test, feature = "simulation"))]
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&GroupId, &mut GroupView<'a>)> {
-        self.0.iter_mut().map(|(id, group)| (&*id, group))
-    }
-
-    #[cfg(all(test, feature = "simulation"))]
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut GroupView<'a>> {
-        self.0.iter_mut().map(|(_, group)| group)
     }
 }
 

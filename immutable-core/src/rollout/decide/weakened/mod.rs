@@ -9,9 +9,9 @@ mod promises;
 mod shares;
 mod sights;
 
-use super::view::View;
+use super::view::{GroupView, Groups, View};
 use super::{Decision, RULES, Rule, decide_by};
-use crate::fleet::{Observation, TrafficCapabilities, TrafficSeen};
+use crate::fleet::{GroupId, Observation, TrafficCapabilities, TrafficSeen};
 use crate::rollout::event::{Call, Event};
 use crate::rollout::seen::{Facts, Seen};
 use crate::rollout::state::FleetState;
@@ -115,4 +115,14 @@ fn owe(state: &FleetState, events: &mut Vec<Event>, call: Call, basis: Timestamp
     // Before the phase moves, if it does.
     let at = events.iter().position(|event| matches!(event, Event::Moved { .. } | Event::Proven { .. } | Event::Ended { .. }));
     events.insert(at.unwrap_or(events.len()), Event::Owed { op, call, basis });
+}
+
+impl<'a> Groups<'a> {
+    fn iter_mut(&mut self) -> impl Iterator<Item = (&GroupId, &mut GroupView<'a>)> {
+        self.0.iter_mut().map(|(id, group)| (&*id, group))
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut GroupView<'a>> {
+        self.iter_mut().map(|(_, group)| group)
+    }
 }
