@@ -7,7 +7,7 @@ use super::proposal::{Aim, Proposal};
 use super::traffic::{Mode, Traffic, Weights, needed, share};
 use super::view::{View, count};
 use super::zones;
-use crate::fleet::{GenerationId, Route};
+use crate::fleet::{GenerationId, GroupId, Route};
 use crate::rollout::event::Call;
 use crate::rollout::phase::{Ending, Phase};
 use crate::rollout::report::Blocker;
@@ -229,9 +229,15 @@ impl<'a> Choice<'a> {
         let weights = weights.map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX))).collect();
         let carries = zones::carries(self.view, self.aim, self.traffic.current(), &weights);
         // Who is to make room can be done without only by a smaller share.
-        let lasts = !carries || zones::crowded(self.view, self.aim, |_| true).is_some();
+        let lasts = !carries || zones::crowded(self.view, self.aim, |id| self.holds_theirs(id)).is_some();
         let lasting = lasts.then(|| self.lasting(parts, floor, share)).flatten().filter(|weights| self.allowed(weights));
         lasting.or_else(|| (carries && self.allowed(&weights)).then_some(weights))
+    }
+
+    /// Whether nobody can leave the zone of this group.
+    fn holds_theirs(&self, id: &GroupId) -> bool {
+        let zone = self.view.groups.get(id).and_then(|group| group.zone);
+        zone.is_some_and(|zone| zones::ready_in(self.view, zone, |_| true) <= self.aim.zone_floor)
     }
 
     /// No more than this share, and a part at least for whoever has requests: as long as they do they are counted in their zones. What is wanted gets

@@ -87,7 +87,7 @@ impl Floors {
     }
 }
 
-fn ready_in(view: &View<'_>, zone: u16, of: impl Fn(GenerationId) -> bool) -> u32 {
+pub(super) fn ready_in(view: &View<'_>, zone: u16, of: impl Fn(GenerationId) -> bool) -> u32 {
     let there = view.groups.iter().filter(|(id, group)| group.zone == Some(zone) && of(id.generation));
     there.fold(0, |sum, (_, group)| sum.saturating_add(group.ready_count()))
 }
@@ -185,12 +185,11 @@ impl Room {
 
 /// The groups of the zone that has most of what is wanted, if one of those has to make room. Only while nothing else is to be done.
 pub(super) fn too_full(view: &View<'_>, proposal: &Proposal, aim: &Aim) -> Vec<GroupId> {
-    let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
     let routed = proposal.route.is_none() && view.traffic.as_ref().is_none_or(|traffic| traffic.is_settled(view));
     let whole = view.groups.iter().all(|(id, group)| Some(id.generation) != aim.wanted || group.absent || group.whole);
     let writable = |id: &GroupId| proposal.may_write(view, *id);
     match crowded(view, aim, writable) {
-        Some(full) if !leavers && routed && whole && proposal.probe.is_none() => {
+        Some(full) if routed && whole && proposal.probe.is_none() => {
             let there = view.groups.iter().filter(|(id, group)| Some(id.generation) == aim.wanted && group.zone == Some(full));
             there.map(|(id, _)| *id).filter(writable).collect()
         }
@@ -206,7 +205,8 @@ pub(super) fn crowded(view: &View<'_>, aim: &Aim, may_ask: impl Fn(&GroupId) -> 
         phase => phase.is_some(),
     };
     let others = view.sum_where(|id| aim.leaves(id), GroupView::members);
-    let wanted = aim.wanted.filter(|_| aim.zone_floor > 0 && moves && others > 0)?;
+    let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
+    let wanted = aim.wanted.filter(|_| aim.zone_floor > 0 && moves && others > 0 && !leavers)?;
     let of = |zone: u16| view.generation(wanted).filter(move |(_, group)| group.zone == Some(zone));
     let size = |zone: u16| of(zone).fold(0, |sum, (_, group)| group.size.saturating_add(sum));
     let done = view
