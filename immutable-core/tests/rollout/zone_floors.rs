@@ -112,25 +112,47 @@ fn no_room_is_made_where_no_zone_has_more_than_its_floor() {
     assert_eq!(sizes(&stage, &all), [""; 0], "somebody protects the old one of zone c");
 }
 
+/// As [`uneven`] with so many of the old in zone b, and requests that go by this route.
+fn uneven_pool(old: u32, (desired, share): (u32, u32), split: Split, weights: &[(u32, u16)], seconds: u64) -> Stage {
+    let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
+    let steps = [share, 100].map(|share| Step::scale(percent(share)));
+    let strategy = Strategy::new(steps).max_surge(1).max_unavailable(desired - 3).max_unavailable_per_zone(0);
+    (stage.fleet, stage.strategy, stage.switch) = (fleet(desired, 3).pool("web"), strategy, Some(switch(split)));
+    stage.open("1.1.0");
+    stage.claim();
+    stage.make(2);
+    stage.step();
+    for (generation, at, size) in [(1, 1, old), (2, 0, 2), (2, 2, 1)] {
+        fill(&mut stage, generation, at, 0, size);
+    }
+    stage.pass(30);
+    stage.owe(route(weights));
+    stage.settle(done(None));
+    stage.pass(seconds);
+    stage
+}
+
 #[test]
 fn room_is_made_by_who_serves_once_the_requests_go_where_they_should() {
+    let weights = [(1, 1), (2, 1)];
     let drains = |seconds: u64| {
-        let mut stage = Stage::proven_of(fleet(0, 3), Strategy::rolling());
-        let strategy = Strategy::rolling().max_surge(1).max_unavailable_per_zone(0);
-        (stage.fleet, stage.strategy, stage.switch) = (fleet(3, 3).pool("web"), strategy, Some(switch(Split::Pooled)));
-        stage.open("1.1.0");
-        stage.claim();
-        stage.make(2);
-        stage.step();
-        for (generation, at, size) in [(1, 1, 1), (2, 0, 2), (2, 2, 1)] {
-            fill(&mut stage, generation, at, 0, size);
-        }
-        stage.pass(30);
-        stage.owe(route(&[(1, 1), (2, 1)]));
-        stage.settle(done(None));
-        stage.pass(seconds);
-        let decided = see([0, 1, 0], [2, 0, 1]).pool(&[(1, 1), (2, 1)]).says_decide(&stage);
-        decided.contains("drain 0002.0 na0")
+        let stage = uneven_pool(1, (3, 100), Split::Pooled, &weights, seconds);
+        see([0, 1, 0], [2, 0, 1]).pool(&weights).says_decide(&stage).contains("drain 0002.0 na0")
     };
     assert_eq!([9, 10].map(drains), [false, true], "the pool takes ten seconds");
+}
+
+#[test]
+fn who_is_to_make_room_is_needed_for_no_share() {
+    let decides = |old: u32, weights: [(u32, u16); 2], new: &str| {
+        let stage = uneven_pool(old, (4, 75), Split::Weighted { generations: 2, parts: 100 }, &weights, 60);
+        let there = look().group(1, 0, "").group(1, old, ["b0+", "b0+ b1+"][old as usize - 1]).cell(1).group(1, 0, "").cell(2);
+        let look = there.group(2, 2, new).group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2).pool(&weights);
+        (routes(&stage, &look), look.says_decide(&stage).contains("drain 0002.0 na0"))
+    };
+    let smaller = vec!["0001:33,0002:67".to_owned()];
+    assert_eq!(decides(1, [(1, 25), (2, 75)], "na0+ na1+"), (smaller.clone(), false), "two of three carry two thirds");
+    assert_eq!(decides(1, [(1, 33), (2, 67)], "na0+ na1+"), (vec![], true), "and then one goes");
+    assert_eq!(decides(1, [(1, 25), (2, 75)], "na0* na1*"), (vec![], false), "unless somebody protects them");
+    assert_eq!(decides(2, [(1, 25), (2, 75)], "na0+ na1+"), (vec![], false), "one of the old can make room");
 }
