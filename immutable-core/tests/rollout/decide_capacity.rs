@@ -265,6 +265,11 @@ fn of_an_empty_fleet_one_is_tried_if_there_is_room() {
     untried.settle(super::kit::done(None));
     let filled = look().group(1, 1, "a:").says_decide(&untried);
     assert!(filled.contains("upkeep 0001 heal false"), "what others launch of it is not healed: {filled}");
+    let mut early = Stage::rolling(surge(1));
+    early.owe(super::kit::upkeep(2));
+    early.settle(super::kit::done(None));
+    let tried = look().group(1, 3, "a+ b+ c+").group(2, 0, "").says_decide(&early);
+    assert!(tried.contains("upkeep 0002 heal false"), "nor what is to be tried: {tried}");
     let mut tried = empty(surge(1).on_first_failure(OnFirstFailure::Hold));
     tried.ready(1, "a");
     let one = look().group(1, 1, "a+");

@@ -480,6 +480,15 @@ fn an_old_lower_stands_beside_what_is_tried_if_it_makes_room_for_that_alone() {
         let decided = look().group(1, 3, "a+ b+ c+").group(2, 0, "").says_decide(&stage);
         assert_eq!(decided.contains("renewed 5"), stands, "{leave}: {decided}");
     }
+    let standing = |stage: &mut Stage| {
+        stage.owe(lower(1, 3, "a b"));
+        stage.pass(60);
+        look().group(1, 3, "a+ b+ c+").group(2, 0, "").says_decide(stage).contains("renewed 5")
+    };
+    let mut known = Stage::rolling(Strategy::rolling().max_surge(1).max_unavailable(2));
+    known.note(|noted| noted.exercised.push(GenerationId(2)));
+    assert!(standing(&mut known), "of what is known to work more than one may take the place");
+    assert!(standing(&mut Stage::rolling(Strategy::recreate())), "where all go first they go beside nobody");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use immutable_core::fleet::{Resize, Split};
 use immutable_core::rollout::{Call, Event, Phase, Step, Strategy};
 
-use super::kit::{Stage, done, paused, route, switch};
-use super::sight::look;
+use super::kit::{Stage, done, keys, paused, route, switch};
+use super::sight::{Look, look};
 use super::zones::{cell, fill, fleet, look_of, percent, rolling, routed, routes, see, short, sizes};
 
 #[test]
@@ -79,6 +79,14 @@ fn who_is_too_many_in_one_zone_makes_room_for_one_where_the_floor_needs_it() {
     let leaving = look().group(1, 0, "z<").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
     let leaving = leaving.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
     assert_eq!(sizes(&stage(), &leaving), [""; 0], "nor while somebody leaves");
+    let part = |old: bool, new: bool| {
+        let partly = |look: Look, part: bool| if part { look.partly() } else { look };
+        let there = partly(look().group(1, 0, ""), old).group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
+        let there = there.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1);
+        sizes(&stage(), &partly(there.group(2, 1, "nc0+").cell(2), new))
+    };
+    assert_eq!(part(false, true), [""; 0], "nor while others of the new are seen in part");
+    assert_eq!(part(true, false), ["lower 0002.0 2 by na0"], "of the old that may be");
     assert_eq!(sizes(&stage(), &see([0, 0, 0], [2, 0, 1])), ["upkeep 0002 heal true"], "nor for the sake of evenness alone");
     let mut plain = rolling([0, 1, 0], Strategy::rolling().max_surge(1));
     plain.apply(Event::Resized { desired: 3 });
@@ -95,6 +103,10 @@ fn room_is_made_for_a_zone_where_all_are_there_and_where_no_more_fit() {
     assert_eq!(decides(&beside(2)), ["lower 0002.0 2 by na0"], "all are there, and one more would fit");
     let full = uneven(4, Strategy::rolling().max_surge(0).max_unavailable(1));
     assert_eq!(decides(&full), ["lower 0002.0 2 by na0"], "one is missing, and none fits");
+    let mut even = uneven(4, Strategy::rolling().max_surge(1));
+    fill(&mut even, 2, 2, 1, 2);
+    even.pass(30);
+    assert_eq!(sizes(&even, &see([0, 1, 0], [2, 0, 2])), ["lower 0002.2 2 by nc0"], "of two that are alike the last makes it");
     let mut asked = beside(1);
     asked.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2, 2), from: 1, to: 2 })));
     assert_eq!(decides(&asked), [""; 0], "not before what was asked for has come");
@@ -155,4 +167,28 @@ fn who_is_to_make_room_is_needed_for_no_share() {
     assert_eq!(decides(1, [(1, 33), (2, 67)], "na0+ na1+"), (vec![], true), "and then one goes");
     assert_eq!(decides(1, [(1, 25), (2, 75)], "na0* na1*"), (vec![], false), "unless somebody protects them");
     assert_eq!(decides(2, [(1, 25), (2, 75)], "na0+ na1+"), (vec![], false), "one of the old can make room");
+    let back = vec!["0001:25,0002:75".to_owned()];
+    assert_eq!(decides(1, [(1, 0), (2, 100)], "na0+ na1+"), (back, false), "there is no other share yet to keep one for");
+}
+
+#[test]
+fn of_too_many_who_serves_nobody_goes_first_also_where_a_floor_keeps_them_for_now() {
+    // Of the old those in zone a never served, and six in zone b do; nobody knows yet whether the new release works.
+    let decides = |desired: u32, surge: u32, there: &str| {
+        let strategy = Strategy::rolling().max_surge(surge).max_unavailable(5).max_unavailable_per_zone(1 - surge);
+        let mut stage = rolling([0, 6, 0], strategy);
+        stage.apply(Event::Resized { desired });
+        let names: Vec<_> = there.split_whitespace().map(|spelled| &spelled[..2]).collect();
+        let size = names.len() as u32;
+        stage.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(1, 0), from: 0, to: size })));
+        stage.settle(done(size));
+        stage.note(|noted| drop(noted.appeared.insert(cell(1, 0), keys(&names.join(" ")).into_iter().collect())));
+        let old = look().group(1, size, there).group(1, 6, "b0+ b1+ b2+ b3+ b4+ b5+").cell(1).group(1, 0, "").cell(2);
+        sizes(&stage, &old.group(2, 0, "").group(2, 0, "").cell(1).group(2, 0, "").cell(2))
+    };
+    let all = "a0? a1? a2? a3?";
+    assert_eq!(decides(7, 1, all), [""; 0], "three are too many, and four serve nobody");
+    assert_eq!(decides(10, 0, all), ["lower 0001.1 6 by b0"], "nobody is too many, and one is to be tried");
+    let one = ["lower 0001.0 2 by a0", "lower 0001.1 6 by b0"];
+    assert_eq!(decides(5, 1, "a0! a1?"), one, "three are too many: one is down, one is waited for, and one serves");
 }
