@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use immutable_core::fleet::{Resize, Split};
-use immutable_core::rollout::{Call, Event, Phase, Step, Strategy};
+use immutable_core::Digest;
+use immutable_core::fleet::{GenerationId, Resize, Split};
+use immutable_core::id::StepIx;
+use immutable_core::rollout::{Call, Ending, Event, Phase, Step, StepState, Strategy};
 
-use super::kit::{Stage, done, keys, paused, route, switch};
+use super::kit::{MINUTE, Stage, done, keys, paused, removed, route, switch, upkeep};
 use super::sight::{Look, look};
 use super::zones::{cell, fill, fleet, look_of, percent, rolling, routed, routes, see, short, sizes};
 
@@ -88,6 +90,24 @@ fn who_is_too_many_in_one_zone_makes_room_for_one_where_the_floor_needs_it() {
     assert_eq!(part(false, true), [""; 0], "nor while others of the new are seen in part");
     assert_eq!(part(true, false), ["lower 0002.0 2 by na0"], "of the old that may be");
     assert_eq!(sizes(&stage(), &see([0, 0, 0], [2, 0, 1])), ["upkeep 0002 heal true"], "nor for the sake of evenness alone");
+    let mut last = stage();
+    last.note(|noted| drop(noted.gone.insert(cell(1, 1), keys("b0").into_iter().collect())));
+    last.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: Digest::of(b"as read") });
+    last.moved(Phase::Finishing { ending: Ending::Forward, give_up_at: last.now + 60 * MINUTE });
+    last.owe(upkeep(2));
+    last.settle(done(None));
+    assert_eq!(sizes(&last, &see([0, 0, 0], [2, 0, 1])), ["destroy 0001"], "nor at the end");
+    last.owe(Call::Destroy(GenerationId(1)));
+    last.settle(removed());
+    let alone = look().absent(1).absent(1).cell(1).absent(1).cell(2);
+    let alone = alone.group(2, 2, "na0+ na1+").group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
+    assert_eq!(alone.says_decide(&last), "noted absent 0001\nended succeeded");
+    let steps = [Step::scale(percent(100)), Step::bake(MINUTE * 60)];
+    let mut bakes = uneven(3, Strategy::new(steps).max_surge(1));
+    assert_eq!(sizes(&bakes, &seen), ["lower 0002.0 2 by na0"], "in a step");
+    let (since, until) = (bakes.now, Some(bakes.now + 60 * MINUTE));
+    bakes.moved(Phase::Stepping { step: StepIx(1), at: StepState::Gating { since, until } });
+    assert_eq!(sizes(&bakes, &seen), [""; 0], "and not while it bakes");
     let mut plain = rolling([0, 1, 0], Strategy::rolling().max_surge(1));
     plain.apply(Event::Resized { desired: 3 });
     fill(&mut plain, 2, 0, 0, 2);

@@ -400,6 +400,10 @@ const FOUND: &[(&str, &str)] = &[
         "somebody else had what was ill healed, and since a member had been named in vain before, that was not undone: whoever was named was replaced, without end",
         r#"{"seed":160016834,"cloud":{"boot":[14,19],"drain":90,"latency_ms":0,"operations_take":70,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":1,"probe_attempts":2,"progress_deadline":"12m","rollback_deadline":"58m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":0,"release":"never_healthy"}],"disturbances":[{"rollout":1,"at":663,"what":{"change_upkeep":5}}],"wire":{"until":424,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":157,"partial":0,"late_by":60,"stale_by":60},"journal":{"until":507,"error":0,"throttled":69,"lost_request":81,"lost_reply":0,"late":0,"doubled":0,"slow":57,"stale":0,"partial":0,"late_by":1,"stale_by":0}}"#,
     ),
+    (
+        "somebody else had made a group larger, and while it was worked on an older view came after the one that showed it: what that showed was forgotten, and one more was raised elsewhere",
+        r#"{"seed":200006414,"cloud":{"boot":[46,138],"drain":90,"latency_ms":0,"operations_take":0,"heals":"switchable","unguarded":true},"fleet":{"zones":3,"min_ready":0,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":1,"probe_attempts":1,"progress_deadline":"34m","rollback_deadline":"1h 1m","on_first_failure":"tear_down","steps":[{"scale":{"to":3,"old":"keep"}},{"scale":{"to":"100%"}},{"bake":{"for":"1m 40s"}}],"leave_deadline":"16m"},"rollouts":[{"size":7,"release":"good"},{"size":7,"release":"never_boots"}],"disturbances":[{"rollout":1,"at":243,"what":{"capacity":[0,84]}},{"rollout":1,"at":244,"what":{"set_size":[1,5]}},{"rollout":1,"at":223,"what":{"sicken":[3,676]}}],"wire":{"until":438,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":0,"doubled":0,"slow":0,"stale":382,"partial":0,"late_by":5,"stale_by":60}}"#,
+    ),
 ];
 
 #[test]
