@@ -204,8 +204,9 @@ pub(super) fn crowded(view: &View<'_>, aim: &Aim, may_ask: impl Fn(&GroupId) -> 
         Some(Phase::Stepping { at, .. }) => matches!(at, StepState::Moving { .. }),
         phase => phase.is_some(),
     };
+    let others = view.sum_where(|id| aim.leaves(id), GroupView::members);
     let leavers = view.groups.values().any(|group| group.leavers > 0 || !group.draining.is_empty());
-    let wanted = aim.wanted.filter(|_| moves && !leavers)?;
+    let wanted = aim.wanted.filter(|_| moves && others != 0 && !leavers)?;
     let of = |zone: u16| view.generation(wanted).filter(move |(_, group)| group.zone == Some(zone));
     let size = |zone: u16| of(zone).fold(0, |sum, (_, group)| group.size.saturating_add(sum));
     let done = view
