@@ -16,10 +16,9 @@ pub(super) fn rule(view: &View<'_>, proposal: &mut Proposal) {
     // Nor is what was never ready here: each that its provider would launch by itself is one that nobody has asked for. Of a fleet of none
     // somebody else may have launched some.
     let untried = |id, release| (aim.goal > 0 || view.sum(id, GroupView::promised) > 0) && !view.exercised(release);
-    for (id, generation) in view.state.generations.iter().filter(|(id, _)| view.is_present(**id)) {
-        if !aim.leaves(*id) && !(aim.wanted == Some(*id) && untried(*id, generation.release())) {
-            continue;
-        }
+    let concerned = |id, release| aim.leaves(id) || (aim.wanted == Some(id) && untried(id, release));
+    let present = view.state.generations.iter().filter(|(id, _)| view.is_present(**id));
+    for (id, generation) in present.filter(|(id, generation)| concerned(**id, generation.release())) {
         let corpses = view.sum(*id, |group| group.unnamed);
         let kept = aim.leaves(*id) && baseline == Some(generation.release()) && !(full && corpses > 0);
         // Where the provider would not have it, those that are there go first; where they do not, since each is replaced, it is asked again: by turns.

@@ -74,7 +74,7 @@ pub(super) fn one_at_a_time(scene: &Scene, change: &Change<'_>) -> Verdict {
         let journaled = if let Cause::Call(op) = change.effect.by { scene.book.ops.get(&op) } else { None };
         // Who has come round since the call was decided served nobody then.
         let since = journaled.map_or(change.effect.at, |journaled| journaled.fresh);
-        if !change.was.as_ref().is_some_and(|was| was.healthy.is_some_and(|healthy| healthy < since)) {
+        if change.was.as_ref().is_none_or(|was| was.healthy.is_none_or(|healthy| healthy >= since)) {
             return Ok(());
         }
         // What was accepted before this rollout began is done, whatever is wanted by now.
