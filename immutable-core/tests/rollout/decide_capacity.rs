@@ -59,6 +59,16 @@ fn a_probe_that_came_and_went_between_two_looks_was_tried() {
 }
 
 #[test]
+fn what_somebody_else_made_larger_is_raised_from_there() {
+    let mut stage = Stage::rolling(surge(3));
+    stage.ready(2, "d");
+    // What it is set to is not taken for known as long as its provider works on it.
+    let larger = look().group(1, 3, "a+ b+ c+").group(2, 2, "d+ e:").busy();
+    let leaves = "noted appeared 0002.0 e progress 1\nowed 6 lower 0001.0 3 by a";
+    row("none leaves for it", &stage, &larger, &format!("{leaves}\nowed 7 raise 0002.0 1 to 3"));
+}
+
+#[test]
 fn nobody_else_is_retired_on_its_account() {
     let stage = Stage::rolling(surge(1).max_unavailable(2));
     row("there is room without", &stage, &fresh(), "owed 5 raise 0002.0 0 to 1");

@@ -404,6 +404,10 @@ const FOUND: &[(&str, &str)] = &[
         "where nobody was to leave one more was taken, for the sake of evenness alone, and another launched",
         r#"{"seed":4203,"cloud":{"boot":[65,68],"drain":90,"latency_ms":0,"operations_take":0,"heals":"never"},"fleet":{"zones":3,"min_ready":0,"boot_deadline":300,"poll":5},"strategy":{"max_surge":3,"max_unavailable":2,"max_failed":0,"probe_attempts":2,"progress_deadline":"39m","rollback_deadline":"50m","on_first_failure":"tear_down","steps":[{"approve":{"by":["ann","bob","eve"],"least":1,"timeout":"13m 7s","otherwise":"back"}},{"scale":{"to":"100%"}}],"max_unavailable_per_zone":"34%"},"rollouts":[{"size":0,"release":"good"},{"size":3,"release":"good","after":123}],"disturbances":[{"rollout":1,"at":509,"what":{"approve":1}},{"rollout":1,"at":397,"what":{"launches_short":1}}]}"#,
     ),
+    (
+        "somebody else had made a group larger, and a raise from the size that was known made it smaller: its provider chose who left",
+        r#"{"seed":240014314,"cloud":{"boot":[55,105],"drain":20,"latency_ms":0,"operations_take":70,"heals":"switchable","unguarded":true},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"100%","max_failed":1,"probe_attempts":2,"progress_deadline":"36m","rollback_deadline":"59m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":492,"what":{"raises_short":1}},{"rollout":1,"at":342,"what":{"sicken":[15,159]}},{"rollout":1,"at":721,"what":{"set_size":[5,4]}}],"journal":{"until":84,"error":20,"throttled":63,"lost_request":85,"lost_reply":157,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"before":84},"down":20},{"rollout":1,"at":{"seconds":85},"down":281}]}"#,
+    ),
 ];
 
 #[test]

@@ -115,7 +115,9 @@ fn spread(
             // Where the last one did not come, only when nowhere else is room. Who is to be replaced is none of those who stay.
             let replaced = count(group.replaced.len());
             let limit = limit(id).min(share.unwrap_or(u32::MAX).saturating_add(replaced));
-            Reverse((view.is_short(aim, *id), group.size.saturating_sub(replaced), *id, group.size, limit, group.zone))
+            // What somebody else has made larger a raise would make smaller, if it began from what is known.
+            let size = group.size.max(group.reported);
+            Reverse((view.is_short(aim, *id), size.saturating_sub(replaced), *id, size, limit, group.zone))
         })
         .collect();
     for _ in 0..more {
@@ -127,7 +129,7 @@ fn spread(
         let Some(Reverse((short, stay, id, size, limit, zone))) = heap.pop() else {
             break;
         };
-        raised.entry(id).or_insert((size, size)).1 = size + 1;
+        raised.entry(id).or_insert_with(|| (view.groups.get(&id).map_or(0, |group| group.size), size)).1 = size + 1;
         if let Some(left) = zone.and_then(|zone| zones.left.get_mut(&zone)) {
             *left -= 1;
         }
