@@ -408,6 +408,10 @@ const FOUND: &[(&str, &str)] = &[
         "somebody else had made a group larger, and a raise from the size that was known made it smaller: its provider chose who left",
         r#"{"seed":240014314,"cloud":{"boot":[55,105],"drain":20,"latency_ms":0,"operations_take":70,"heals":"switchable","unguarded":true},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":3,"max_unavailable":"100%","max_failed":1,"probe_attempts":2,"progress_deadline":"36m","rollback_deadline":"59m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":7,"release":"good"}],"disturbances":[{"rollout":1,"at":492,"what":{"raises_short":1}},{"rollout":1,"at":342,"what":{"sicken":[15,159]}},{"rollout":1,"at":721,"what":{"set_size":[5,4]}}],"journal":{"until":84,"error":20,"throttled":63,"lost_request":85,"lost_reply":157,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":1,"stale_by":0},"crashes":[{"rollout":1,"at":{"before":84},"down":20},{"rollout":1,"at":{"seconds":85},"down":281}]}"#,
     ),
+    (
+        "a raise hung, somebody else made the group larger meanwhile, and that the raise took that back was taken for a decision made too late",
+        r#"{"seed":260000680,"cloud":{"boot":[49,49],"drain":0,"latency_ms":0,"operations_take":10,"heals":"never","unguarded":true},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":5},"strategy":{"max_surge":2,"max_unavailable":1,"max_failed":1,"probe_attempts":1,"progress_deadline":"16m","rollback_deadline":"30m","on_first_failure":"tear_down","on_resize":"new_first","steps":[{"scale":{"to":"100%"}}],"leave_deadline":"10m"},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":1,"at":420,"what":{"set_size":[5,6]}},{"rollout":1,"at":103,"what":{"operations_hang":[2,679]}}]}"#,
+    ),
 ];
 
 #[test]

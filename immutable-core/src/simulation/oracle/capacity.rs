@@ -5,7 +5,7 @@ use super::truth::{Change, Machine};
 use super::{Scene, Verdict};
 use crate::fleet::Life;
 use crate::memory::{Cause, What};
-use crate::rollout::{MAX_VIEW_AGE, Shortage};
+use crate::rollout::Shortage;
 
 /// Rule 2: what one of our calls adds finds room, but for what others added since the views that it rests on.
 pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
@@ -89,11 +89,13 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let op = match change.effect.by {
         Cause::Call(op) => op,
         // Whom nobody named.
-        Cause::Provider if change.lost_ready() && scene.truth.groups.get(&change.group).is_some_and(|group| group.ours) => {
+        Cause::Provider if change.lost_ready() => {
+            let Some(group) = scene.truth.groups.get(&change.group) else { return Ok(()) };
+            let Some(op) = group.sized_by else { return Ok(()) };
             // Where nothing compares, a raise decided before somebody else has set a size takes that back, and whom it likes.
-            let since = change.effect.at - MAX_VIEW_AGE;
-            let sized = scene.truth.groups.get(&change.group).and_then(|group| group.sized_by_others);
-            if scene.unguarded && sized.is_some_and(|sized| sized >= since) {
+            let raise = scene.book.ops.get(&op).filter(|journaled| group.sized_by_others >= Some(journaled.fresh));
+            let timely = |journaled: &Journaled| change.effect.at.since(journaled.basis) <= scene.latest();
+            if scene.unguarded && raise.is_some_and(timely) {
                 return Ok(());
             }
             return Err("the provider chose who leaves".to_owned());

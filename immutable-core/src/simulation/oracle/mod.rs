@@ -292,6 +292,11 @@ impl Scene {
         self.lied_within(journaled.fresh, journaled.decided)
     }
 
+    /// How much later than what it was decided on a call may be done.
+    fn latest(&self) -> Duration {
+        MAX_VIEW_AGE + self.under_way + self.hangs + once::SENDING
+    }
+
     /// Whether there was a lie that what was seen in this time may rest on.
     fn lied_within(&self, from: Timestamp, to: Timestamp) -> bool {
         self.lies.iter().any(|(began, ended)| *began <= to && *ended + MAX_VIEW_AGE >= from)

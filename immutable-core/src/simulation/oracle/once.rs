@@ -8,7 +8,7 @@ use super::{Scene, Verdict};
 use crate::fleet::{Life, Resize};
 use crate::id::OpId;
 use crate::memory::{Cause, What};
-use crate::rollout::{Call, Event, MAX_VIEW_AGE, Recorded};
+use crate::rollout::{Call, Event, Recorded};
 
 /// How much later than its view allows a call may be sent: it is looked at, decided, journaled and sent in between.
 pub(super) const SENDING: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(super) fn journaled(scene: &Scene, change: &Change<'_>) -> Verdict {
             }
             let late = change.effect.at.since(journaled.basis);
             // Whether it was accepted, nobody may have lived to write.
-            if late > MAX_VIEW_AGE + scene.under_way + scene.hangs + SENDING {
+            if late > scene.latest() {
                 return Err(format!("it was decided on what was seen {} s ago", late.as_secs()));
             }
             if resize.is_none() || journaled.sized > 1 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fleet::{GenerationId, GroupId, Life, Upkeep, Verdict};
-use crate::id::InstanceKey;
+use crate::id::{InstanceKey, OpId};
 use crate::memory::{Cause, Effect, What};
 use crate::rollout::MAX_VIEW_AGE;
 use crate::time::Timestamp;
@@ -77,8 +77,8 @@ pub(super) struct Group {
     pub(super) size: u32,
     /// When it was made.
     pub(super) made: Timestamp,
-    /// Whether it was set by a call of ours last, and when by somebody else.
-    pub(super) ours: bool,
+    /// By which call of ours it was set, if it was last, and when by somebody else.
+    pub(super) sized_by: Option<OpId>,
     pub(super) sized_by_others: Option<Timestamp>,
     /// What the provider may do to it, if that was set since it was made.
     pub(super) upkeep: Option<Upkeep>,
@@ -147,7 +147,8 @@ impl Truth {
             }
             What::Sized { from, to } => {
                 let sized = self.groups.entry(group).or_default();
-                (sized.size, sized.ours) = (*to, ours);
+                sized.size = *to;
+                sized.sized_by = if let Cause::Call(op) = effect.by { Some(op) } else { None };
                 if !ours {
                     sized.sized_by_others = Some(at);
                     self.added.extend((*from..*to).map(|_| at));
