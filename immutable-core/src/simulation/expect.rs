@@ -273,10 +273,12 @@ impl Expected<'_> {
     fn pauses(&self) -> bool {
         let asks = |drift: Drift| self.script.fleet.on_drift.get(&drift) == Some(&OnDrift::Pause);
         let until_now = self.script.disturbances.iter().filter(|trouble| trouble.rollout <= self.rollout);
+        // Whoever makes one group again finds another gone since it looked, and makes that too: it has size 0, and who set that cannot be told.
+        let deleted = until_now.clone().filter(|trouble| matches!(trouble.what, Trouble::DeleteGroup(_))).count();
         until_now.map(|trouble| &trouble.what).any(|what| match what {
             Trouble::Swap(..) => asks(Drift::Image),
             Trouble::SetSize(..) => asks(Drift::Size),
-            Trouble::DeleteGroup(_) => asks(Drift::Generation),
+            Trouble::DeleteGroup(_) => asks(Drift::Generation) || (deleted > 1 && asks(Drift::Size)),
             Trouble::SetWeights(..) => asks(Drift::Weights),
             Trouble::ChangeUpkeep(_) => asks(Drift::Upkeep),
             Trouble::TakeName => asks(Drift::Stranger),
