@@ -143,8 +143,8 @@ struct Driver {
     earlier: BTreeMap<GroupId, (u32, u32)>,
     /// When it was claimed: what was seen before counts for nothing.
     claimed_at: Timestamp,
-    /// The time of the newest view of each group, and of the pool.
-    viewed: BTreeMap<GroupId, Timestamp>,
+    /// The newest view of each group, and its time; and the time of the pool's.
+    viewed: BTreeMap<GroupId, (Timestamp, Option<GroupSeen>)>,
     pool_viewed: Timestamp,
     facts: Option<Facts>,
     look_at: Timestamp,

@@ -24,20 +24,25 @@ impl Driver {
         }
         pool = pool.filter(|pool| self.pool_viewed <= asked - pool.age);
         self.pool_viewed = pool.as_ref().map_or(self.pool_viewed, |pool| asked - pool.age);
-        // What was seen is not unseen by an older view that comes later.
-        fleet.groups.retain(|seen| {
+        // What was seen is not unseen by an older view that comes later: in its place stands the newest there was, unless a call has changed it since.
+        fleet.groups.retain_mut(|seen| {
+            let as_of = asked - seen.age;
             // Older than the claim is by another's clock, perhaps.
-            let (as_of, last) = (asked - seen.age, self.viewed.entry(seen.group).or_insert(self.claimed_at));
-            let newer = as_of >= *last;
-            *last = as_of.max(*last);
+            let (newest, last) = self.viewed.entry(seen.group).or_insert((self.claimed_at, None));
+            if as_of >= *newest {
+                (*newest, *last) = (as_of, Some(seen.clone()));
+                return true;
+            }
             // Where what was seen since is only a part, it tells all the same how many there may be.
-            if !newer
-                && seen.coverage == Coverage::Whole
+            if seen.coverage == Coverage::Whole
                 && let Some((most, size)) = self.earlier.get_mut(&seen.group)
             {
                 *most = (*most).max(live(seen, *size));
             }
-            newer
+            let stands = self.state.slots(seen.group).is_some_and(|slots| slots.settled_at < *newest);
+            let Some(last) = last.as_ref().filter(|_| stands) else { return false };
+            *seen = GroupSeen { age: asked.since(*newest), ..last.clone() };
+            true
         });
         if let Ok(facts) = look.facts {
             self.facts = Some(facts);
