@@ -46,8 +46,8 @@ fn two_workers_keep_apart() {
     nothing("two workers", World { claims: 1, ..WORKERS }, 100_000);
 }
 
-#[test]
 /// The fleet goes back to who had it first.
+#[test]
 fn two_workers_that_take_it_from_one_another_keep_apart() {
     nothing("two workers, there and back", WORKERS, 1_000_000);
 }
