@@ -111,3 +111,29 @@ fn beside_what_a_zone_needs_only_those_keep_a_part_who_have_requests() {
     let all = all.group(3, 0, "").cell(2).good("1.2.0").pool(&[(1, 100), (2, 0)]);
     assert_eq!(routes(&third, &all), ["0001:25,0003:75"], "who has none gets none for it");
 }
+
+#[test]
+fn whose_zones_wait_for_their_turn_serve_for_those_who_are_to_go_before() {
+    let decides = |weights: &[(u32, u16)]| {
+        let mut stage = routed([1, 0, 0], by_zone(6).max_unavailable(5), Split::Weighted { generations: 3, parts: 100 });
+        stage.retire(1, "a0 a1");
+        stage.gone(1, "a0 a1");
+        stage.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: stage.now + 60 * MINUTE });
+        stage.apply(Event::Ended { outcome: Outcome::LeftMixed });
+        stage.open("1.2.0");
+        stage.claim();
+        stage.make(3);
+        stage.step();
+        stage.ready(3, "x y");
+        stage.owe(route(weights));
+        stage.settle(done(None));
+        stage.pass(60);
+        let old = look().group(1, 0, "").group(1, 2, "b0+ b1+").cell(1);
+        let old = old.group(1, 2, "c0+ c1+").cell(2).group(2, 1, "na0+").group(2, 0, "").cell(1).group(2, 0, "").cell(2);
+        let all = old.group(3, 2, "x+ y+").runs("1.2.0").group(3, 0, "").cell(1).group(3, 0, "").cell(2).good("1.2.0");
+        sizes(&stage, &all.pool(weights))
+    };
+    let given = "route 0001:67,0002:0,0003:33".to_owned();
+    assert_eq!(decides(&[(1, 0), (2, 67), (3, 33)]), [given], "two of zones b and c each can carry it");
+    assert_eq!(decides(&[(1, 67), (2, 0), (3, 33)]), ["drain 0002.0 na0"], "and then the one of zone a goes");
+}

@@ -39,20 +39,23 @@ pub(super) fn carried(parts: u32, ready: u32, floor: u32) -> u32 {
 }
 
 /// Divides the rest of the parts among generations of which so many serve, none lost: those that have most keep it as far as they carry it, and whoever is not
-/// needed for that gets nothing and may leave.
+/// needed for that gets nothing and may leave. What those can carry who are to stay longest is theirs before.
 pub(super) fn spread(
     parts: u32,
     rest: u32,
     floor: u32,
     mut among: Vec<(GenerationId, u32)>,
     has: impl Fn(GenerationId) -> u32,
+    stay: impl Fn(GenerationId) -> u32,
 ) -> BTreeMap<GenerationId, u32> {
     among.sort_by_key(|(id, serve)| (std::cmp::Reverse((has(*id), *serve)), *id));
     let (mut rest, mut weights) = (rest, BTreeMap::new());
-    for (id, serve) in &among {
-        let weight = rest.min(carried(parts, *serve, floor));
-        rest -= weight;
-        weights.insert(*id, weight);
+    let stayers = among.iter().map(|(id, serve)| (*id, stay(*id).min(*serve)));
+    for (id, by) in stayers.chain(among.iter().copied()) {
+        let weight = weights.entry(id).or_insert(0);
+        let more = rest.min(carried(parts, by, floor).saturating_sub(*weight));
+        rest -= more;
+        *weight += more;
     }
     // More than they can carry is theirs by how many serve, and what is left of a part is theirs who have most: the same again gives the same.
     let mut left: u64 = among.iter().map(|(_, serve)| u64::from(*serve)).sum();
@@ -101,7 +104,8 @@ mod tests {
         let of = |among: &[(u32, u32)]| among.iter().map(|(id, ready)| (GenerationId(*id), *ready)).collect::<Vec<_>>();
         let divided = |rest, floor, among: &[(u32, u32)], has: &[(u32, u32)]| {
             let had = of(has);
-            spread(100, rest, floor, of(among), |id| had.iter().find(|(one, _)| *one == id).map_or(0, |(_, weight)| *weight))
+            let has = |id| had.iter().find(|(one, _)| *one == id).map_or(0, |(_, weight)| *weight);
+            spread(100, rest, floor, of(among), has, |_| 0)
         };
         let none = &[];
         assert_eq!(
@@ -122,12 +126,33 @@ mod tests {
     }
 
     #[test]
+    fn who_stays_longest_has_what_it_can_carry_and_the_others_what_is_left() {
+        for (rest, floor, stay, divided) in [
+            (50, 2, [0, 0], [(1, 0), (2, 50)]),
+            (50, 2, [2, 0], [(1, 50), (2, 0)]),
+            (100, 2, [1, 0], [(1, 50), (2, 50)]),
+            (80, 3, [1, 0], [(1, 34), (2, 46)]),
+            (100, 3, [2, 0], [(1, 67), (2, 33)]),
+            (100, 3, [1, 1], [(1, 34), (2, 66)]),
+            (50, 1, [9, 0], [(1, 50), (2, 0)]),
+        ] {
+            let among: Vec<_> = [1, 2].map(|id| (GenerationId(id), 2)).into();
+            let (has, stays) = (|id| 50 * u32::from(id == GenerationId(2)), |id: GenerationId| stay[id.0 as usize - 1]);
+            assert_eq!(
+                spread(100, rest, floor, among, has, stays),
+                weights(&divided),
+                "{rest} of 100, {floor} ready, {stay:?} stay"
+            );
+        }
+    }
+
+    #[test]
     fn divided_again_it_is_the_same() {
         for (parts, floor) in [(999, 3), (10, 4), (100, 7), (1000, 1)] {
             for serves in [[1, 1, 1], [1, 2, 0], [3, 1, 2], [5, 5, 1]] {
                 let among: Vec<_> = (1..).map(GenerationId).zip(serves).collect();
-                let once = spread(parts, parts, floor, among.clone(), |_| 0);
-                let again = spread(parts, parts, floor, among, |id| once[&id]);
+                let once = spread(parts, parts, floor, among.clone(), |_| 0, |_| 0);
+                let again = spread(parts, parts, floor, among, |id| once[&id], |_| 0);
                 assert_eq!(once, again, "{parts} parts, a floor of {floor}, {serves:?}");
                 assert_eq!(once.values().sum::<u32>(), parts);
             }

@@ -145,6 +145,12 @@ impl<'a> Choice<'a> {
         self.traffic.current().get(&id).map_or(0, |weight| u32::from(*weight))
     }
 
+    /// How many of it may serve in zones whose turn has not come: they stay, and whoever is to go before them must be needed for no share.
+    fn stay(&self, id: GenerationId) -> u32 {
+        let closed = self.view.generation(id).filter(|(_, group)| !self.aim.is_open(group.zone));
+        closed.fold(0, |sum, (_, group)| sum.saturating_add(group.may_serve()))
+    }
+
     /// Whether an other may get requests: it has some, or it is of the release that can be gone back to. Whoever was given none was not found good.
     fn may_get(&self, id: GenerationId) -> bool {
         let release = self.view.state.generations.get(&id).map(|generation| generation.release());
@@ -222,7 +228,7 @@ impl<'a> Choice<'a> {
         let carried = carried(parts, self.ready(wanted), floor).max(kept);
         let share = if alone { parts } else { parts_of(parts, self.aim.share).min(carried) };
         // Beside those that get requests, those that may get some again are attached.
-        let mut weights = spread(parts, parts - share, floor, others, |id| self.has(id));
+        let mut weights = spread(parts, parts - share, floor, others, |id| self.has(id), |id| self.stay(id));
         weights.retain(|_, weight| *weight > 0 || !self.finishing);
         weights.insert(wanted, share);
         let weights = narrowed(weights, wanted, generations).into_iter();
@@ -248,7 +254,8 @@ impl<'a> Choice<'a> {
         let each = count(others.len());
         let could = carried(parts, self.ready(self.wanted).saturating_sub(1), floor).max(1);
         let share = share.min(could).min(parts.saturating_sub(each));
-        let mut weights = spread(parts, parts.saturating_sub(share + each), floor, others, |id| self.has(id));
+        let rest = parts.saturating_sub(share + each);
+        let mut weights = spread(parts, rest, floor, others, |id| self.has(id), |id| self.stay(id));
         weights.values_mut().for_each(|weight| *weight += 1);
         weights.insert(self.wanted, share);
         let weights = weights.into_iter().map(|(id, weight)| (id, u16::try_from(weight).unwrap_or(u16::MAX)));
