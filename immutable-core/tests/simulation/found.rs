@@ -426,6 +426,10 @@ const FOUND: &[(&str, &str)] = &[
         "zone by zone, those of a zone whose turn had come carried the share that those who stay could have had, and could not leave for it, without end",
         r#"{"seed":260015436,"cloud":{"boot":[39,117],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":999},"settle":0}},"fleet":{"zones":2,"min_ready":10,"boot_deadline":300,"poll":15},"strategy":{"max_surge":"50%","max_unavailable":3,"max_failed":0,"probe_attempts":2,"progress_deadline":"28m","rollback_deadline":"1h 1m","on_first_failure":"hold","on_resize":"freeze","steps":[{"each_zone":{"first_bake":"2m 51s"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"},{"size":4,"release":"good","after":432}]}"#,
     ),
+    (
+        "where the requests are shifted, of those who still had them all none was to stay, since the rollout had been planned for an empty fleet that was made larger then",
+        r#"{"seed":260015273,"cloud":{"boot":[42,93],"drain":0,"latency_ms":200,"operations_take":0,"heals":"never","pool":{"divides":"pooled","settle":0}},"fleet":{"zones":3,"min_ready":30,"boot_deadline":300,"poll":5},"strategy":{"max_surge":"100%","max_unavailable":"10%","max_failed":0,"probe_attempts":1,"progress_deadline":"27m","rollback_deadline":"37m","on_first_failure":"tear_down","on_resize":"new_first","steps":[{"scale":{"to":"100%","old":"keep"}},{"bake":{"for":"18s"}},{"analyse":{"judge":"judge","for":"2m 20s","every":"20s","otherwise":"back"}},{"approve":{"by":["ann","bob","eve"],"least":2,"timeout":"12m 53s","otherwise":"back"}},{"shift":{"to":"100%"}}]},"rollouts":[{"size":2,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":0,"at":16,"what":{"approve":0}},{"rollout":0,"at":268,"what":{"approve":1}},{"rollout":1,"at":839,"what":{"resize":5}}],"wire":{"until":4,"error":0,"throttled":0,"lost_request":0,"lost_reply":0,"late":89,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":5,"stale_by":10},"crashes":[{"rollout":1,"at":{"before":29},"down":1616}]}"#,
+    ),
 ];
 
 #[test]

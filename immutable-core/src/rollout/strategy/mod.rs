@@ -439,8 +439,10 @@ impl Strategy {
         let then = self.goal(step, began);
         let others = then.others.saturating_sub(began.saturating_sub(desired));
         let wanted = then.wanted.saturating_add(desired.saturating_sub(began)).min(desired);
-        // Where nobody says who gets which traffic it follows the instances.
-        let share = if self.shifts() || desired == 0 { self.goal(step, desired).share } else { (wanted, desired) };
+        // Where nobody says who gets which traffic it follows the instances; where it is said, as many of the old stay as carry what they still have.
+        let whole = self.goal(step, desired);
+        let others = if self.shifts() { others.max(whole.others) } else { others };
+        let share = if self.shifts() || desired == 0 { whole.share } else { (wanted, desired) };
         Goal { wanted, others, share, ..then }
     }
 
@@ -482,11 +484,15 @@ mod tests {
         let [tenth, half, all] = [10, 50, 100].map(Percent::known);
         let shifts = Strategy::new([Step::scale_beside(half), Step::shift(tenth), Step::scale_beside(all), Step::shift(all)]);
         let follows = Strategy::new([Step::scale(half), Step::scale(all)]);
-        for (strategy, step, desired, wanted, share) in
-            [(&shifts, 1, 20, 15, (10, 100)), (&follows, 0, 20, 15, (15, 20)), (&follows, 0, 0, 0, (1, 1))]
-        {
-            let goal = strategy.clone().on_resize(OnResize::NewFirst).goal_of(step, 10, desired);
-            assert_eq!((goal.wanted, goal.share), (wanted, share), "of 10, now {desired}");
+        for (strategy, step, began, desired, (wanted, others), share) in [
+            (&shifts, 1, 10, 20, (15, 20), (10, 100)),
+            (&shifts, 1, 0, 5, (5, 5), (10, 100)),
+            (&shifts, 3, 10, 5, (5, 5), (100, 100)),
+            (&follows, 0, 10, 20, (15, 5), (15, 20)),
+            (&follows, 0, 10, 0, (0, 0), (1, 1)),
+        ] {
+            let goal = strategy.clone().on_resize(OnResize::NewFirst).goal_of(step, began, desired);
+            assert_eq!((goal.wanted, goal.others, goal.share), (wanted, others, share), "of {began}, now {desired}");
         }
     }
 }
