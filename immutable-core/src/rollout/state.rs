@@ -38,6 +38,9 @@ pub struct FleetState {
     /// The strangers that a person was asked about in the last rollout and has let be.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) strangers: BTreeSet<Drifted>,
+    /// The groups that were let be healed, and are not read back since: until then their sizes fell with their members.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) unread: BTreeSet<GroupId>,
     /// Releases that were given up in this fleet by their own fault, and why: the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<Failed>,
@@ -308,6 +311,7 @@ impl FleetState {
             last: None,
             kept: None,
             strangers: BTreeSet::new(),
+            unread: BTreeSet::new(),
             failed: Vec::new(),
             adopting: None,
             next_op: OpId(1),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use immutable_core::fleet::{Drift, Drifted, Fleet, GenerationId, GroupId, Heals, OnDrift, Resize, Split, Upkeep, Verdict};
 use immutable_core::id::{Actor, StreamVersion};
 use immutable_core::rollout::{
-    Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Percent, Phase, RevertCause, Step, StepState,
-    Strategy, What, command,
+    Blocker, Call, Command, CommandId, Ending, Event, Hold, Need, OnResize, Outcome, Percent, Phase, RevertCause, Step,
+    StepState, Strategy, What, command,
 };
 
 use super::kit::{MINUTE, Stage, done, group, key, raise, switch};
@@ -108,6 +108,17 @@ fn where_nothing_heals_a_size_falls_with_its_members() {
     let mut healed = stage.clone();
     healed.owe(Call::Upkeep(GenerationId(2), Upkeep::default()));
     healed.settle(done(None));
+    assert!(!held(&healed, ends("d+ e+", 2)), "somebody may have died before it was healed");
+    let mut left = healed.clone();
+    left.moved(Phase::Finishing { ending: Ending::Mixed, give_up_at: left.now + 60 * MINUTE });
+    left.apply(Event::Ended { outcome: Outcome::LeftMixed });
+    left.pass(60);
+    left.open("1.2.0");
+    left.claim();
+    assert!(!held(&left, ends("d+ e+", 2)), "nor was it looked at by who left it so");
+    left.note(|noted| drop(noted.sizes.insert(group(2), 2)));
+    assert!(held(&left, ends("d+", 1)), "what is read since is known");
+    healed.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"as read") });
     assert!(held(&healed, ends("d+ e+", 2)), "somebody has set it");
     assert!(!held(&healed, look().group(1, 0, "").group(2, 2, "d+ e+").heals(false)), "nor who heals it");
     healed.heals = Heals::Always;

@@ -69,10 +69,11 @@ pub(super) fn withhold(rollout: &RolloutState, whole: bool, noted: &mut Noted) {
     }
 }
 
-/// Whether a generation's provider heals it, and holds its size whoever dies: where nothing heals a size falls with its members.
-fn healed(view: &View<'_>, id: GenerationId) -> bool {
+/// Whether a group's provider has healed it ever since its size was known, and held that whoever died: where nothing heals a size falls with its members.
+fn healed(view: &View<'_>, group: GroupId) -> bool {
+    let id = group.generation;
     let settled = view.state.generations.get(&id).is_some_and(|generation| generation.upkeep.heal);
-    let changed = view.differs(id) || view.noted.upkeep.contains_key(&id);
+    let changed = view.differs(id) || view.noted.upkeep.contains_key(&id) || view.state.unread.contains(&group);
     view.seen.heals == Heals::Always || (view.seen.heals == Heals::Switchable && settled && !changed)
 }
 
@@ -98,7 +99,7 @@ fn found(view: &View<'_>) -> Vec<Drifted> {
         let sizes = view.noted.sizes.iter().filter(|(group, _)| group.generation == *id && !deleted(group) && theirs_in(group));
         for (group, size) in sizes {
             let known = view.state.slots(*group).map_or(0, |slots| slots.size);
-            if *size > known || healed(view, *id) {
+            if *size > known || healed(view, *group) {
                 told(Drift::Size, format!("group {group} has size {size}, not {known}"));
             }
         }

@@ -125,6 +125,7 @@ impl FleetState {
                 match spec.filter(|_| proves && *instances > 0) {
                     Some(spec) => {
                         self.failed.retain(|failed| failed.release != spec.release);
+                        self.unread.retain(|group| group.generation != *generation);
                         self.proven = Some(Proven { spec, at: *at, instances: *instances, evidence: *evidence });
                     }
                     None => return illegal(format!("generation {generation} with {instances} instances cannot be proven now")),
@@ -376,7 +377,10 @@ impl FleetState {
         }
         self.strangers = rollout.decided.iter().filter(|decided| decided.drift == Drift::Stranger).cloned().collect();
         match outcome {
-            Outcome::Succeeded | Outcome::RolledBack => self.kept = Some(rollout.plan.clone()),
+            Outcome::Succeeded | Outcome::RolledBack => {
+                self.kept = Some(rollout.plan.clone());
+                self.unread.clear();
+            }
             // As it is it was left on request, or nobody knows what it would be kept at.
             Outcome::LeftMixed | Outcome::Unexercised | Outcome::TornDown => self.kept = None,
             _ => {}

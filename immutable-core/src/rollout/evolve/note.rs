@@ -31,6 +31,7 @@ impl FleetState {
         });
         self.each_member(&noted.gone, |member| member.exit = Exit::Gone);
         for (group, size) in &noted.sizes {
+            self.unread.remove(group);
             if let Some(slots) = self.slots_mut(*group) {
                 slots.size = *size;
             }
@@ -68,6 +69,7 @@ impl FleetState {
         }
         for id in &noted.absent {
             self.generations.remove(id);
+            self.unread.retain(|group| group.generation != *id);
             if let Some(pool) = &mut self.pool {
                 pool.weights.remove(id);
                 pool.before.remove(id);

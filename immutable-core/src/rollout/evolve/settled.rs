@@ -78,7 +78,11 @@ impl FleetState {
         };
         match call {
             Call::Ensure(_) => generation.life = GenerationLife::Present,
-            Call::Upkeep(_, upkeep) => generation.upkeep = *upkeep,
+            Call::Upkeep(_, upkeep) => {
+                generation.upkeep = *upkeep;
+                // Who died before that was replaced by nobody, and may not have been missed yet.
+                self.unread.extend(generation.spec.group_ids().filter(|_| upkeep.heal));
+            }
             Call::Destroy(_) if removed == Some(true) => generation.life = GenerationLife::Going,
             Call::Destroy(_) | Call::Resize(_) | Call::Route(_) | Call::Drain { .. } => {}
         }
@@ -90,6 +94,7 @@ impl FleetState {
             slots.quiet_until = slots.quiet_until.max(echo);
             let mut lacking = !refused.is_empty();
             if let Call::Resize(resize) = call {
+                self.unread.remove(&resize.group());
                 slots.size = size.unwrap_or(resize.to());
                 let short = matches!(&**resize, Resize::Raise { to, .. } if slots.size < *to);
                 lacking |= short;
