@@ -192,6 +192,23 @@ fn who_is_to_make_room_is_needed_for_no_share() {
 }
 
 #[test]
+fn what_is_wanted_keeps_its_share_though_one_who_may_serve_is_not_seen() {
+    let weights = [(1, 1), (2, 99)];
+    let mut stage = uneven_pool(1, (4, 100), Split::Weighted { generations: 2, parts: 100 }, &weights, 60);
+    fill(&mut stage, 2, 0, 2, 3);
+    stage.pass(30);
+    // The old one of zone b keeps a part of the requests, since nobody else serves there. Three of the four new can carry the others.
+    let shares = |new: &str| {
+        let old = look().group(1, 0, "").group(1, 1, "b0+").cell(1).group(1, 0, "").cell(2);
+        let all = old.group(2, 3, new).partly().group(2, 0, "").cell(1).group(2, 1, "nc0+").cell(2);
+        routes(&stage, &all.pool(&weights))
+    };
+    assert_eq!(shares("na0+ na1+ na2+"), [""; 0]);
+    assert_eq!(shares("na0+ na1+"), [""; 0], "not to be seen is not to be gone");
+    assert_eq!(shares("na0+ na1+ na2-"), ["0001:33,0002:67"], "two of three carry two thirds");
+}
+
+#[test]
 fn of_too_many_who_serves_nobody_goes_first_also_where_a_floor_keeps_them_for_now() {
     // Of the old those in zone a never served, and six in zone b do; nobody knows yet whether the new release works.
     let decides = |desired: u32, surge: u32, there: &str| {

@@ -214,7 +214,7 @@ impl<'a> Choice<'a> {
         let (wanted, floor) = (self.wanted, self.aim.floor);
         // Who has a share keeps it for as long as it may serve: not to be seen is not to be gone.
         let holds = |id: GenerationId| match self.has(id) {
-            0 if id == wanted || self.may_get(id) => self.ready(id),
+            0 if self.may_get(id) => self.ready(id),
             0 => 0,
             _ => self.may_serve(id),
         };
@@ -223,10 +223,7 @@ impl<'a> Choice<'a> {
         if alone && !self.takes_all() {
             return None;
         }
-        let total = self.traffic.current().values().map(|weight| u32::from(*weight)).sum();
-        let kept = parts_of(parts, (self.has(wanted), total)).min(carried(parts, holds(wanted), floor));
-        let carried = carried(parts, self.ready(wanted), floor).max(kept);
-        let share = if alone { parts } else { parts_of(parts, self.aim.share).min(carried) };
+        let share = if alone { parts } else { parts_of(parts, self.aim.share).min(self.could_carry(parts, floor, 0)) };
         // Beside those that get requests, those that may get some again are attached.
         let mut weights = spread(parts, parts - share, floor, others, |id| self.has(id), |id| self.stay(id));
         weights.retain(|_, weight| *weight > 0 || !self.finishing);
@@ -238,6 +235,15 @@ impl<'a> Choice<'a> {
         let lasts = !carries || zones::crowded(self.view, self.aim, |id| self.holds_theirs(id)).is_some();
         let lasting = lasts.then(|| self.lasting(parts, floor, share)).flatten().filter(|weights| self.allowed(weights));
         lasting.or_else(|| (carries && self.allowed(&weights)).then_some(weights))
+    }
+
+    /// The largest share that what is wanted could carry with so many fewer. What it has it keeps for as long as they may serve: not to be seen is not to be
+    /// gone.
+    fn could_carry(&self, parts: u32, floor: u32, fewer: u32) -> u32 {
+        let by = |count: u32| carried(parts, count.saturating_sub(fewer), floor);
+        let total = self.traffic.current().values().map(|weight| u32::from(*weight)).sum();
+        let kept = parts_of(parts, (self.has(self.wanted), total)).min(by(self.may_serve(self.wanted)));
+        by(self.ready(self.wanted)).max(kept)
     }
 
     /// Whether nobody can leave the zone of this group.
@@ -252,7 +258,7 @@ impl<'a> Choice<'a> {
         let keep = |id: &&GenerationId| **id != self.wanted && self.has(**id) > 0 && !self.is_lost(**id);
         let others: Vec<_> = self.traffic.current().keys().filter(keep).map(|id| (*id, self.may_serve(*id))).collect();
         let each = count(others.len());
-        let could = carried(parts, self.ready(self.wanted).saturating_sub(1), floor).max(1);
+        let could = self.could_carry(parts, floor, 1).max(1);
         let share = share.min(could).min(parts.saturating_sub(each));
         let rest = parts.saturating_sub(share + each);
         let mut weights = spread(parts, rest, floor, others, |id| self.has(id), |id| self.stay(id));
