@@ -172,7 +172,8 @@ pub struct Member {
     /// Whether its failure has been charged, or would be nobody's fault: it was there before the rollout.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub charged: bool,
-    /// Since when it is named to leave, if it is: from then on it may take as long as the leave deadline.
+    /// Since when it is named to leave, if it is: from then on it may take as long as the leave deadline. Of one that is not: since when no call is to
+    /// take it any more, though one that failed may have.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub named: Option<Timestamp>,
 }
@@ -191,7 +192,7 @@ impl Member {
 
     /// Since when it is told to leave, if it is.
     pub(crate) fn told(&self) -> Option<Timestamp> {
-        self.draining.or(self.named)
+        self.draining.or(self.named.filter(|_| self.exit == Exit::Named))
     }
 }
 

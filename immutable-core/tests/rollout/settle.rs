@@ -7,7 +7,7 @@ use immutable_core::id::OpId;
 use immutable_core::rollout::{Call, Event, Exit, GenerationLife, OpResult, Refused, Strategy, settle};
 
 use super::kit::{MINUTE, Stage, done, drain, group, held_back, key, lower, raise, removed, route};
-use super::sight::look;
+use super::sight::{Look, look};
 
 fn refused(kind: ErrorKind, retry: Retry) -> Refused {
     Refused { kind, retry, what: "in its words".into(), found: None, echo_until: None }
@@ -127,6 +127,25 @@ fn an_operation_that_failed_frees_whom_it_was_to_take_once_no_copy_may_arrive() 
     assert_eq!(again.exit(1, "a"), Exit::None, "what came of the first call is no matter of the second");
     stage.owe(lower(1, 3, "b"));
     assert_eq!((stage.exit(1, "a"), stage.exit(1, "b")), (Exit::None, Exit::Named));
+}
+
+#[test]
+fn that_a_call_which_failed_has_not_taken_somebody_only_a_whole_view_tells() {
+    let seen = || look().group(1, 3, "a+ b+ c+");
+    let row = |what: &str, before: Option<OpResult>, in_part: u32| {
+        let mut stage = owing(lower(1, 3, "a"));
+        if let Some(before) = before {
+            stage.answer(before);
+        }
+        stage.answer(OpResult::Failed(refused(ErrorKind::Internal, Retry::Backoff)));
+        stage.pass(1);
+        let ready = |look: Look| look.group(2, 0, "").decide(&stage).report.counts.available;
+        assert_eq!((stage.exit(1, "a"), ready(seen()), ready(seen().partly())), (Exit::None, 3, in_part), "{what}");
+        assert_eq!(ready(seen().aged(2)), in_part, "{what}, and seen before it had failed");
+    };
+    row("refused at once", None, 3);
+    row("begun", Some(accepted("t", None)), 2);
+    row("nobody knew what came of an earlier copy", Some(OpResult::Unknown { echo_until: None }), 2);
 }
 
 #[test]

@@ -191,7 +191,8 @@ impl<'a> View<'a> {
                 self.charge(id, key, &known, Some(instance), FailureClass::Image, "it runs another image", rollout);
             }
         }
-        let serves = instance.life == Life::Running && verdict == Verdict::Healthy && of_the_image;
+        let serves =
+            instance.life == Life::Running && verdict == Verdict::Healthy && of_the_image && !is_perhaps_taken(member, group);
         match known.healthy {
             Some(since) if serves && self.now.since(since) >= policy.min_ready => {
                 // Who is protected serves, and would stay if named.
@@ -309,6 +310,14 @@ impl<'a> View<'a> {
 /// Whether an instance is on its way out.
 pub(in crate::rollout) fn leaves(instance: &Instance, member: Option<&Member>) -> bool {
     member.is_some_and(|member| member.exit == Exit::Named) || instance.life == Life::Leaving
+}
+
+/// Whether a call that failed may have taken one that is seen, and not on its way out: a part may show what was before, as an older view does.
+fn is_perhaps_taken(member: Option<&Member>, group: &GroupView<'_>) -> bool {
+    let Some(Member { exit, named, .. }) = member else { return false };
+    // Who is named still stays by now.
+    let may_be = named.is_some() || *exit == Exit::Named;
+    may_be && (!group.whole || named.is_some_and(|since| group.as_of < since))
 }
 
 /// Whether something holds an instance that keeps it from serving as well: it is neither counted ready nor named.

@@ -113,7 +113,8 @@ impl FleetState {
                         if member.exit == Exit::Named && !member.stays(quiet) {
                             again.insert(key.clone());
                         }
-                        (member.exit, member.named) = (Exit::Named, member.named.or(Some(at)));
+                        let since = member.named.filter(|_| member.exit == Exit::Named);
+                        (member.exit, member.named) = (Exit::Named, since.or(Some(at)));
                     }
                 }
                 Ok(())
@@ -126,7 +127,9 @@ impl FleetState {
         for (id, generation) in &mut self.generations {
             for (_, slots) in generation.groups.iter_mut().filter(|(cell, _)| of(*id, **cell)) {
                 let quiet = at >= slots.quiet_until;
-                slots.members.values_mut().filter(|member| member.stays(quiet)).for_each(|member| member.exit = Exit::None);
+                for member in slots.members.values_mut().filter(|member| member.stays(quiet)) {
+                    (member.exit, member.named) = (Exit::None, Some(at));
+                }
             }
         }
     }

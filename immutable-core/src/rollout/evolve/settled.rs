@@ -114,7 +114,7 @@ impl FleetState {
                     slots.size = resize.to();
                 }
                 for (key, _) in refused.iter().filter(|(_, why)| *why == Refusal::Held) {
-                    unname(slots, key);
+                    unname(slots, key, None);
                 }
             }
             // Done, and not all that was asked: to ask at once again would be to ask for ever.
@@ -133,8 +133,10 @@ impl FleetState {
     }
 
     fn failed(&mut self, owed: &Owed, why: &Refused, at: Timestamp, echo: Timestamp) {
-        let Owed { call, ticket, again, .. } = owed;
+        let Owed { call, ticket, again, uncertain, .. } = owed;
         let begun = ticket.is_some();
+        // What failed may have been done in part, or by an earlier copy.
+        let since = (begun || *uncertain).then_some(at);
         if let (Call::Route(_), Some(pool)) = (call, &mut self.pool) {
             pool.failures += 1;
             pool.refused = Some(why.what.clone());
@@ -169,7 +171,7 @@ impl FleetState {
                 _ => continue,
             };
             match &**resize {
-                Resize::Lower { leave, .. } if echo <= at => leave.difference(again).for_each(|key| unname(slots, key)),
+                Resize::Lower { leave, .. } if echo <= at => leave.difference(again).for_each(|key| unname(slots, key, since)),
                 Resize::Lower { leave, .. } if begun => leave.difference(again).for_each(|key| may_stay(slots, key)),
                 // An operation that began and failed may have launched some, and so may an earlier copy that can still arrive: until they
                 // are read all are counted.
@@ -188,8 +190,9 @@ fn may_stay(slots: &mut Slots, key: &InstanceKey) {
     }
 }
 
-fn unname(slots: &mut Slots, key: &InstanceKey) {
+/// No call is to take it any more: since when, if one may have.
+fn unname(slots: &mut Slots, key: &InstanceKey, since: Option<Timestamp>) {
     if let Some(member) = slots.members.get_mut(key).filter(|member| member.exit == Exit::Named) {
-        (member.exit, member.named) = (Exit::None, None);
+        (member.exit, member.named) = (Exit::None, since);
     }
 }
