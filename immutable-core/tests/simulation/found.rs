@@ -439,6 +439,8 @@ const FOUND: &[(&str, &str)] = &[
     (
         "one of the old kept a part of the requests for its zone, and whenever one of the new was not seen for a moment the old one got half of them, forth and back",
         r#"{"seed":280019133,"cloud":{"boot":[73,188],"drain":20,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":10},"settle":0}},"fleet":{"zones":3,"min_ready":0,"boot_deadline":600,"poll":5},"strategy":{"max_surge":"10%","max_unavailable":2,"max_failed":"25%","probe_attempts":2,"progress_deadline":"23m","rollback_deadline":"1h 9m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"max_unavailable_per_zone":"50%"},"rollouts":[{"size":3,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":221,"what":{"launches_short":1}},{"rollout":1,"at":736,"what":{"flicker":62}}]}"#,
+    ),
+    (
         "whom an operation that failed had taken all the same counted as ready again by a replica that lagged behind",
         r#"{"seed":320009229,"cloud":{"boot":[75,191],"drain":90,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":15},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":0,"probe_attempts":1,"progress_deadline":"23m","rollback_deadline":"43m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":1,"at":500,"what":{"protect":[14,59]}},{"rollout":1,"at":347,"what":{"launches_short":2}},{"rollout":1,"at":561,"what":{"flicker":173}},{"rollout":1,"at":50,"what":{"set_size":[2,7]}}]}"#,
     ),
