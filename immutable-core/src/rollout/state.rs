@@ -172,8 +172,7 @@ pub struct Member {
     /// Whether its failure has been charged, or would be nobody's fault: it was there before the rollout.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub charged: bool,
-    /// Since when it is named to leave, if it is: from then on it may take as long as the leave deadline. Of one that is not: since when no call is to
-    /// take it any more, though one that failed may have.
+    /// Since when it is named to leave, and may take as long as the leave deadline; or since when it no longer is, if a call that failed may have taken it.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub named: Option<Timestamp>,
 }
