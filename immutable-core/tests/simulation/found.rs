@@ -443,6 +443,8 @@ const FOUND: &[(&str, &str)] = &[
     (
         "whom an operation that failed had taken all the same counted as ready again by a replica that lagged behind",
         r#"{"seed":320009229,"cloud":{"boot":[75,191],"drain":90,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":15},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":0,"probe_attempts":1,"progress_deadline":"23m","rollback_deadline":"43m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":1,"at":500,"what":{"protect":[14,59]}},{"rollout":1,"at":347,"what":{"launches_short":2}},{"rollout":1,"at":561,"what":{"flicker":173}},{"rollout":1,"at":50,"what":{"set_size":[2,7]}}]}"#,
+        "others deleted a generation that had half of the requests while one of the other half was on its way out: that those who stay had them all then was taken for our doing",
+        r#"{"seed":380010698,"cloud":{"boot":[55,55],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":15},"strategy":{"max_surge":3,"max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"32m","rollback_deadline":"52m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":2,"at":342,"what":{"delete_group":3}}]}"#,
     ),
 ];
 

@@ -105,8 +105,8 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     let Some(journaled) = scene.book.ops.get(&op).filter(|journaled| was_ready(journaled.fresh)) else { return Ok(()) };
     let generation = change.group.generation;
     let shares: Vec<_> = scene.traffic.maps().collect();
-    // Who gets which share now is not what this call rests on, if others have set it since.
-    if !shares.is_empty() && scene.traffic.foreign_since(journaled.pool) > 0 {
+    // Who gets which share now is not what this call rests on, if others have changed it since.
+    if !shares.is_empty() && scene.traffic.divided_anew_since(journaled.pool) {
         return Ok(());
     }
     // Who was told to finish what it has, by a pool that had it out already, is named to leave: that others give it requests again keeps it no

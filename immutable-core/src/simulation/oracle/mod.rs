@@ -166,7 +166,7 @@ impl Scene {
         let change = self.truth.follow(effect, group);
         let generation = group.generation;
         if effect.what == What::Deleted && !self.truth.groups.keys().any(|group| group.generation == generation) {
-            self.traffic.gone(generation);
+            self.traffic.gone(generation, effect.at);
         }
         if let Cause::Call(op) = effect.by {
             once::count(&mut self.book, op, &change);

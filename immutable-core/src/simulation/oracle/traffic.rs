@@ -33,6 +33,8 @@ pub(super) struct Traffic {
     grown: BTreeMap<GenerationId, Timestamp>,
     /// When others set weights.
     foreign: Vec<Timestamp>,
+    /// When a generation that got requests of its own was last gone: others have deleted it, since we may not.
+    deleted: Option<Timestamp>,
 }
 
 /// What a route changed.
@@ -101,8 +103,11 @@ impl Traffic {
         self.divides == Some(Divides::Pooled)
     }
 
-    /// Of a generation that is gone nothing is left in the pool.
-    pub(super) fn gone(&mut self, generation: GenerationId) {
+    /// Of a generation that is gone nothing is left in the pool: what it got the others get.
+    pub(super) fn gone(&mut self, generation: GenerationId, at: Timestamp) {
+        if self.is_divided() && self.maps().any(|map| weight(map, generation) > 0) {
+            self.deleted = Some(at);
+        }
         self.set.remove(&generation);
         self.in_force.remove(&generation);
         self.given.remove(&generation);
@@ -119,6 +124,11 @@ impl Traffic {
     /// How often others have set weights since then.
     pub(super) fn foreign_since(&self, then: Timestamp) -> u32 {
         u32::try_from(self.foreign.iter().filter(|at| **at >= then).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether others have changed since then who gets which share: they have set it, or deleted who had some.
+    pub(super) fn divided_anew_since(&self, then: Timestamp) -> bool {
+        self.foreign_since(then) > 0 || self.deleted >= Some(then)
     }
 
     /// The weights by which a request may be sent now; none if there is no pool, or nobody gets any.
