@@ -389,6 +389,8 @@ fn what_is_left_over_is_detached_before_it_is_removed() {
     row("otherwise they may be", &had, &all().pool(&[(2, 1000)]), "");
     had.pass(10);
     row("and then are not", &had, &all().pool(&[(2, 1000)]), "owed 13 destroy 0001");
+    row("of a pool that is not seen nobody knows: others may have attached it again", &had, &all(), "");
+    row("nor of one that is seen in part", &had, &all().pool(&[(2, 1000)]).pool_partly(), "");
 }
 
 #[test]

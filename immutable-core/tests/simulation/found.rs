@@ -446,6 +446,10 @@ const FOUND: &[(&str, &str)] = &[
         "others deleted a generation that had half of the requests while one of the other half was on its way out: that those who stay had them all then was taken for our doing",
         r#"{"seed":380010698,"cloud":{"boot":[55,55],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":15},"strategy":{"max_surge":3,"max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"32m","rollback_deadline":"52m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":2,"at":342,"what":{"delete_group":3}}]}"#,
     ),
+    (
+        "others gave all requests to a generation that was to be removed, and when the pool was not seen the next time it was removed",
+        r#"{"seed":360009703,"cloud":{"boot":[43,116],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true,"pool":{"divides":"binary","settle":0}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"35m","rollback_deadline":"48m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}],"keep_old":"30s"},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good"},{"size":1,"release":"good","after":85}],"disturbances":[{"rollout":2,"at":159,"what":{"set_weights":[1,100]}}],"wire":{"until":694,"error":32,"throttled":0,"lost_request":143,"lost_reply":151,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":60,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":50},"down":61,"sleeps":265}]}"#,
+    ),
 ];
 
 #[test]

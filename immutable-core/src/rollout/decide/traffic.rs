@@ -109,9 +109,10 @@ impl<'a> Traffic<'a> {
         (seen.target(key)? != TargetState::Attached).then_some(self.as_of)
     }
 
-    /// Whether it may be in force anywhere that a generation gets requests, or is attached.
+    /// Whether it may be in force anywhere that a generation gets requests, or is attached: of a pool that is not seen anything may be.
     pub(super) fn may_send_to(&self, id: GenerationId) -> bool {
-        self.current().contains_key(&id) || self.maps.iter().any(|map| map.get(&id).is_some_and(|weight| *weight > 0))
+        self.seen.is_none_or(|seen| seen.weights.contains_key(&id))
+            || self.maps.iter().any(|map| map.get(&id).is_some_and(|weight| *weight > 0))
     }
 
     /// Whether all that may be in force is one.
