@@ -443,12 +443,18 @@ const FOUND: &[(&str, &str)] = &[
     (
         "whom an operation that failed had taken all the same counted as ready again by a replica that lagged behind",
         r#"{"seed":320009229,"cloud":{"boot":[75,191],"drain":90,"latency_ms":3000,"operations_take":70,"heals":"never"},"fleet":{"zones":0,"min_ready":10,"boot_deadline":240,"poll":15},"strategy":{"max_surge":2,"max_unavailable":2,"max_failed":0,"probe_attempts":1,"progress_deadline":"23m","rollback_deadline":"43m","on_first_failure":"hold","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":3,"release":"good"},{"size":5,"release":"good"}],"disturbances":[{"rollout":1,"at":500,"what":{"protect":[14,59]}},{"rollout":1,"at":347,"what":{"launches_short":2}},{"rollout":1,"at":561,"what":{"flicker":173}},{"rollout":1,"at":50,"what":{"set_size":[2,7]}}]}"#,
+    ),
+    (
         "others deleted a generation that had half of the requests while one of the other half was on its way out: that those who stay had them all then was taken for our doing",
         r#"{"seed":380010698,"cloud":{"boot":[55,55],"drain":0,"latency_ms":0,"operations_take":70,"heals":"never","unguarded":true,"pool":{"divides":{"weighted":10},"settle":45}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":15},"strategy":{"max_surge":3,"max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"32m","rollback_deadline":"52m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":0,"release":"good"},{"size":2,"release":"good"},{"size":2,"release":"good"}],"disturbances":[{"rollout":2,"at":342,"what":{"delete_group":3}}]}"#,
     ),
     (
         "others gave all requests to a generation that was to be removed, and when the pool was not seen the next time it was removed",
         r#"{"seed":360009703,"cloud":{"boot":[43,116],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","unguarded":true,"pool":{"divides":"binary","settle":0}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":240,"poll":2},"strategy":{"max_surge":"100%","max_unavailable":0,"max_failed":"25%","probe_attempts":1,"progress_deadline":"35m","rollback_deadline":"48m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}],"keep_old":"30s"},"rollouts":[{"size":1,"release":"good"},{"size":1,"release":"good"},{"size":1,"release":"good","after":85}],"disturbances":[{"rollout":2,"at":159,"what":{"set_weights":[1,100]}}],"wire":{"until":694,"error":32,"throttled":0,"lost_request":143,"lost_reply":151,"late":0,"doubled":0,"slow":0,"stale":0,"partial":0,"late_by":60,"stale_by":10},"crashes":[{"rollout":1,"at":{"seconds":50},"down":61,"sleeps":265}]}"#,
+    ),
+    (
+        "somebody else set other weights and set them back within a second, so that what was before was in force for longer, and who had left it by every view was blamed for going",
+        r#"{"seed":340005841,"cloud":{"boot":[70,70],"drain":0,"latency_ms":3000,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":100},"settle":45}},"fleet":{"zones":0,"min_ready":30,"boot_deadline":600,"poll":15},"strategy":{"max_surge":"10%","max_unavailable":2,"max_failed":0,"probe_attempts":1,"progress_deadline":"19m","rollback_deadline":"43m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}]},"rollouts":[{"size":1,"release":"good"},{"size":3,"release":"good","after":361},{"size":4,"release":"never_healthy","after":478}],"disturbances":[{"rollout":1,"at":180,"what":{"abort":"mixed"}},{"rollout":2,"at":789,"what":{"set_weights":[1,0]}},{"rollout":2,"at":790,"what":{"set_weights":[0,100]}}]}"#,
     ),
 ];
 

@@ -104,7 +104,7 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     };
     let Some(journaled) = scene.book.ops.get(&op).filter(|journaled| was_ready(journaled.fresh)) else { return Ok(()) };
     let generation = change.group.generation;
-    let shares: Vec<_> = scene.traffic.maps().collect();
+    let shares: Vec<_> = scene.traffic.maps_by(journaled.decided).collect();
     // Who gets which share now is not what this call rests on, if others have changed it since.
     if !shares.is_empty() && scene.traffic.divided_anew_since(journaled.pool) {
         return Ok(());

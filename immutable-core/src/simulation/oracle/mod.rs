@@ -256,6 +256,7 @@ impl Scene {
     /// The controller has seen the pool, having asked then.
     pub(super) fn seen_pool(&mut self, seen: &TrafficSeen, asked: Timestamp) {
         self.book.pool = self.book.pool.max(Some(asked - seen.age));
+        self.traffic.shown(seen, asked - seen.age);
     }
 
     /// Health is lied about from now on, for so long.
@@ -313,8 +314,9 @@ impl Scene {
 
     /// With the pool of this cloud.
     pub(super) fn behind(mut self, cloud: &Cloud) -> Self {
-        let divides = cloud.pool.map(|pool| pool.divides);
-        self.traffic = Traffic::behind(divides, Duration::from_secs(cloud.drain));
+        let (divides, settle) = cloud.pool.map(|pool| (pool.divides, pool.settle)).unzip();
+        self.traffic =
+            Traffic::behind(divides, Duration::from_secs(cloud.drain), Duration::from_secs(settle.unwrap_or_default()));
         self
     }
 

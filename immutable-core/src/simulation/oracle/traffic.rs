@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::truth::{Change, Machine, Truth};
 use super::{Scene, Verdict};
-use crate::fleet::{GenerationId, Life};
+use crate::fleet::{Coverage, GenerationId, Life, TrafficSeen};
 use crate::id::InstanceKey;
 use crate::memory::{Cause, Effect, What};
 use crate::rollout::{Call, Event, MAX_VIEW_AGE, Outcome, Recorded};
@@ -21,9 +21,14 @@ pub(super) struct Traffic {
     pub(super) divides: Option<Divides>,
     /// How long a target needs to finish what it has.
     drain: Duration,
+    /// How long what is set may not be in force.
+    settle: Duration,
     /// What is set, and what is in force.
     pub(super) set: Weights,
     pub(super) in_force: Weights,
+    /// What is set, as far as anybody can know, and by when it would be in force if nobody had set it again.
+    known: Weights,
+    due: Timestamp,
     /// When a generation was given requests, and when it was sent the last, if it gets none any more.
     given: BTreeMap<GenerationId, Timestamp>,
     left: BTreeMap<GenerationId, Timestamp>,
@@ -59,8 +64,20 @@ fn weight(weights: &Weights, of: GenerationId) -> u64 {
 }
 
 impl Traffic {
-    pub(super) fn behind(divides: Option<Divides>, drain: Duration) -> Self {
-        Self { divides, drain, ..Self::default() }
+    pub(super) fn behind(divides: Option<Divides>, drain: Duration, settle: Duration) -> Self {
+        Self { divides, drain, settle, ..Self::default() }
+    }
+
+    /// Takes in what is seen of it: what others have set is known from then on. A view that is older than what is known tells nothing.
+    pub(super) fn shown(&mut self, seen: &TrafficSeen, as_of: Timestamp) {
+        let newer = seen.coverage == Coverage::Whole && as_of + self.settle >= self.due;
+        if newer && seen.weights != self.known {
+            self.learn(seen.weights.clone(), as_of);
+        }
+    }
+
+    fn learn(&mut self, weights: Weights, at: Timestamp) {
+        (self.known, self.due) = (weights, at + self.settle);
     }
 
     /// Takes in what happened to the pool.
@@ -75,8 +92,9 @@ impl Traffic {
                 let more = |id: &GenerationId| weight(weights, *id) * all(&was) > weight(&was, *id) * all(weights);
                 self.grown.extend(weights.keys().filter(|id| more(id)).map(|id| (*id, effect.at)));
                 self.set.clone_from(weights);
-                if effect.by == Cause::Script {
-                    self.foreign.push(effect.at);
+                match effect.by {
+                    Cause::Script => self.foreign.push(effect.at),
+                    _ => self.learn(weights.clone(), effect.at),
                 }
             }
             What::InForce(_, weights) => self.in_force.clone_from(weights),
@@ -110,6 +128,7 @@ impl Traffic {
         }
         self.set.remove(&generation);
         self.in_force.remove(&generation);
+        self.known.remove(&generation);
         self.given.remove(&generation);
         self.left.remove(&generation);
         self.detached.remove(&generation);
@@ -134,6 +153,13 @@ impl Traffic {
     /// The weights by which a request may be sent now; none if there is no pool, or nobody gets any.
     pub(super) fn maps(&self) -> impl Iterator<Item = &Weights> {
         [&self.set, &self.in_force].into_iter().filter(|weights| all(weights) > 0)
+    }
+
+    /// Those of them that whoever decided then could know of: where others have set something else and set it back before anybody looked, no weights show
+    /// that what was in force before is so for longer.
+    pub(super) fn maps_by(&self, decided: Timestamp) -> impl Iterator<Item = &Weights> {
+        let settled = decided >= self.due && self.set == self.known;
+        self.maps().take(if settled { 1 } else { 2 })
     }
 
     /// How many are ready for what a generation gets by these weights, and how many must be; `None` if it gets nothing.
@@ -268,10 +294,10 @@ pub(super) fn named(scene: &Scene, change: &Change<'_>) -> Verdict {
 pub(super) fn routed(scene: &Scene, change: &Change<'_>) -> Verdict {
     let (What::Deleting, true) = (&change.effect.what, change.ours()) else { return Ok(()) };
     let generation = change.group.generation;
-    let gets = scene.traffic.maps().any(|map| weight(map, generation) > 0);
-    let basis =
-        if let Cause::Call(op) = change.effect.by { scene.book.ops.get(&op).map(|journaled| journaled.pool) } else { None };
-    let foreign = scene.traffic.foreign_since(basis.unwrap_or_default());
+    let op = if let Cause::Call(op) = change.effect.by { scene.book.ops.get(&op) } else { None };
+    let (decided, basis) = op.map(|journaled| (journaled.decided, journaled.pool)).unwrap_or_default();
+    let gets = scene.traffic.maps_by(decided).any(|map| weight(map, generation) > 0);
+    let foreign = scene.traffic.foreign_since(basis);
     // A first release that failed goes with all it has: there is nobody else.
     let alone = scene.book.chapter.as_ref().is_none_or(|chapter| chapter.moves_to().is_none());
     if gets && foreign == 0 && !alone { Err("it gets requests still".to_owned()) } else { Ok(()) }

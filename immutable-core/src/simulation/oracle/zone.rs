@@ -46,7 +46,7 @@ pub(super) fn floor(scene: &Scene, change: &Change<'_>) -> Verdict {
     if scene.traffic.foreign_since(since) > 0 || scene.lied_to(journaled) {
         return Ok(());
     }
-    let routes: Vec<_> = scene.traffic.maps().collect();
+    let routes: Vec<_> = scene.traffic.maps_by(journaled.decided).collect();
     let id = change.group.generation;
     let gets = |of: GenerationId| routes.iter().filter(move |map| map.get(&of).is_some_and(|weight| *weight > 0));
     let lost = scene.truth.lost_in(|group| scene.book.placed(group) == Some(zone), journaled.fresh);
