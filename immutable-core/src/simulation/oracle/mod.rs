@@ -233,7 +233,7 @@ impl Scene {
                     self.truth.shown(&instance.key, asked - seen.age);
                 }
                 if says(instance, Health::Unhealthy) {
-                    self.truth.shown_ill(&instance.key);
+                    self.truth.shown_ill(&instance.key, asked - seen.age);
                 }
             }
             sight.any = sight.any.max(as_of);
@@ -282,8 +282,8 @@ impl Scene {
         self.breach.get_or_insert(Breach { rule, at, why });
     }
 
-    /// Whether one could be known to be ready, and to stay, by what a call rests on: of whose health nothing was heard yet, nothing is known, and whom a
-    /// call names to leave may be gone any moment.
+    /// Whether one could be known to be ready, and to stay, by what a call rests on: of whose health nothing was heard yet, nothing is known, who was
+    /// shown ill last is not, truly so or not, and whom a call names to leave may be gone any moment.
     fn known_ready(&self, journaled: &Journaled, key: &InstanceKey, machine: &Machine) -> bool {
         machine.ready_since(journaled.fresh - self.min_ready, journaled.fresh) && !self.book.told.contains_key(key)
     }

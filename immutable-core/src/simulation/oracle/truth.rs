@@ -20,7 +20,7 @@ pub(super) struct Machine {
     steady: Option<Timestamp>,
     /// When it was healthy last, of one that is not.
     pub(super) was_healthy: Option<Timestamp>,
-    /// When a look first showed that it is healthy, if any did since it is, and if any ever did.
+    /// When a look first showed that it is healthy, if any did since it is and since the last one that showed it ill, and if any ever did.
     shown: Option<Timestamp>,
     pub(super) first_shown: Option<Timestamp>,
     /// Since when it runs, and since when it was told to finish the requests it has.
@@ -328,10 +328,11 @@ impl Truth {
         }
     }
 
-    /// A look showed somebody ill.
-    pub(super) fn shown_ill(&mut self, key: &InstanceKey) {
+    /// A look showed somebody ill as of then: that is what is known, also if it was a lie, until a newer one shows otherwise.
+    pub(super) fn shown_ill(&mut self, key: &InstanceKey, as_of: Timestamp) {
         if let Some(machine) = self.machines.get_mut(key) {
             machine.steady = machine.healthy;
+            machine.shown = machine.shown.filter(|first| *first > as_of);
         }
     }
 
