@@ -154,6 +154,13 @@ pub(super) struct Journaled {
     pub(super) open: Option<u16>,
 }
 
+impl Journaled {
+    /// Whether it asks for a larger size.
+    pub(super) fn raises(&self) -> bool {
+        matches!(&self.call, Call::Resize(resize) if matches!(**resize, Resize::Raise { .. }))
+    }
+}
+
 /// When the controller that drives now has seen a group.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sight {

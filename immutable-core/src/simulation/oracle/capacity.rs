@@ -6,6 +6,7 @@ use super::{Scene, Verdict};
 use crate::fleet::Life;
 use crate::memory::{Cause, What};
 use crate::rollout::Shortage;
+use crate::time::Timestamp;
 
 /// Rule 2: what one of our calls adds finds room, but for what others added since the views that it rests on.
 pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
@@ -16,19 +17,23 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
         _ => false,
     };
     let Some(journaled) = scene.book.ops.get(&op).filter(|_| adds) else { return Ok(()) };
+    // What was raised since was given room with this counted as done: so much may be there as the most of them found room for.
+    let room = |raise: &Journaled| {
+        let others = scene.truth.added_since(raise.whole);
+        (raise.ceiling.saturating_add(others).saturating_add(spares(scene, raise, raise.decided)), raise.ceiling, others)
+    };
+    let since = scene.book.ops.values().filter(|raise| raise.raises() && raise.decided >= journaled.decided);
+    let (most, ceiling, others) = since.map(room).fold(room(journaled), Ord::max);
     let live = scene.truth.live();
-    let others = scene.truth.added_since(journaled.whole);
-    // Another call may rest on a size that was set since.
-    let ceiling = scene.book.chapter.as_ref().map_or(0, |chapter| chapter.budget().ceiling).max(journaled.ceiling);
-    let spares = spares(scene, change, journaled);
-    if live <= ceiling.saturating_add(others).saturating_add(spares) {
+    if live <= most {
         return Ok(());
     }
+    let spares = most - ceiling - others;
     Err(format!("{live} live, {ceiling} may be, {spares} spares besides, and others have added {others} since"))
 }
 
-/// How many spares there may be: for each that has booted for too long one, as far as the strategy goes, of a release that was ready here.
-pub(super) fn spares(scene: &Scene, change: &Change<'_>, journaled: &Journaled) -> u32 {
+/// How many spares there may be by then: for each that has booted for too long one, as far as the strategy goes, of a release that was ready here.
+pub(super) fn spares(scene: &Scene, journaled: &Journaled, then: Timestamp) -> u32 {
     let Some(chapter) = &scene.book.chapter else { return 0 };
     let Some(hedge) = chapter.plan.strategy().hedge else { return 0 };
     let Some(wanted) = journaled.moves_to else { return 0 };
@@ -40,15 +45,7 @@ pub(super) fn spares(scene: &Scene, change: &Change<'_>, journaled: &Journaled) 
     if scene.lied_to(journaled) {
         return most;
     }
-    let now = change.effect.at;
-    let slow = scene
-        .truth
-        .machines
-        .values()
-        .filter(|machine| machine.launched + hedge.after <= now)
-        .map(|machine| machine.launched)
-        .max();
-    slow.map_or(0, |launched| scene.truth.unwell_since(wanted, launched, journaled.fresh)).min(most)
+    scene.truth.unwell_since(wanted, then - hedge.after, journaled.fresh).min(most)
 }
 
 /// Where a shortage is waited out, no zone gets more than its share, but for what others have put there.
@@ -63,7 +60,7 @@ pub(super) fn balance(scene: &Scene, change: &Change<'_>) -> Verdict {
         return Ok(());
     }
     let goal = journaled.most.max(chapter.goal().map_or(chapter.desired, |(wanted, _)| wanted)).max(1);
-    let goal = goal.saturating_add(spares(scene, change, journaled));
+    let goal = goal.saturating_add(spares(scene, journaled, change.effect.at));
     // Another takes the place of each that runs another image, where that is.
     let beside = scene.truth.foreign_in(change.group, journaled.whole);
     let there = scene.truth.groups.iter().filter(|(id, group)| id.generation == change.group.generation && !group.deleting);

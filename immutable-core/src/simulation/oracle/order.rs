@@ -22,7 +22,7 @@ pub(super) fn moves(scene: &Scene, change: &Change<'_>) -> Verdict {
     // Another takes the place of each that runs another image.
     let beside = scene.truth.foreign_since(generation, journaled.whole);
     let (size, most) = (scene.truth.size(generation), goal.max(1).saturating_add(others).saturating_add(beside));
-    let most = most.saturating_add(spares(scene, change, journaled));
+    let most = most.saturating_add(spares(scene, journaled, change.effect.at));
     if size <= most { Ok(()) } else { Err(format!("it has {size}, the step's goal is {goal}")) }
 }
 
