@@ -116,7 +116,7 @@ fn where_nothing_heals_a_size_falls_with_its_members() {
     left.open("1.2.0");
     left.claim();
     assert!(!held(&left, ends("d+ e+", 2)), "nor was it looked at by who left it so");
-    left.note(|noted| drop(noted.sizes.insert(group(2), 2)));
+    left.note(|noted| _ = noted.sizes.insert(group(2), 2));
     assert!(held(&left, ends("d+", 1)), "what is read since is known");
     healed.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"as read") });
     assert!(held(&healed, ends("d+ e+", 2)), "somebody has set it");

@@ -137,7 +137,7 @@ fn that_a_call_which_failed_has_not_taken_somebody_only_a_whole_view_tells() {
         if let Some(before) = before {
             stage.answer(before);
         }
-        stage.answer(OpResult::Failed(refused(ErrorKind::Internal, Retry::Backoff)));
+        stage.answer(OpResult::Failed(Refused { found: Some(3), ..refused(ErrorKind::Conflict, Retry::Never) }));
         stage.pass(1);
         let ready = |look: Look| look.group(2, 0, "").decide(&stage).report.counts.available;
         assert_eq!((stage.exit(1, "a"), ready(seen()), ready(seen().partly())), (Exit::None, 3, in_part), "{what}");
