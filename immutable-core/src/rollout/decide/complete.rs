@@ -154,13 +154,7 @@ fn reached(view: &View<'_>, aim: Aim, end: bool) -> bool {
             && view.state.generations.contains_key(&wanted)
     });
     let others = view.sum_where(|id| aim.leaves(id), |group| if end { group.live } else { group.members().max(group.size) });
-    // Those of the others are not waited for either who alone serve what only a later step takes from them, where none of them can be spared.
-    let serve = |id: GenerationId| {
-        let pot = view.pot(id, None);
-        !end && pot.is_some() && view.needed_in(pot, aim.floor, None) >= view.ready_in(pot).max(1)
-    };
-    let kept = view.sum_where(|id| aim.leaves(id) && serve(id), |group| group.ready_count());
-    wanted && others <= aim.others.max(kept)
+    wanted && others <= aim.others
 }
 
 /// Whether a generation may do by itself what it should; if not, that is owed.
