@@ -127,6 +127,10 @@ fn room_is_made_for_a_zone_where_all_are_there_and_where_no_more_fit() {
     fill(&mut even, 2, 2, 1, 2);
     even.pass(30);
     assert_eq!(sizes(&even, &see([0, 1, 0], [2, 0, 2])), ["lower 0002.2 2 by nc0"], "of two that are alike the last makes it");
+    short(&mut even, 2, 2, 2);
+    assert_eq!(sizes(&even, &see([0, 1, 0], [2, 0, 2])), [""; 0], "and while that may not be called no other makes it");
+    even.pass(30);
+    assert_eq!(sizes(&even, &see([0, 1, 0], [2, 0, 2])), ["lower 0002.2 2 by nc0"]);
     let mut asked = beside(1);
     asked.owe(Call::Resize(Arc::new(Resize::Raise { group: cell(2, 2), from: 1, to: 2 })));
     assert_eq!(decides(&asked), [""; 0], "not before what was asked for has come");
