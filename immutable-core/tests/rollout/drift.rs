@@ -118,6 +118,9 @@ fn where_nothing_heals_a_size_falls_with_its_members() {
     assert!(!held(&left, ends("d+ e+", 2)), "nor was it looked at by who left it so");
     left.note(|noted| _ = noted.sizes.insert(group(2), 2));
     assert!(held(&left, ends("d+", 1)), "what is read since is known");
+    let mut alone = healed.clone();
+    alone.note(|noted| noted.absent.push(GenerationId(1)));
+    assert!(!held(&alone, look().group(2, 2, "d+ e+")), "that another is gone says nothing of it");
     healed.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"as read") });
     assert!(held(&healed, ends("d+ e+", 2)), "somebody has set it");
     assert!(!held(&healed, look().group(1, 0, "").group(2, 2, "d+ e+").heals(false)), "nor who heals it");
