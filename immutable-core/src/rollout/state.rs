@@ -38,7 +38,7 @@ pub struct FleetState {
     /// The strangers that a person was asked about in the last rollout and has let be.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) strangers: BTreeSet<Drifted>,
-    /// The groups that were let be healed, and are not read back since: until then their sizes fell with their members.
+    /// The groups that were let be healed, and of which nothing was written since: one fall of each may be that of a member who died before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) unread: BTreeSet<GroupId>,
     /// Releases that were given up in this fleet by their own fault, and why: the newest last.
@@ -172,7 +172,7 @@ pub struct Member {
     /// Whether its failure has been charged, or would be nobody's fault: it was there before the rollout.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub charged: bool,
-    /// Since when it is named to leave, and may take as long as the leave deadline; or since when it no longer is, if a call that failed may have taken it.
+    /// Since when it is named to leave, and may take as long as the leave deadline; of one that is not, when a call failed that may have taken it.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub named: Option<Timestamp>,
 }

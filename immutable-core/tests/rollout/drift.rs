@@ -9,7 +9,7 @@ use immutable_core::rollout::{
     StepState, Strategy, What, command,
 };
 
-use super::kit::{MINUTE, Stage, done, group, key, raise, switch};
+use super::kit::{MINUTE, Stage, done, group, key, paused, raise, switch};
 use super::sight::{Look, look, row, said, tells};
 
 fn all_new() -> Strategy {
@@ -121,6 +121,16 @@ fn where_nothing_heals_a_size_falls_with_its_members() {
     let mut alone = healed.clone();
     alone.note(|noted| noted.absent.push(GenerationId(1)));
     assert!(!held(&alone, look().group(2, 2, "d+ e+")), "that another is gone says nothing of it");
+    let mut resumed = stage.clone();
+    let phase = resumed.state.rollout().unwrap().phase.clone();
+    resumed.moved(Phase::Held { why: paused(), resume: Box::new(phase.clone()), since: resumed.now });
+    let heals = |stage: &mut Stage| stage.note(|noted| _ = noted.upkeep.insert(GenerationId(2), Upkeep::default()));
+    heals(&mut resumed);
+    resumed.moved(phase);
+    assert!(!held(&resumed, ends("d+ e+", 2)), "others let it be healed while nobody took in its size");
+    let mut going_on = stage.clone();
+    heals(&mut going_on);
+    assert!(held(&going_on, ends("d+ e+", 2)), "who is not held takes in both");
     healed.apply(Event::Proven { generation: GenerationId(2), instances: 3, evidence: immutable_core::Digest::of(b"as read") });
     assert!(held(&healed, ends("d+ e+", 2)), "somebody has set it");
     assert!(!held(&healed, look().group(1, 0, "").group(2, 2, "d+ e+").heals(false)), "nor who heals it");

@@ -464,6 +464,14 @@ const FOUND: &[(&str, &str)] = &[
         "a raise hung, and on the way back a spare was launched with it counted: when it was done at last, the spare was held against it as one too many",
         r#"{"seed":340000002,"cloud":{"boot":[18,76],"drain":0,"latency_ms":0,"operations_take":10,"heals":"never"},"fleet":{"zones":2,"min_ready":30,"boot_deadline":240,"poll":5},"strategy":{"max_surge":2,"max_unavailable":3,"max_failed":"25%","probe_attempts":1,"progress_deadline":"18m","rollback_deadline":"1h 11m","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%"}}],"hedge":{"spares":2,"after":"42s"},"on_shortage":"wait","leave_deadline":"19m","rollout_deadline":"38m"},"rollouts":[{"size":0,"release":"good"},{"size":3,"release":"good"}],"disturbances":[{"rollout":1,"at":440,"what":{"operations_hang":[2,2437]}}],"crashes":[{"rollout":1,"at":{"before":98},"down":540}]}"#,
     ),
+    (
+        "a fleet grew beneath a release that gets all requests: as many of the old stayed as a step keeps, whether or not they were needed, and left the new no room",
+        r#"{"seed":1,"cloud":{"boot":[20,20],"drain":0,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5},"strategy":{"max_surge":1,"max_unavailable":"80%","max_failed":0,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h","on_first_failure":"tear_down","on_resize":"new_first","steps":[{"scale":{"to":"50%"}},{"shift":{"to":"100%"}},{"bake":{"for":"1m"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":10,"what":{"resize":8}}]}"#,
+    ),
+    (
+        "a machine died while a rollout was held and nothing healed, and others let it heal: what nobody had taken in yet was taken for a size that somebody set",
+        r#"{"seed":3,"cloud":{"boot":[20,20],"drain":0,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5,"on_drift":{"size":"pause","upkeep":"restore"}},"strategy":{"max_surge":1,"max_unavailable":2,"max_failed":3,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h","on_first_failure":"tear_down","steps":[{"scale":{"to":"50%"}},{"bake":{"for":"5m"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":100,"what":{"pause":120}},{"rollout":1,"at":110,"what":{"kill":2}},{"rollout":1,"at":120,"what":{"change_upkeep":1}}]}"#,
+    ),
 ];
 
 #[test]

@@ -30,6 +30,7 @@ impl FleetState {
             (member.healthy, member.ill, member.once) = (None, Some(at), member.once && witness);
         });
         self.each_member(&noted.gone, |member| member.exit = Exit::Gone);
+        let held = self.rollout().is_some_and(|rollout| matches!(rollout.phase, Phase::Held { .. }));
         for (group, size) in &noted.sizes {
             self.unread.remove(group);
             if let Some(slots) = self.slots_mut(*group) {
@@ -44,6 +45,9 @@ impl FleetState {
         for (id, upkeep) in &noted.upkeep {
             if let Some(generation) = self.generations.get_mut(id) {
                 generation.upkeep = *upkeep;
+                // Who is held may not have taken in yet how far a size had fallen by then.
+                let groups = generation.spec.group_ids().filter(|group| upkeep.heal && !noted.sizes.contains_key(group));
+                self.unread.extend(groups.filter(|_| held));
             }
         }
         for (id, incidents) in &noted.told {

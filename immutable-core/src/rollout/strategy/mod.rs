@@ -1,6 +1,7 @@
 //! How a fleet is replaced: a budget, and a list of steps.
 
 mod check;
+mod goal;
 mod patience;
 mod step;
 mod zones;
@@ -12,6 +13,7 @@ use crate::id::StepIx;
 use crate::rollout::budget::{Amount, Budget, Percent};
 use crate::time::{human, human_option};
 
+pub(crate) use goal::Goal;
 pub(crate) use patience::Hedge;
 pub use patience::Shortage;
 pub(crate) use zones::part_of_first;
@@ -101,7 +103,7 @@ pub enum OnResize {
     /// Everybody's: each step goes to its share of the new size.
     #[default]
     Proportional,
-    /// What is added is of the new release, once one of it was ready, and what is taken is of the old.
+    /// What is added is of the new release, once one of it was ready, and what is taken is of the old, as far as both carry what a step shifts to them.
     NewFirst,
     /// Nobody's until the rollout has ended: it goes on at the size that it began with.
     Freeze,
@@ -129,19 +131,6 @@ impl Supersede {
     fn is_reject(&self) -> bool {
         *self == Self::Reject
     }
-}
-
-/// What a step moves to, for a fleet of some size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Goal {
-    /// How many instances the wanted release has.
-    pub(crate) wanted: u32,
-    /// How many the others have.
-    pub(crate) others: u32,
-    /// Whether the others leave before anything is launched.
-    pub(crate) first: bool,
-    /// Which part of which whole of the traffic the wanted release gets.
-    pub(crate) share: (u32, u32),
 }
 
 impl Strategy {
@@ -397,55 +386,6 @@ impl Strategy {
         Budget { spares: self.spares(desired), ..Budget::of(desired, self.max_surge, self.max_unavailable) }
     }
 
-    /// What a step moves to, or keeps, in a fleet of this size.
-    pub(crate) fn goal(&self, step: usize, desired: u32) -> Goal {
-        let mut goal = Goal { wanted: 0, others: desired, first: false, share: (0, 1) };
-        let mut shifted = None;
-        for step in self.steps.iter().take(step + 1) {
-            match step {
-                Step::Scale { to, old } => {
-                    goal.wanted = to.up(desired).min(desired);
-                    goal.first = *old == Old::First;
-                    match old {
-                        Old::Follow => goal.others = desired - goal.wanted,
-                        Old::Keep => {}
-                        Old::First => goal.others = 0,
-                    }
-                }
-                Step::EachZone(_) => (goal.wanted, goal.others) = (desired, 0),
-                Step::Zone { nth, of, .. } => {
-                    goal.wanted = part_of_first(desired, *nth, *of);
-                    goal.others = desired - goal.wanted;
-                }
-                Step::Shift { to } => shifted = Some(*to),
-                _ => {}
-            }
-        }
-        goal.share = match shifted {
-            Some(to) => (to.get(), 100),
-            None if self.shifts() => (0, 100),
-            // Of an empty fleet too nobody is tried before the first step that launches: a gate before it may say no.
-            None if desired == 0 => (u32::from(self.steps.iter().take(step + 1).any(Step::launches)), 1),
-            None => (goal.wanted, desired),
-        };
-        goal
-    }
-
-    /// What a step moves to in a fleet of this size, which had another when the rollout began.
-    pub(crate) fn goal_of(&self, step: usize, began: u32, desired: u32) -> Goal {
-        if self.on_resize != OnResize::NewFirst || began == desired {
-            return self.goal(step, desired);
-        }
-        let then = self.goal(step, began);
-        let others = then.others.saturating_sub(began.saturating_sub(desired));
-        let wanted = then.wanted.saturating_add(desired.saturating_sub(began)).min(desired);
-        // Where nobody says who gets which traffic it follows the instances; where it is said, as many of the old stay as carry what they still have.
-        let whole = self.goal(step, desired);
-        let others = if self.shifts() { others.max(whole.others) } else { others };
-        let share = if self.shifts() || desired == 0 { whole.share } else { (wanted, desired) };
-        Goal { wanted, others, share, ..then }
-    }
-
     /// The same for a release that is proven: it needs no trying, and steps would take from it what serves.
     pub(crate) fn of_proven(&self) -> Self {
         let old = if self.overlaps() { Old::Follow } else { Old::First };
@@ -472,27 +412,5 @@ impl Strategy {
     /// Whether the old and the new may run together.
     pub(crate) fn overlaps(&self) -> bool {
         !self.steps.iter().any(|step| matches!(step, Step::Scale { old: Old::First, .. }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shifted_is_not_what_is_added_and_otherwise_the_requests_follow_the_instances() {
-        let [tenth, half, all] = [10, 50, 100].map(Percent::known);
-        let shifts = Strategy::new([Step::scale_beside(half), Step::shift(tenth), Step::scale_beside(all), Step::shift(all)]);
-        let follows = Strategy::new([Step::scale(half), Step::scale(all)]);
-        for (strategy, step, began, desired, (wanted, others), share) in [
-            (&shifts, 1, 10, 20, (15, 20), (10, 100)),
-            (&shifts, 1, 0, 5, (5, 5), (10, 100)),
-            (&shifts, 3, 10, 5, (5, 5), (100, 100)),
-            (&follows, 0, 10, 20, (15, 5), (15, 20)),
-            (&follows, 0, 10, 0, (0, 0), (1, 1)),
-        ] {
-            let goal = strategy.clone().on_resize(OnResize::NewFirst).goal_of(step, began, desired);
-            assert_eq!((goal.wanted, goal.others, goal.share), (wanted, others, share), "of {began}, now {desired}");
-        }
     }
 }

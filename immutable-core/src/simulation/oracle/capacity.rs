@@ -23,6 +23,7 @@ pub(super) fn ceiling(scene: &Scene, change: &Change<'_>) -> Verdict {
         (raise.ceiling.saturating_add(others).saturating_add(spares(scene, raise, raise.decided)), raise.ceiling, others)
     };
     let since = scene.book.ops.values().filter(|raise| raise.raises() && raise.decided >= journaled.decided);
+    let since = since.filter(|raise| !raise.settled || raise.sized > 0);
     let (most, ceiling, others) = since.map(room).fold(room(journaled), Ord::max);
     let live = scene.truth.live();
     if live <= most {

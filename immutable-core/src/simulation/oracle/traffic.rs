@@ -38,7 +38,7 @@ pub(super) struct Traffic {
     grown: BTreeMap<GenerationId, Timestamp>,
     /// When others set weights.
     foreign: Vec<Timestamp>,
-    /// When a generation that got requests of its own was last gone: others have deleted it, since we may not.
+    /// When a generation that got requests of its own was last gone: others have deleted it, since we may not, but where there is nobody else.
     deleted: Option<Timestamp>,
 }
 
