@@ -7,7 +7,7 @@ use immutable_core::rollout::{
     What, command,
 };
 
-use super::kit::{MINUTE, Stage, artifact, capabilities, paused};
+use super::kit::{MINUTE, Stage, artifact, capabilities, drain, lower, paused};
 use super::sight::{look, row, said};
 
 fn percent(percent: u16) -> Percent {
@@ -51,6 +51,30 @@ fn whose_the_difference_is_the_strategy_says() {
         let mut shrunk = half(then);
         resize(&mut shrunk, 2);
         row(&format!("down, {then:?}"), &shrunk, &half_seen(), down);
+    }
+}
+
+#[test]
+fn who_was_to_leave_a_smaller_fleet_stays_where_it_has_grown_again() {
+    let steps = [Step::scale(percent(50)), Step::bake(MINUTE), Step::scale(percent(100))];
+    let strategy = Strategy::new(steps).max_surge(percent(50)).max_unavailable(percent(100));
+    for (call, pooled) in [(lower(1, 2, "a"), false), (drain(1, "a"), true)] {
+        let mut stage = match pooled {
+            true => Stage::routed(4, strategy.clone(), Split::Pooled),
+            false => Stage::rolling_of(Stage::fleet(4), strategy.clone()),
+        };
+        stage.ready(2, "e f");
+        stage.retire(1, "c d");
+        stage.gone(1, "c d");
+        stage.note(|noted| noted.progress = Some(2));
+        resize(&mut stage, 2);
+        stage.owe(call.clone());
+        stage.pass(60);
+        let seen = || if pooled { half_seen().pool(&[(1, 1), (2, 1)]) } else { half_seen() };
+        let stands = |stage: &Stage| seen().says_decide(stage).contains("renewed");
+        assert!(stands(&stage), "one of the old is to stay: {call:?}");
+        resize(&mut stage, 4);
+        assert!(!stands(&stage), "two are: {call:?}");
     }
 }
 

@@ -472,6 +472,10 @@ const FOUND: &[(&str, &str)] = &[
         "a machine died while a rollout was held and nothing healed, and others let it heal: what nobody had taken in yet was taken for a size that somebody set",
         r#"{"seed":3,"cloud":{"boot":[20,20],"drain":0,"latency_ms":0,"operations_take":0,"heals":"switchable"},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":5,"on_drift":{"size":"pause","upkeep":"restore"}},"strategy":{"max_surge":1,"max_unavailable":2,"max_failed":3,"probe_attempts":1,"progress_deadline":"20m","rollback_deadline":"1h","on_first_failure":"tear_down","steps":[{"scale":{"to":"50%"}},{"bake":{"for":"5m"}},{"scale":{"to":"100%"}}]},"rollouts":[{"size":4,"release":"good"},{"size":4,"release":"good"}],"disturbances":[{"rollout":1,"at":100,"what":{"pause":120}},{"rollout":1,"at":110,"what":{"kill":2}},{"rollout":1,"at":120,"what":{"change_upkeep":1}}]}"#,
     ),
+    (
+        "the last of a fleet that was to be emptied was told to leave by a call from before it was resized, and a step keeps it now",
+        r#"{"seed":700002674,"cloud":{"boot":[44,44],"drain":90,"latency_ms":0,"operations_take":0,"heals":"never","pool":{"divides":{"weighted":100},"settle":0}},"fleet":{"zones":0,"min_ready":0,"boot_deadline":240,"poll":15},"strategy":{"max_surge":"100%","max_unavailable":3,"max_failed":0,"probe_attempts":1,"progress_deadline":"40m","rollback_deadline":"30m","drain_deadline":"30s","on_first_failure":"tear_down","steps":[{"scale":{"to":"100%","old":"keep"}}]},"rollouts":[{"size":1,"release":"good"},{"size":0,"release":"good"}],"disturbances":[{"rollout":1,"at":14,"what":{"resize":3}}],"crashes":[{"rollout":1,"at":{"after":22},"down":76}]}"#,
+    ),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use super::MAX_VIEW_AGE;
 use super::probe::on_probation;
 use super::proposal::{Aim, Proposal};
 use super::route;
-use super::view::{GroupView, View};
+use super::view::{GroupView, View, count};
 use super::zones::Floors;
 use crate::error::{ErrorKind, Retry};
 use crate::fleet::{Drains, GroupId, GroupState, Life, Resize, TargetState, Working};
@@ -56,7 +56,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             let Some(aim) = aim else { return Some(false) };
             return Some(route::target(view, traffic, &aim).as_ref() == Some(route.weights()));
         }
-        Call::Drain { group, .. } => return Some(holds(view, *group, aim)),
+        Call::Drain { group, .. } => return Some(holds(view, *group, aim) && stay(view, *group, aim)),
         // Making, removing and upkeep are absolute, and harmless on any view.
         Call::Ensure(_) | Call::Upkeep(..) | Call::Destroy(_) => return Some(true),
     };
@@ -83,7 +83,7 @@ fn stands(view: &View<'_>, aim: Option<Aim>, owed: &Owed) -> Option<bool> {
             // What it asks for is counted as live already.
             wanted && good && view.live <= view.budget.ceiling.saturating_add(spares)
         }
-        Resize::Lower { .. } if !holds(view, id, aim) || !leaves_enough(view, aim) => false,
+        Resize::Lower { .. } if !holds(view, id, aim) || !stay(view, id, aim) || !leaves_enough(view, aim) => false,
         Resize::Lower { leave, .. } => {
             let serve = leave.iter().map(|key| serves(view, id, key)).collect::<Option<Vec<_>>>()?;
             !serve.contains(&true)
@@ -99,6 +99,12 @@ fn holds(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
     let zone = view.groups.get(&group).and_then(|group| group.zone);
     let zone_holds = aim.is_none_or(|aim| !Floors::of(view, &aim, None).is_broken(zone, group.generation));
     !view.environment && view.ready_in(pot) >= view.needed_in(pot, floor, None) && zone_holds
+}
+
+/// Whether without those named to leave as many of the others are there as are to stay: those may be more by now.
+fn stay(view: &View<'_>, group: GroupId, aim: Option<Aim>) -> bool {
+    let left = |group: &GroupView<'_>| group.members().saturating_sub(count(group.draining.len()));
+    aim.is_none_or(|aim| !aim.leaves(group.generation) || view.sum_where(|id| aim.leaves(id), left) >= aim.others)
 }
 
 /// Whether those named to leave, who are not counted as members already, leave what a release is tried beside: all but the one that it needs room for.
