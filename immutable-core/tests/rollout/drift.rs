@@ -125,6 +125,13 @@ fn where_nothing_heals_a_size_falls_with_its_members() {
     let phase = resumed.state.rollout().unwrap().phase.clone();
     resumed.moved(Phase::Held { why: paused(), resume: Box::new(phase.clone()), since: resumed.now });
     let heals = |stage: &mut Stage| stage.note(|noted| _ = noted.upkeep.insert(GenerationId(2), Upkeep::default()));
+    let mut read = resumed.clone();
+    read.note(|noted| {
+        noted.upkeep.insert(GenerationId(2), Upkeep::default());
+        noted.sizes.insert(group(2), 3);
+    });
+    read.moved(phase.clone());
+    assert!(held(&read, ends("d+ e+", 2)), "its size was taken in with it");
     heals(&mut resumed);
     resumed.moved(phase);
     assert!(!held(&resumed, ends("d+ e+", 2)), "others let it be healed while nobody took in its size");

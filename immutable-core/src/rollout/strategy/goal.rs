@@ -66,12 +66,12 @@ impl Strategy {
         }
         // Where it is said as many of the old stay as carry what they still have, and the new leave them room.
         let Budget { floor, ceiling, .. } = self.budget(desired);
-        let (new, all) = whole.share;
+        let (new, all) = then.share;
         let carry = (u64::from(all.saturating_sub(new)) * u64::from(floor)).div_ceil(u64::from(all));
         let carry = u32::try_from(carry).unwrap_or(u32::MAX);
         let others = others.max(whole.others.min(carry));
         let wanted = wanted.min(ceiling.saturating_sub(others.min(began))).max(whole.wanted);
-        Goal { wanted, others, share: whole.share, ..then }
+        Goal { wanted, others, ..then }
     }
 }
 
